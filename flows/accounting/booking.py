@@ -8,34 +8,35 @@ from ...ramp_api import PayloadError, RampScopeError, read_user, to_company_date
 from ..engine.flow import Held, Skipped
 from .coding import Uncodable
 
-# Mail would be sent, and followers and log lines written, for documents nobody here typed: one line on the
+# Nobody typed these documents, so Odoo sends no email and adds no followers or tracking messages. One message on the
 # document says where it comes from.
 QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_disable': True, 'mail_notrack': True}
-# they could make a name read as another
+# Direction characters of Unicode. They could make one name look like another.
 DIRECTIONS = '\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'
-NAME_LENGTH = 200  # characters of somebody else's text that fit into names and references
+NAME_LENGTH = 200  # characters of outside text that names and references may contain
 
 
 class RampFlowBooking(models.AbstractModel):
-    """What the flows that write journal entries share: days, currencies, closed periods, coding, taxes, people,
-    undoing.
+    """Base of the flows that post journal entries: days, currencies, locked periods, coding, taxes, people, undoing.
 
-    Amounts are integers until they become a field of Odoo: those of Ramp in minor units, as ISO 4217 has them; those in
-    the company's currency in units, which are the smallest amounts that Odoo knows of that currency, whatever its
+    Amounts are integers until they are written to a field of Odoo. Amounts of Ramp are in minor units (ISO 4217).
+    Amounts in the company's currency are in units. A unit is the smallest amount of that currency in Odoo, whatever its
     rounding factor is.
     """
 
     _name = 'ramp.flow.booking'
     _description = 'Ramp Flow: from Ramp into the books'
 
-    _business_domain = 'bill'  # of its documents, in the rules of analytic plans
+    _business_domain = 'bill'  # business domain of the documents in the rules of analytic plans
 
     # ------------------------------------------------------------------ days
 
     def _get_booking_day(self, connection, *moments):
-        """The day in the company's time zone of the first moment that is given, or None.
+        """Return the day, in the company's time zone, of the first moment that is not empty, or None.
 
-        A moment of exactly midnight UTC is a day that a person or Ramp chose, not a moment: it stays that day.
+        A moment of exactly midnight UTC is a day that a person or Ramp chose, so it stays that day.
+
+        :param moments: each a date, a datetime in UTC, or None
         """
         for moment in moments:
             if isinstance(moment, datetime.datetime):
@@ -49,7 +50,11 @@ class RampFlowBooking(models.AbstractModel):
         return None
 
     def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
-        """`_get_first_open_day` in planning, where many entries are of the same days."""
+        """Return `_get_first_open_day` while planning, where many entries have the same days.
+
+        :param found: of `_look_up_accounting_state`
+        :raise Held: when the period is locked and the connection does not allow another day
+        """
         key = date, journal.id, has_tax
         if key not in found['locks']:
             found['locks'][key] = not connection.company_id._get_violated_lock_dates(date, has_tax, journal)
@@ -57,9 +62,10 @@ class RampFlowBooking(models.AbstractModel):
 
     @api.model
     def _get_first_open_day(self, connection, date, journal, has_tax=False):
-        """The day of an entry, or of a reversal: a closed period is respected as the connection says. Raises `Held`.
+        """Return the day of an entry or a reversal, as the connection's setting for locked periods requires.
 
-        :param has_tax: whether it has taxes: the tax lock date counts, too
+        :param has_tax: whether the entry has taxes, so that the tax lock date counts, too
+        :raise Held: when the period is locked and the connection does not allow another day
         """
         day = date
         while locks := connection.company_id._get_violated_lock_dates(day, has_tax, journal):
@@ -78,21 +84,24 @@ class RampFlowBooking(models.AbstractModel):
 
     @staticmethod
     def _has_taxed_lines(lines):
-        """Whether journal items count in the tax report, so that a closed tax period is closed for them."""
+        """Return whether journal items count in the tax report, so that the tax lock date applies to them."""
         return bool(lines.tax_ids or lines.tax_line_id)
 
     def _check_ramp_entity(self, connection, value):
-        """Raise `Skipped` where an object belongs to another Ramp entity than the connection: Ramp hears nothing of it
-        from here.
+        """Check that an object belongs to the connection's Ramp entity.
+
+        Nothing is reported to Ramp about objects of other entities.
+
+        :raise Skipped: when it belongs to another Ramp entity
         """
         if connection._is_other_entity(value.entity_id):
             raise Skipped(self._of_another_entity())
 
     def _skip_booked_elsewhere(self, connection, moment):
-        """Raise `Skipped` where an object has no sync status in Ramp, was there before the connection, and is in the
-        books already.
+        """Leave out an object without a sync status in Ramp that is in the books from before the connection.
 
-        :param moment: datetime or date since when it was there
+        :param moment: datetime or date since when the object exists
+        :raise Skipped: when the connection leaves such an object alone
         """
         if connection._is_left_alone(moment):
             raise Skipped(
@@ -104,12 +113,12 @@ class RampFlowBooking(models.AbstractModel):
 
     # ------------------------------------------------------------------ what counts as a change
 
-    # Money, coding, days, entity and vendor are `_get_booking_facts`; how Ramp spells or describes something are
-    # `_get_late_details`.
+    # `_get_booking_facts` contains money, coding, days, entity and vendor. `_get_late_details` contains spellings and
+    # descriptions.
 
     @staticmethod
     def _get_chosen_options(selections):
-        """What is chosen, whatever Ramp calls it now."""
+        """Return the options that are selected, without the names that Ramp currently shows for them."""
         return sorted(
             [selection.type or '', selection.external_id or '', selection.external_code or '']
             for selection in selections
@@ -118,10 +127,11 @@ class RampFlowBooking(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _look_up_accounting_state(self, connection, selections, codes):
-        """What planning needs of Odoo, whatever the kind of document, in a constant number of queries.
+        """Return what planning needs from Odoo for every kind of document, in a constant number of queries.
 
-        :param selections: all that is chosen on all lines
-        :param codes: the currencies that occur
+        :param selections: all selections of all lines
+        :param codes: codes of the currencies that occur
+        :return: dict, the `found` of the planning methods
         """
         company = connection.company_id
         currencies = {code: self.env['ramp.coding']._get_currency(code) for code in codes}
@@ -148,8 +158,9 @@ class RampFlowBooking(models.AbstractModel):
 
     @api.model
     def _look_up_booked_rows(self, connection, flow, ramp_ids, row_fields=(), move_fields=()):
-        """{Ramp id: (row, its journal entry or bill, or an empty recordset)} of objects of a flow, in a constant number
-        of queries.
+        """Return the rows of a flow's objects with their entries or bills, in a constant number of queries.
+
+        :return: {Ramp id: (row, journal entry or bill, or an empty recordset)}
         """
         rows = (
             self.env['ramp.record'].search_fetch(
@@ -169,13 +180,16 @@ class RampFlowBooking(models.AbstractModel):
         return {row.ramp_id: (row, by_id.get(row.res_id, moves.browse())) for row in rows}
 
     def _prefetch_partners(self, connection, partners):
-        """Have what core will ask of the partner of each document, fetched for all of them at once."""
+        """Fetch at once what Odoo will read from the partner of each document."""
         partners.with_company(connection.company_id).mapped('property_account_position_id')
 
     # ------------------------------------------------------------------ coding
 
     def _plan_line_codings(self, connection, lines, found):
-        """The `Coding` of each line, as people chose it in Ramp; raises `Held`, naming the line."""
+        """Return the `Coding` of each line, as people selected it in Ramp.
+
+        :raise Held: when a line cannot be coded; the reason names the line
+        """
         coded = []
         for number, line in enumerate(lines, 1):
             with self._hold_naming_line(lines, number):
@@ -191,11 +205,11 @@ class RampFlowBooking(models.AbstractModel):
         return coded
 
     def _complete_line_coding(self, connection, lines, coded, partners, found, products=None):
-        """The same with what Odoo adds to it; raises `Held`, naming the line, where an analytic plan is missing that
-        Odoo demands.
+        """Return the codings of the lines, completed with Odoo's defaults.
 
-        :param partners: those of the journal items, one for each line
-        :param products: the same, where they have some
+        :param partners: partners of the journal items, one for each line
+        :param products: products of the journal items, one for each line, or None
+        :raise Held: when a mandatory analytic plan is missing; the reason names the line
         """
         complete, completed = self.env['ramp.coding.defaults']._complete_with_defaults, []
         products = products or [self.env['product.product']] * len(coded)
@@ -206,7 +220,7 @@ class RampFlowBooking(models.AbstractModel):
 
     @contextlib.contextmanager
     def _hold_naming_line(self, lines, number):
-        """Hold an object of whose line something means nothing here; of several lines, the reason says which."""
+        """Turn `Uncodable` of a line into `Held`. If the object has several lines, the reason names the line."""
         try:
             yield
         except Uncodable as reason:
@@ -222,10 +236,13 @@ class RampFlowBooking(models.AbstractModel):
             ) from reason
 
     def _set_line_tax(self, connection, coding, partner, values, is_refund):
-        """The journal items of a line that is coded with a tax: Ramp's amount includes it, to the cent.
+        """Return the journal items of a line that is coded with a tax. Ramp's amount includes the tax, to the cent.
 
-        Odoo's own tax computation says how much of the amount is tax and where it goes; the base takes whatever is
-        left, so that the items of the line add up to Ramp's amount in both currencies.
+        Odoo's tax computation determines the tax and its account. The base takes the rest. So the items of the line add
+        up to Ramp's amount in both currencies.
+
+        :param values: values of the journal item with its amounts including tax, as in Odoo's fields
+        :return: list of values: the base, then the taxes
         """
         AccountTax, company = self.env['account.tax'], connection.company_id
         currency = self.env['res.currency'].browse(values['currency_id'])
@@ -256,14 +273,14 @@ class RampFlowBooking(models.AbstractModel):
 
     @api.model
     def _make_taxed_line(self, company, amount, **values):
-        """A base line of core's tax computation, computed, that comes to an amount with its taxes.
+        """Return a computed base line of Odoo's tax computation whose total including taxes is the given amount.
 
-        Core knows a mode for that, which is not right of every mixture: not of a reverse charge beside a tax that is
-        withheld. There the amount before taxes is found by the two of core's results that say how its total depends on
-        it.
+        Odoo has a mode for this, but it is wrong for some mixtures of taxes, such as a reverse charge beside a
+        withholding tax. In these cases two results of Odoo show how the total depends on the amount before taxes, and
+        that amount is derived from them.
 
-        :param amount: in the currency of the line
-        :param values: of `account.tax._prepare_base_line_for_taxes_computation`
+        :param amount: float, total including taxes, in the currency of the line
+        :param values: arguments of `account.tax._prepare_base_line_for_taxes_computation`
         """
         AccountTax = self.env['account.tax']
 
@@ -286,26 +303,29 @@ class RampFlowBooking(models.AbstractModel):
     # ------------------------------------------------------------------ people
 
     def _fetch_ramp_users(self, client):
-        """All users of the Ramp business, read once in a run."""
+        """Return all users of the Ramp business, read once in a run."""
         memory = self.env.context.get('ramp_memory', {})
         if 'users' not in memory:
             users = []
             try:
-                # suspended users are left out unless asked for, and a suspended person's spend is still to be booked
+                # Ramp lists suspended users only on request (contract 2026-08-01). Their spend has to be posted, too.
                 for params in ({}, {'status': 'USER_SUSPENDED'}):
                     users += client.list_objects('/users', params)
             except RampScopeError:
-                users = []  # the sentence on the row names the remedy
+                users = []  # the reason on the row names the remedy
             memory['users'] = []
             for user in users:
                 try:
                     memory['users'].append(read_user(user))
                 except PayloadError:
-                    continue  # a user we cannot read stays unknown, and the object's row says so
+                    continue  # an unreadable user stays unknown, and the object's row says so
         return memory['users']
 
     def _find_employees(self, connection, users):
-        """Employees of the company by Ramp user id, archived ones too: people leave, and their spend stays."""
+        """Return the company's employees by Ramp user id.
+
+        Archived employees are included, because spend remains to be posted after a person has left.
+        """
         employees = (
             self.env['hr.employee']
             .with_context(active_test=False)
@@ -316,8 +336,11 @@ class RampFlowBooking(models.AbstractModel):
         return {employee.ramp_user_id: employee for employee in employees}
 
     def _look_up_people(self, connection, users):
-        """Employees by Ramp user id, and of others the question of who they are (see `hr.employee._ramp_named`), if
-        there is one.
+        """Return the employees by Ramp user id, and the questions about users that match no employee for certain.
+
+        See `hr.employee._ramp_named`.
+
+        :return: {'employees': {Ramp user id: employee}, 'questions': {Ramp user id: sentence}}
         """
         Employee, employees = self.env['hr.employee'], self._find_employees(connection, users)
         emails = Employee._ramp_emails(self.env.context.get('ramp_memory', {}).get('users', ()), users - set(employees))
@@ -331,15 +354,16 @@ class RampFlowBooking(models.AbstractModel):
         }
 
     def _get_employee_contacts(self, employees):
-        """Make the contacts that employees lack, as Odoo does."""
+        """Create the missing contacts of employees, as Odoo does."""
         lonely = employees.filtered(lambda employee: not employee.work_contact_id)
         if lonely:
             lonely.with_context(**QUIET)._create_work_contacts()
 
     @staticmethod
     def _get_analytics_context(codings):
-        """What the context of documents says of their analytic accounts: that these were found a moment ago
-        (`ramp_known_analytics`).
+        """Return the ids of the codings' analytic accounts, for the context of documents (`ramp_known_analytics`).
+
+        They were just found, so Odoo need not check each of them again.
         """
         return frozenset(
             int(identity)
@@ -348,19 +372,19 @@ class RampFlowBooking(models.AbstractModel):
             for identity in identities.split(',')
         )
 
-    # ------------------------------------------------------------------ what changes without touching the books
+    # ------------------------------------------------------------------ changes that do not affect the books
 
     def _post_late_messages(self, record, messages):
-        """A line on the page of a booked document."""
+        """Log messages on the page of a posted document."""
         document = self.env[record.res_model].browse(record.res_id).exists()
         for message in messages if document else ():
             document._message_log(body=message)
 
     def _describe_detail_changes(self, before, now):
-        """The sentences that tell which of the texts among `_get_late_details`, and which `memos` of lines, changed in
-        Ramp.
+        """Return sentences for the texts of `_get_late_details` and the `memos` of lines that changed in Ramp.
 
-        One that was erased, or that an earlier version did not note, is not known to have changed.
+        A text does not count as changed if its stored version was erased, or if an earlier version of the addon did not
+        store it.
         """
         labels = {
             'memo': self.env._('Memo'),
@@ -387,9 +411,7 @@ class RampFlowBooking(models.AbstractModel):
 
 
 def clean_text(text):
-    """A text of a merchant, a vendor or of Ramp for one line of ours: no line breaks, no control or direction
-    characters.
-    """
+    """Return outside text on one line, without control and direction characters, or False if nothing is left."""
     if not text:
         return False
     kept = ''.join(

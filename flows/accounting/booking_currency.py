@@ -11,15 +11,16 @@ from ..engine.flow import Held
 
 
 class RampFlowBookingCurrency(models.AbstractModel):
-    """Currencies of what is booked: which rate holds, and amounts in the company currency."""
+    """Currencies of posted documents: exchange rates, and amounts in the company's currency."""
 
     _inherit = 'ramp.flow.booking'
 
     def _plan_currency(self, connection, code, found, rate=None, amounts=()):
-        """The currency of a code; raises `Held` with the remedy if it cannot be booked in.
+        """Return the currency of a code.
 
-        :param rate: what the object itself brings
-        :param amounts: in minor units, all that are to be booked: each must be one that Odoo can keep as it is
+        :param rate: exchange rate that the object itself has, or None
+        :param amounts: all amounts to be posted, in minor units; Odoo must be able to store each without rounding
+        :raise Held: when nothing can be posted in this currency; the reason names the remedy
         """
         currency = found['currencies'][code]
         if not currency:
@@ -53,12 +54,10 @@ class RampFlowBookingCurrency(models.AbstractModel):
         return currency
 
     def _get_odoo_rate(self, connection, currency, date, found):
-        """Odoo's rate of a day, company currency units for one of `currency`.
+        """Return Odoo's rate of a day: units of the company's currency for one of `currency`.
 
-        Raises `Held` for a day before the first rate of the currency: Odoo would take the first one.
-
-        :param found: of `_look_up_accounting_state`; in booking, what was planned with it is not asked again: {'rates':
-            {}}
+        :param found: of `_look_up_accounting_state`; for posting {'rates': {}}, as the rate was checked in planning
+        :raise Held: when the day is before the first rate of the currency; Odoo would use that first rate
         """
         company = connection.company_id
         if currency == company.currency_id:
@@ -81,10 +80,10 @@ class RampFlowBookingCurrency(models.AbstractModel):
         return found['rates'][currency, date]
 
     def _check_quoted_rate(self, connection, currency, rate, date, found):
-        """Raise `Held` where a rate that Ramp quotes is far from Odoo's of that day: nobody here knows which of the two
-        is wrong.
+        """Check that a rate quoted by Ramp is close to Odoo's rate of that day.
 
-        :param rate: company currency units for one of `currency`
+        :param rate: units of the company's currency for one of `currency`
+        :raise Held: when the rates differ too much, as either of them may be wrong
         """
         names = {
             'code': currency.name,
@@ -120,26 +119,30 @@ class RampFlowBookingCurrency(models.AbstractModel):
             )
 
     def _get_rate_deviation(self, connection, currency, rate, date, found):
-        """How far, in percent, a rate is from Odoo's of a day; None for a day that has none.
+        """Return how far a rate is from Odoo's rate of a day, in percent, or None for a day without a rate.
 
-        :param rate: company currency units for one of `currency`
+        :param rate: units of the company's currency for one of `currency`
         """
         if found['rated'].get(currency, datetime.date.max) > date:
             return None
-        return round(
-            abs(rate / self._get_odoo_rate(connection, currency, date, found) - 1) * 100, 6
-        )  # 10 %, as a float, may be a little more
+        # Rounded, because 10 % as a float may be slightly more than 10.
+        return round(abs(rate / self._get_odoo_rate(connection, currency, date, found) - 1) * 100, 6)
 
     def _convert_to_company(self, connection, money, rate):
-        """An amount in units of the company's currency.
+        """Return an amount in units of the company's currency.
 
-        :param rate: how much of the company's currency for one of the amount's
+        :param rate: amount in the company's currency for one of the money's currency
         """
         return self._amount_to_units(float(money.decimal) * rate, connection.company_id.currency_id)
 
     def _plan_balances(self, connection, money, currency, date, amounts, found):
-        """(total, per line) in units of the company's currency. The total is converted once and then spread,
-        so that the lines add up to it whatever the rate."""
+        """Return the total and the amount of each line, in units of the company's currency.
+
+        The total is converted once and then spread over the lines. So the lines add up to it, whatever the rate is.
+
+        :param amounts: amounts of the lines in minor units
+        :return: (total, list of the lines' amounts)
+        """
         company = connection.company_id
         if currency == company.currency_id:
             return self._minor_to_units(money.minor, currency), [
@@ -147,7 +150,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
             ]
         rate = self._get_odoo_rate(connection, currency, date, found)
         if not money.minor:
-            # lines that cancel each other out: converted one by one, the last one takes the rest
+            # The lines cancel each other out. They are converted one by one, and the last one takes the rest.
             shares = [self._convert_to_company(connection, Money(amount, money.currency), rate) for amount in amounts]
             shares[-1] -= sum(shares)
             return 0, shares
@@ -156,29 +159,31 @@ class RampFlowBookingCurrency(models.AbstractModel):
 
     @api.model
     def _minor_to_float(self, minor, currency):
-        """An amount of Ramp, in minor units, as Odoo's fields want it."""
+        """Return an amount of Ramp (minor units) as the value of a field of Odoo."""
         return float(Money(minor, currency.name).decimal)
 
     @api.model
     def _float_to_minor(self, amount, currency):
-        """An amount of a field of Odoo in minor units, as Ramp has it."""
+        """Return the value of a field of Odoo in minor units, as Ramp has it."""
         return round(amount * 10 ** exponent(currency.name))
 
     @api.model
     def _amount_to_units(self, amount, currency):
-        """An amount of a field of Odoo in units: whole numbers of the currency's rounding factor, which may be any
-        (0.0001, 0.05, 1).
+        """Return the value of a field of Odoo in units: multiples of the currency's rounding factor.
+
+        The factor may be any, such as 0.0001, 0.05 or 1.
         """
         return round(currency.round(amount) / currency.rounding)
 
     @api.model
     def _units_to_amount(self, units, currency):
-        """An amount in units as Odoo's fields want it."""
+        """Return an amount in units as the value of a field of Odoo."""
         return currency.round(units * currency.rounding)
 
     @api.model
     def _minor_to_units(self, minor, currency):
-        """An amount of Ramp in units, where the company keeps its books in that currency: no conversion, only the other
-        scale.
+        """Return an amount of Ramp (minor units) in units, where the company's currency is the same.
+
+        Nothing is converted, only the scale changes.
         """
         return self._amount_to_units(self._minor_to_float(minor, currency), currency)

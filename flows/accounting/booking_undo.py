@@ -7,17 +7,17 @@ from .booking import QUIET
 
 
 class RampFlowBookingUndo(models.AbstractModel):
-    """Undo what was booked, visibly: an entry of an open period is deleted as a draft, or reversed."""
+    """Undo what was posted, in a visible way: a draft is deleted, a posted entry is reversed."""
 
     _inherit = 'ramp.flow.booking'
 
-    # ------------------------------------------------------------------ what Ramp withdraws
+    # ------------------------------------------------------------------ objects that Ramp withdraws
 
     def _reverse_withdrawn_objects(self, connection, rows, reasons):
-        """Undo what was booked of objects that Ramp withdrew since, visibly, unless somebody worked with it in Odoo.
+        """Undo what was posted of objects that Ramp has withdrawn since, unless somebody used it in Odoo.
 
-        :param rows: all ledger rows that Ramp tells of (see `_make_ledger_row`), by Ramp id
-        :param reasons: sentence by Ramp id, of those that are withdrawn
+        :param rows: {Ramp id: ledger row as of `_make_ledger_row`} of all objects in Ramp's answer
+        :param reasons: {Ramp id: sentence} of the objects that are withdrawn
         """
         records = self.env['ramp.record'].search(
             [
@@ -33,9 +33,8 @@ class RampFlowBookingUndo(models.AbstractModel):
             ]
         )
         for record in records.try_lock_for_update():
-            if (
-                record.ramp_id not in reasons
-            ):  # it was to be withdrawn, and could not be; now it is not withdrawn any more
+            # Its document could not be undone when Ramp withdrew the object. Now the object is no longer withdrawn.
+            if record.ramp_id not in reasons:
                 record.write(
                     {
                         'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
@@ -67,7 +66,7 @@ class RampFlowBookingUndo(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 reversal = self._undo_booked_move(connection, move, reason) if move else move
-                # what is looked at when somebody presses Retry is what Ramp says now
+                # Retry has to use the current payload.
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
                 record._reopen_for_booking()
         except (UserError, Held) as error:
@@ -93,7 +92,7 @@ class RampFlowBookingUndo(models.AbstractModel):
     # ------------------------------------------------------------------ undoing
 
     def _undo_booked_object(self, connection, record, reason):
-        """Undo the journal entry of an object; see `_undo_booked_move`."""
+        """Undo the journal entry of an object. See `_undo_booked_move`."""
         move = (
             self.env['account.move'].browse(record.res_id).exists()
             if record.res_model == 'account.move'
@@ -106,20 +105,23 @@ class RampFlowBookingUndo(models.AbstractModel):
 
     @api.model
     def _unlink_draft_document(self, move, reason):
-        """Let a document that somebody entered in Odoo stand for its object no more; it is not ours to undo."""
+        """Detach a document that a user entered in Odoo from its object. The addon does not undo it."""
         move.check_access('write')
-        move.sudo().ramp_id = False  # who may edit the document may have it give up its id, though not write one
+        # sudo: users who may edit the document may clear its Ramp id, but not write one.
+        move.sudo().ramp_id = False
         if move:
             move.with_context(**QUIET)._message_log(
                 body=self.env._('It does not stand for its object in Ramp any more. %s', reason)
             )
 
     def _undo_booked_move(self, connection, move, reason):
-        """Undo an entry or a bill, visibly: a draft is deleted, what is posted is reversed, on its own day. Raises
-        `Held` where that day is closed and the connection does not say that the first open one will do.
+        """Undo an entry or a bill in a visible way: delete a draft, reverse a posted document on its own day.
 
-        The document gives up its Ramp id, so that another can take its place; its page says why, and names the
-        reversal. Returns the reversal (an empty recordset for a draft). Payments of it stay, unreconciled.
+        The document loses its Ramp id, so that another can take its place. A message on it gives the reason and the
+        reversal. Its payments stay, unreconciled.
+
+        :return: the reversal; an empty recordset for a draft
+        :raise Held: when that day is locked and the connection does not allow the first open day
         """
         move = move.with_context(**QUIET)
         move.check_access('write')
@@ -127,7 +129,8 @@ class RampFlowBookingUndo(models.AbstractModel):
             date = self._get_first_open_day(
                 connection, move.date, move.journal_id, self._has_taxed_lines(move.line_ids)
             )
-        move.sudo().ramp_id = False  # who may undo the entry may have it give up its id, though not write one
+        # sudo: users who may undo the entry may clear its Ramp id, but not write one.
+        move.sudo().ramp_id = False
         if move.state != 'posted':
             if move.state == 'draft':
                 move.unlink()
@@ -137,7 +140,8 @@ class RampFlowBookingUndo(models.AbstractModel):
             'ref': self.env._('Reversal of: %(name)s. %(reason)s', name=move.ref or move.name, reason=reason),
         }
         if move.is_invoice(include_receipts=True):
-            # at the rate of the document, which may be Ramp's: what is undone leaves nothing in the company's currency
+            # The reversal has the rate of the document, which may be Ramp's. So no difference is left in the company's
+            # currency.
             values.update(
                 invoice_date=date,
                 invoice_date_due=date,

@@ -5,10 +5,10 @@ from collections import defaultdict
 
 from odoo import api, models
 
-# Kinds of selections that say nothing about our books: the connection decides the company, and Ramp keeps
-# fields of its own beside those of the accounting system.
+# Types of selections without meaning for the books. The connection determines the company, and Ramp has fields of its
+# own beside those of the accounting system.
 IRRELEVANT = frozenset({'SUBSIDIARY', 'EXPENSE_ENTITY', 'NON_ERP', 'REPORTING_TAG'})
-# What an identity stands for: its kind, by the model in Odoo
+# Kinds of records in identities, by the model in Odoo.
 KINDS = {
     'account.account': 'account',
     'account.analytic.plan': 'plan',
@@ -17,16 +17,17 @@ KINDS = {
     'res.partner': 'partner',
 }
 MODELS = {kind: model for model, kind in KINDS.items()}
-# The point and number after it: an object of Ramp that took the place of one that could not be changed (see
-# ramp.flow.push)
+# A point and a number follow where an object of Ramp replaced one that could not be changed (see ramp.flow.push).
 IDENTITY = re.compile(rf'^(?P<database>[0-9a-f]{{8}})-(?P<kind>{"|".join(MODELS)})-(?P<id>\d{{1,18}})(?:\.\d+)?$')
 KIND_OF_TYPE = {'GL_ACCOUNT': 'account', 'OTHER': 'analytic', 'TAX_CODE': 'tax', 'MERCHANT': 'partner'}
 
 
 @dataclasses.dataclass(frozen=True)
 class Coding:
-    """What the selections of one line mean here. distribution: as Odoo writes it, or False; tax and partner may be
-    empty.
+    """The meaning in Odoo of the selections of one line.
+
+    distribution: analytic distribution as Odoo stores it, or False
+    tax, partner: may be empty
     """
 
     account: models.Model
@@ -36,14 +37,14 @@ class Coding:
 
 
 class Uncodable(Exception):
-    """A selection that means nothing in these books; the text says what to do."""
+    """A selection has no meaning in these books. The text says what to do."""
 
 
 class RampCoding(models.AbstractModel):
-    """What people pick in Ramp, as accounts and analytic distributions; and the identities under which Ramp knows them.
+    """Translate selections in Ramp to accounts and analytic distributions, and make the identities for Ramp.
 
-    An identity is `<database>-<kind>-<id>`: stable when an account is renamed or gets another code, and never that of
-    another database's account (see `ramp.connection._database_identity`).
+    An identity is `<database>-<kind>-<id>`. It is stable when an account is renamed or gets another code. It never
+    belongs to an account of another database (see `ramp.connection._database_identity`).
     """
 
     _name = 'ramp.coding'
@@ -51,21 +52,23 @@ class RampCoding(models.AbstractModel):
 
     @api.model
     def _get_external_id(self, record):
-        """The id under which Ramp knows an account, an analytic plan or account, a tax or a supplier."""
+        """Return the id of an account, an analytic plan, an analytic account, a tax or a supplier in Ramp."""
         return f'{self.env["ramp.connection"]._database_identity()}-{KINDS[record._name]}-{record.id}'
 
     @api.model
     def _get_currency(self, code):
-        """The currency of a code, active or not; an empty recordset for a code that Odoo does not have."""
-        found = self.env.cr.cache.setdefault('ramp.currency', {})  # of this transaction: few of the many that there are
+        """Return the currency of a code, active or not. It is empty for a code that Odoo does not have."""
+        # Cached for this transaction only, as it uses few of all currencies.
+        found = self.env.cr.cache.setdefault('ramp.currency', {})
         if code not in found:
             found[code] = self.env['res.currency'].with_context(active_test=False).search([('name', '=', code)]).id
         return self.env['res.currency'].browse(found[code] or ())
 
     @api.model
     def _look_up_references(self, connection, selections):
-        """Find everything that the selections may mean, in a constant number of queries; the answer is for
-        `_decode_selections`.
+        """Find all records that the selections may refer to, in a constant number of queries.
+
+        :return: dict, the `found` of `_decode_selections`
         """
         company = connection.company_id
         identity = connection._database_identity()
@@ -77,8 +80,7 @@ class RampCoding(models.AbstractModel):
             for code in (selection.external_code, selection.external_id)
             if code
         }
-        # By the ledger: what was in Ramp before Odoo came has an id that Odoo did not give; and what is not offered any
-        # more.
+        # The ledger knows the adopted objects, whose ids are not from Odoo, and those that are no longer offered.
         known, hidden = {}, {}
         for row in (
             self.env['ramp.record'].search_fetch(
@@ -123,7 +125,8 @@ class RampCoding(models.AbstractModel):
         )
         by_code = defaultdict(self.env['account.account'].browse)
         for account in accounts:
-            if company.parent_ids & account.company_ids and account.code:  # branches use their parents' accounts
+            # Branches use the accounts of their parent companies.
+            if company.parent_ids & account.company_ids and account.code:
                 by_code[account.code] += account
         return {
             'identity': identity,
@@ -143,7 +146,10 @@ class RampCoding(models.AbstractModel):
 
     @api.model
     def _decode_selections(self, selections, found):
-        """The `Coding` of one line's selections; raises `Uncodable` rather than guess or drop one."""
+        """Return the `Coding` of one line's selections. Never guess or drop a selection.
+
+        :raise Uncodable: when a selection has no meaning in these books
+        """
         chosen = {kind: self.env[model] for kind, model in MODELS.items()}
         for selection in selections:
             if selection.type in IRRELEVANT:
@@ -168,16 +174,18 @@ class RampCoding(models.AbstractModel):
                         ', '.join(chosen[kind].mapped('name')),
                     )
                 )
-        # several plans on one line are one combined key, as Odoo writes it
+        # Odoo stores several plans of one line as one combined key.
         distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
         return Coding(chosen['account'], distribution, chosen['tax'], chosen['partner'])
 
     def _decode_single_selection(self, selection, found):
-        """(record, kind) of one selection: by the id that Odoo gave it, else by the ledger, else, for an account, by
-        its code.
+        """Return the record of one selection, and its kind.
 
-        A custom field comes back as the type OTHER, whatever it is; so the id decides, and the type only where it says
-        nothing.
+        The record is found by the id that Odoo gave it, otherwise by the ledger, otherwise, for an account, by its
+        code. Ramp returns every custom field with the type OTHER. So the type only counts where the id says nothing.
+
+        :return: (record, kind)
+        :raise Uncodable: when the selection has no meaning in these books
         """
         label = selection.name or selection.external_code or selection.external_id or '?'
         external_id = selection.external_id or ''
@@ -195,7 +203,7 @@ class RampCoding(models.AbstractModel):
                 )
             )
         if kind == 'partner' and not record_id:
-            return self.env['res.partner'], kind  # Ramp's own merchant: the books have the payee by its name
+            return self.env['res.partner'], kind  # Ramp's own merchant; the payee is found by its name
         if kind == 'account' and not record_id:
             record = found['accounts_by_code'].get(selection.external_code or external_id, self.env['account.account'])[
                 :1
@@ -240,7 +248,10 @@ class RampCoding(models.AbstractModel):
         return record, kind
 
     def _check_usable(self, record, kind, label, found):
-        """Raise `Uncodable` for what exists and must not be used: of another company, archived, or not for purchases."""
+        """Check that an existing record may be used.
+
+        :raise Uncodable: when it belongs to another company, is archived, or is not for purchases
+        """
         companies = record.company_ids if kind == 'account' else record.company_id
         if (companies or kind == 'account') and not found['company'].parent_ids & companies:
             raise Uncodable(

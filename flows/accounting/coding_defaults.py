@@ -9,11 +9,10 @@ from .coding import Uncodable
 
 
 class RampCodingDefaults(models.AbstractModel):
-    """What Odoo itself adds to the coding of a line, as far as the connection wants that, and the analytic plans that
-    Odoo demands.
+    """Complete codings with Odoo's defaults, if the connection wants them, and check mandatory analytic plans.
 
-    Each answer is core's own, and asked for once for each account, partner and product of a batch: `found` remembers
-    it.
+    Each result comes from Odoo itself. It is computed once for each account, partner and product of a batch, and stored
+    in `found`.
     """
 
     _name = 'ramp.coding.defaults'
@@ -21,12 +20,12 @@ class RampCodingDefaults(models.AbstractModel):
 
     @api.model
     def _complete_with_defaults(self, connection, coding, partner, product, business_domain, found):
-        """The `Coding` of a line with what Odoo adds; raises `Uncodable` where it lacks an analytic plan that is
-        mandatory.
+        """Return the `Coding` of a line, completed with Odoo's defaults.
 
-        :param partner: of the journal item
-        :param product: of the journal item, may be empty
-        :param business_domain: 'bill' or 'expense', as core's rules of plans have it
+        :param partner: partner of the journal item
+        :param product: product of the journal item, may be empty
+        :param business_domain: 'bill' or 'expense', as in Odoo's rules of analytic plans
+        :raise Uncodable: when a mandatory analytic plan is missing
         """
         if connection.tax_policy == 'default' and not coding.tax:
             coding = dataclasses.replace(
@@ -41,8 +40,9 @@ class RampCodingDefaults(models.AbstractModel):
         return coding
 
     def _get_default_taxes(self, connection, account, partner, product, found):
-        """The taxes that core would give a line of a bill of this partner (see
-        `account.move.line._get_computed_taxes`).
+        """Return the taxes that Odoo would set on a line of a bill of this partner.
+
+        See `account.move.line._get_computed_taxes`.
         """
         key = 'taxes', account, partner, product
         if key not in found['defaults']:
@@ -67,8 +67,9 @@ class RampCodingDefaults(models.AbstractModel):
         return found['defaults'][key]
 
     def _get_model_distribution(self, connection, coding, partner, product, found):
-        """What distribution models say of the plans of which nothing is chosen (see
-        `account.move.line._compute_analytic_distribution`).
+        """Return the analytic distribution that distribution models give for the plans without a selection.
+
+        See `account.move.line._compute_analytic_distribution`.
         """
         Model = self.env['account.analytic.distribution.model']
         if 'models' not in found['defaults']:
@@ -128,7 +129,7 @@ class RampCodingDefaults(models.AbstractModel):
 
     @api.model
     def _get_mandatory_plans(self, connection, business_domain, **line):
-        """The plans of a kind of document, as core has them: dictionaries with id, name and applicability."""
+        """Return the plans of a kind of document, as Odoo gives them: dicts with id, name and applicability."""
         company = connection.company_id
         return (
             self.env['account.analytic.plan']
@@ -137,7 +138,7 @@ class RampCodingDefaults(models.AbstractModel):
         )
 
     def _get_analytic_accounts(self, keys):
-        """The analytic accounts of a distribution, or of some of its keys."""
+        """Return the analytic accounts of a distribution, or of some of its keys."""
         return self.env['account.analytic.account'].browse(
             {int(identity) for key in keys or () for identity in key.split(',')}
         )

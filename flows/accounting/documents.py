@@ -17,18 +17,19 @@ from .booking import clean_text
 from .coding import Coding
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
-NUMBERED_AS = {
-    'in_invoice': 'in_invoice',
-    'in_receipt': 'in_invoice',
-    'in_refund': 'in_refund',
-}  # a receipt may be what the bill is
+# Types that share their numbers. A bill may have been entered as a receipt.
+NUMBERED_AS = {'in_invoice': 'in_invoice', 'in_receipt': 'in_invoice', 'in_refund': 'in_refund'}
 
 
 @dataclasses.dataclass(frozen=True)
 class DocumentLine:
-    """One line of a bill. amount: what it adds to the total, tax included, in minor units and the document's direction;
-    quantity, unit_price: told if their product is the amount; order_line: what it is the bill of;
-    order_quantity: how much of it, in its unit, if that is told."""
+    """One line of a bill.
+
+    amount: what the line adds to the document's total, tax included, in minor units
+    quantity, unit_price: used only if their product is the amount
+    order_line: purchase order line that is billed
+    order_quantity: billed quantity in the unit of the order line, if Ramp says it
+    """
 
     coding: Coding
     amount: int
@@ -41,8 +42,9 @@ class DocumentLine:
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A bill or refund to be made. rate: units of the company's currency for one of the document's, or None for Odoo's
-    own rate.
+    """A bill or refund to be created.
+
+    rate: units of the company's currency for one of the document's, or None for Odoo's own rate
     """
 
     ramp_id: str
@@ -50,14 +52,14 @@ class Document:
     partner: models.Model
     currency: models.Model
     rate: float | None
-    date: datetime.date  # of the entry: later than what Ramp says where the period was closed
+    date: datetime.date  # date of the entry; later than Ramp's date where the period was locked
     invoice_date: datetime.date
     due_date: datetime.date | None
     reference: str | bool
     note: str | bool
-    lines: list  # of DocumentLine
+    lines: list  # list of DocumentLine
     origin: str | bool = False
-    same_number: models.Model | None = None  # the vendor's documents of that number from other years
+    same_number: models.Model | None = None  # the vendor's documents with that number from other years
 
     @property
     def total(self):
@@ -65,22 +67,24 @@ class Document:
 
     @property
     def identity_key(self):
-        """What tells it from the vendor's other documents: its number, else its day and amount; None for nothing of no
-        number.
+        """Return what distinguishes the document from others of the vendor: its number, otherwise day and amount.
+
+        None for a document without a number whose total is zero.
         """
         return number_key(self.reference) or self.total and (self.invoice_date, self.currency.id, self.total) or None
 
 
 class RampFlowPayable(models.AbstractModel):
-    """What the flows share that make vendor bills and refunds: in batch, exactly of Ramp's amount, and never one number
-    twice.
+    """Base of the flows that create vendor bills and refunds.
+
+    They create documents in batches, with exactly Ramp's amount, and never two of a vendor with the same number.
     """
 
     _name = 'ramp.flow.payable'
     _description = 'Ramp Flow: bills and refunds'
 
-    _payment_flow = None  # the flow that pays its documents
-    _journal_field = 'bill_journal_id'  # of the connection; where it is empty, the bill journal is taken
+    _payment_flow = None  # flow that pays the documents
+    _journal_field = 'bill_journal_id'  # field of the connection; if it is empty, the bill journal is used
 
     # ------------------------------------------------------------------ a run
 
@@ -100,7 +104,7 @@ class RampFlowPayable(models.AbstractModel):
         return result
 
     def _trigger_payment_flow(self):
-        """The job of payments has work now, or gave way to this one (see `_mark_at_work`)."""
+        """Trigger the job of payments. It has work now, or it gave way to this one (see `_mark_at_work`)."""
         if self._payment_flow:
             self.env[f'ramp.flow.{self._payment_flow}']._trigger()
 
@@ -109,10 +113,10 @@ class RampFlowPayable(models.AbstractModel):
 
     @contextlib.contextmanager
     def _mark_at_work(self, connection):
-        """Let the job of payments know that lists are being read: what pays several documents is known once all are
-        read and booked.
+        """Mark for the job of payments that lists are being read.
 
-        The lock is the session's, over all its transactions, and ends with it, however that ends.
+        A payment may pay several documents. They are only known after all lists were read and posted. The lock belongs
+        to the database session. It outlives commits, and ends with the session in any case.
         """
         if not self._payment_flow:
             yield
@@ -129,10 +133,10 @@ class RampFlowPayable(models.AbstractModel):
                 self.env.cr.execute('SELECT pg_advisory_unlock_shared(%s, %s)', self._get_work_lock_key(connection))
 
     def _is_reading_under_way(self, connection):
-        """Whether objects are being listed and booked, or the last run did not come to the end of its lists and the
-        next one will: of a transfer, a part only may be known.
+        """Return whether a transfer may be known only in part, because objects are being listed and posted.
 
-        To be asked first in a transaction: whoever begins to list after that is not seen by it either.
+        This is also so if the last run did not finish its lists and the next one will. Call this first in a
+        transaction. Then the transaction sees nothing of a run that starts to list later.
         """
         self.env['ramp.run'].flush_model()
         self.env.cr.execute(
@@ -159,7 +163,10 @@ class RampFlowPayable(models.AbstractModel):
         return journal
 
     def _plan_document_vendor(self, vendor_id, name, found):
-        """The partner of a vendor of Ramp; raises `Held` where the vendor's own row is held, or there is none."""
+        """Return the partner of a vendor in Ramp.
+
+        :raise Held: when the vendor's own row is on hold, or Ramp does not have the vendor
+        """
         partner, reason = found['partners'].get(vendor_id, (None, None))
         if partner:
             return partner
@@ -169,14 +176,20 @@ class RampFlowPayable(models.AbstractModel):
         raise Held(self.env._('Ramp does not say who its vendor %s is. Look at the vendor in Ramp.', name))
 
     def _check_document_rate(self, connection, currency, rate, date, found):
-        """Raise `Held` unless there is a rate to be believed: Ramp's quote, or, where there is none, Odoo's of the day."""
+        """Check that there is a credible rate: Ramp's quote, otherwise Odoo's rate of the day.
+
+        :raise Held: when there is none
+        """
         if rate is not None:
             self._check_quoted_rate(connection, currency, rate, date, found)
         elif currency != connection.company_id.currency_id:
             self._get_odoo_rate(connection, currency, date, found)
 
     def _turn_negative_document(self, document):
-        """A document whose total is negative is one of the other direction: Odoo refuses to post it otherwise."""
+        """Turn a document with a negative total into one of the other direction.
+
+        Odoo refuses to post it otherwise.
+        """
         if document.total >= 0:
             return document
         lines = [
@@ -191,12 +204,11 @@ class RampFlowPayable(models.AbstractModel):
         return dataclasses.replace(document, move_type=REFUND_OF[document.move_type], lines=lines)
 
     def _look_up_numbers(self, connection, documents, partners):
-        """Bills, receipts and refunds of vendors by (type, `Document.identity_key`), as [(vendor, document, its day)].
+        """Return bills, receipts and refunds of vendors by number. Reversed documents do not count.
 
-        Those that were reversed do not count.
-
-        :param documents: (number or False, day) of what may be booked
+        :param documents: [(number or False, day)] of what may be posted
         :param partners: of `ramp.flow.vendor._find_vendor_partners`
+        :return: {(type, `Document.identity_key`): [(vendor, document, its day)]}
         """
         numbers = {key for number, _get_booking_day in documents if (key := number_key(number))}
         days = {day for number, day in documents if day and not number_key(number)}
@@ -212,16 +224,16 @@ class RampFlowPayable(models.AbstractModel):
             ('id', 'move_type', 'ref', 'invoice_date', 'currency_id', 'amount_total'),
         )
         Move.flush_model([*columns, 'commercial_partner_id', 'company_id', 'state', 'payment_state'])
-        # all of the vendors' numbers, as their spelling is compared in Python, which the database does in its own way
+        # All numbers of the vendors are read. Python compares them, as the database compares spellings differently.
         query = Move._search(
             Domain('company_id', '=', connection.company_id.id)
             & Domain('move_type', 'in', list(NUMBERED_AS))
             & Domain('commercial_partner_id', 'in', vendors.ids)
             & (Domain('invoice_date', 'in', list(days)) | (Domain('ref', '!=', False) if numbers else Domain.FALSE))
             & Domain('state', '!=', 'cancel')
-            # core says "reversed" of what credits covered, too: that number was used
+            # Odoo also calls a bill "reversed" that credits covered. Its number was used.
             & (Domain('payment_state', '!=', 'reversed') | Domain('reversal_move_ids', '=', False))
-            # and of a refund that was reversed it says "paid"
+            # Odoo calls a reversed refund "paid".
             & (Domain('move_type', '!=', 'in_refund') | Domain('reversal_move_ids', '=', False)),
             order='id DESC',
         )
@@ -241,11 +253,13 @@ class RampFlowPayable(models.AbstractModel):
         return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}
 
     def _check_document_number(self, document, found):
-        """The document, with those of the same number from other years: as for core, these are others, and it is said
-        on its page.
+        """Return the document, with the vendor's documents of the same number from other years.
 
-        Raises `Held` if the vendor has one of that number already, in Odoo or in this batch; or, of no number, one of
-        that day and amount.
+        As in Odoo, those are different documents. A message on the new document names them.
+
+        :raise Held: when the vendor has a document with that number already, or, without a number, one with that day
+            and amount
+        :raise Behind: when that document is in the same batch
         """
         if not document.identity_key:
             return document
@@ -288,10 +302,10 @@ class RampFlowPayable(models.AbstractModel):
         return dataclasses.replace(document, same_number=earlier) if earlier else document
 
     def _get_record_url(self, record):
-        """The address of a record's page, as a person can open it."""
+        """Return the address of a record's page for a user."""
         return f'{record.get_base_url()}/odoo/{record._name}/{record.id}'
 
 
 def line_name(*texts, fallback):
-    """What a line says: the first text there is, on one line."""
+    """Return the name of a line: the first text that is not empty, on one line."""
     return next(filter(None, map(clean_text, texts)), fallback)

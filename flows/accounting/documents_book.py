@@ -10,14 +10,16 @@ from .booking import QUIET
 
 
 class RampFlowPayableBook(models.AbstractModel):
-    """Make the invoices and refunds of documents, and hold what Odoo computes otherwise than Ramp."""
+    """Create the bills and refunds of documents. Hold those whose total in Odoo differs from Ramp."""
 
     _inherit = 'ramp.flow.payable'
 
     def _book_documents(self, connection, documents, post, payable=None):
-        """Make the bills and refunds of these documents, in batch; returns them in the same order.
+        """Create the bills and refunds of these documents in one batch, and return them in the same order.
 
-        :param payable: the account on which all of them are owed; None: their partners'
+        :param post: whether to post them; otherwise they stay drafts
+        :param payable: payable account of all documents, or None for the accounts of their partners
+        :raise Held: when a total in Odoo differs from Ramp
         """
         rates = {}
         self._prefetch_partners(
@@ -42,7 +44,7 @@ class RampFlowPayableBook(models.AbstractModel):
             owed = moves.line_ids.filtered(
                 lambda line: line.display_type == 'payment_term' and line.account_id != payable
             )
-            owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill follows from it
+            owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill depends on it
         if post:
             moves._post(soft=False)
         for document, move in zip(documents, moves, strict=True):
@@ -59,9 +61,9 @@ class RampFlowPayableBook(models.AbstractModel):
         return moves
 
     def _get_document_rate(self, connection, document, rates):
-        """Units of the document's currency for one of the company's, as Odoo has it; None for the company's own.
+        """Return units of the document's currency for one of the company's, or None if the currencies are the same.
 
-        :param rates: Odoo's own, those that are known: core would ask for the rate of each bill
+        :param rates: cache of Odoo's rates, as Odoo would look up the rate for each bill again
         """
         company, currency = connection.company_id, document.currency
         if currency == company.currency_id:
@@ -86,12 +88,12 @@ class RampFlowPayableBook(models.AbstractModel):
             **({'invoice_currency_rate': rate} if rate else {}),
             'date': document.date,
             'invoice_date': document.invoice_date,
-            # Ramp says when it is due, not the vendor's terms in Odoo
+            # Ramp determines the due date, not the vendor's payment terms in Odoo.
             'invoice_payment_term_id': False,
             'invoice_date_due': document.due_date or document.invoice_date,
             'ref': document.reference,
             'invoice_origin': document.origin,
-            'narration': document.note and plaintext2html(document.note),  # somebody else's text is no markup
+            'narration': document.note and plaintext2html(document.note),  # outside text is not markup
             'invoice_line_ids': [
                 Command.create(
                     {
@@ -104,8 +106,11 @@ class RampFlowPayableBook(models.AbstractModel):
         }
 
     def _plan_line_amounts(self, connection, document, line, rate):
-        """What a line without tax is in both currencies. Core comes to the same, and need not write each line once
-        more, by itself; where it rounds the whole and wants a cent elsewhere, it still moves it there."""
+        """Return the amounts of a line without tax in both currencies.
+
+        Odoo computes the same amounts. If they are given, it need not write each line again. If Odoo rounds the whole
+        document and needs a cent on another line, it still moves it there.
+        """
         if line.coding.tax:
             return {}
         amount = self._minor_to_float(
@@ -138,14 +143,19 @@ class RampFlowPayableBook(models.AbstractModel):
             'quantity': quantity,
             'price_unit': price,
             'tax_ids': [Command.set(line.coding.tax.ids)],
-            # always given, so that no model is searched for each line
+            # Always set, so that Odoo does not search a distribution model for each line.
             'analytic_distribution': line.coding.distribution or {},
         }
 
     @staticmethod
     def _get_billed_quantity(line, amount):
-        """How much of its order line is billed. Where that is not told, so much as the amount (before tax) buys at the
-        order's price: else the order would count one. 0.0: not known."""
+        """Return how much of its order line is billed, or 0.0 if that is not known.
+
+        If Ramp does not say it, it is the quantity that the amount before tax buys at the order's price. Otherwise the
+        order would count a quantity of one.
+
+        :param amount: float, before tax, in the currency of the document
+        """
         order_line = line.order_line
         if not order_line or line.order_quantity:
             return line.order_quantity or 0.0
@@ -162,11 +172,11 @@ class RampFlowPayableBook(models.AbstractModel):
 
     @staticmethod
     def _is_price_rounded(line):
-        """Whether quantity times price is not exactly the amount: Ramp rounds prices."""
+        """Return whether quantity times price differs from the amount, because Ramp rounds prices."""
         return line.quantity * line.unit_price.minor != line.amount
 
     def _is_price_precise(self, quantity, price):
-        """Whether Odoo keeps a quantity and a price as they are: what it rounds comes to another amount."""
+        """Return whether Odoo stores a quantity and a price without rounding. Otherwise the amount would change."""
         precision = self.env['decimal.precision']
         return all(
             value == round(value, precision.precision_get(name))
@@ -174,7 +184,10 @@ class RampFlowPayableBook(models.AbstractModel):
         )
 
     def _get_untaxed_price(self, connection, document, line, amount):
-        """The price to enter so that, with its tax, the line comes to Ramp's amount."""
+        """Return the price at which the line, with its taxes, has Ramp's amount.
+
+        :param amount: float, tax included, in the currency of the document
+        """
         taxes = line.coding.tax.flatten_taxes_hierarchy()
         included = taxes.filtered('price_include')
         if included == taxes:
@@ -187,16 +200,18 @@ class RampFlowPayableBook(models.AbstractModel):
             is_refund=document.move_type == 'in_refund',
             partner_id=document.partner,
         )['tax_details']
-        # of a mixture, those that are included in the price stay in it
+        # In a mixture of taxes, those that are included in the price stay in it.
         return details['raw_total_excluded_currency'] + sum(
             tax['raw_tax_amount_currency'] for tax in details['taxes_data'] if tax['tax'] in included
         )
 
     def _settle_tax_rounding(self, document, move):
-        """Let a tax take the cents that its rounding left, so that the bill comes to Ramp's amount. Raises `Held` where
-        more is missing.
+        """Add the cents that tax rounding left to a tax line, so that the bill has Ramp's amount.
 
-        A tax whose lines cancel each other out, as those of a reverse charge, takes nothing: they would not any more.
+        A tax whose lines cancel each other out, such as a reverse charge, gets nothing. Otherwise its lines would no
+        longer cancel out.
+
+        :raise Held: when the difference is more than rounding
         """
         currency, total = document.currency, self._minor_to_float(document.total, document.currency)
         missing = currency.round(total - move.amount_total)

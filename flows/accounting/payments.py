@@ -11,20 +11,23 @@ from .booking import QUIET
 
 _logger = logging.getLogger(__name__)
 
-REST = 'rest'  # key of what was paid besides the one payment that Ramp tells of
-# a bank may show a payment so long before its day, which is of another time zone
+REST = 'rest'  # key of what was paid beside the one payment that Ramp shows
+# The bank line of a payment may be dated up to this long before the payment, whose day is from another time zone.
 SHOWN_BEFORE = datetime.timedelta(days=5)
-SHOWN_WITHIN = datetime.timedelta(days=10)  # a bank shows a payment within so many days, or never
+SHOWN_WITHIN = datetime.timedelta(days=10)  # a bank shows a payment within this time, or never
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One payment of one document. amount: what it pays of it, in minor units of the document's currency; settled: what
-    left or reached the bank, where that is another currency; rate: company currency units for one of the document's,
-    None: as the document has it."""
+    """One payment of one document.
 
-    key: str  # identity within the row, in `noted`
-    payment_id: str | None  # Ramp's id: what shares it was one transfer
+    amount: the part of the document that it pays, in minor units of the document's currency
+    settled: money that left or reached the bank, where that is another currency
+    rate: units of the company's currency for one of the document's, or None for the document's rate
+    """
+
+    key: str  # identity within the row, used in `noted`
+    payment_id: str | None  # Ramp's id; parts with the same id were one transfer
     amount: int
     settled: Money | None
     rate: float | None
@@ -35,24 +38,26 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Settlement:
-    """What is to be done so that a document in Odoo is paid as Ramp says. noted: what was done before and stays."""
+    """What has to be done so that a document in Odoo is paid as in Ramp.
+
+    noted: what was done before and stays
+    """
 
     ramp_id: str
     move: models.Model
     line: models.Model  # the document's line in the payable account
     noted: dict
-    undo: dict  # by key: what was noted and holds no more
-    parts: list  # of Part: to be booked
+    undo: dict  # {key: note} of what was done and is no longer right
+    parts: list  # list of Part to be posted
     reason: str = ''
 
 
 class RampFlowPayment(models.AbstractModel):
-    """What the flows share that pay documents: a row for each paid document, one payment of Odoo for each transfer of
-    Ramp.
+    """Base of the flows that pay documents: one row for each paid document, one payment for each transfer in Ramp.
 
-    Its rows are not listed from Ramp: what tells of a document tells of its payment. A row compares what Ramp says with
-    what it did (`noted`), and does the difference: a payment that failed after it was booked is reversed, another one
-    takes its place.
+    Ramp has no list of these rows. The payload of a document contains its payment. A row compares what Ramp says with
+    what was done (`noted`), and posts the difference. A payment that failed after posting is reversed, and another one
+    replaces it.
     """
 
     _name = 'ramp.flow.payment'
@@ -67,7 +72,7 @@ class RampFlowPayment(models.AbstractModel):
     _description = 'Ramp Flow: payments'
 
     _updates = True
-    _parent_flow = None  # the flow whose documents are paid; rows have the same Ramp id
+    _parent_flow = None  # flow whose documents are paid; its rows have the same Ramp ids
 
     # ------------------------------------------------------------------ a run
 
@@ -81,20 +86,19 @@ class RampFlowPayment(models.AbstractModel):
         self._confirm_earlier_batches(connection, run, client)
 
     def _take_next_rows(self, connection, ramp_ids, after):
-        """What was one transfer in Ramp is taken together, so that it becomes one payment."""
+        """Take the rows that were one transfer in Ramp together, so that they become one payment."""
         Record = self.env['ramp.record']
         if self.env[f'ramp.flow.{self._parent_flow}']._is_reading_under_way(connection):
-            return Record, Record  # it calls this job when it is done
+            return Record, Record  # the other flow triggers this job at its end
         records, _siblings = super()._take_next_rows(connection, ramp_ids, after)
         transfers = [parent for parent in records.mapped('parent_ramp_id') if parent]
         return records, Record._take_due_siblings(connection, self._flow, transfers, records) if transfers else Record
 
     @api.model
     def _upsert_payment_rows(self, connection, rows, asked):
-        """Put what the objects of a page say of their payments into the ledger: of those that are paid somehow, or were
-        once.
+        """Store the payments of a page's objects in the ledger, if the objects are paid at least partly, or were once.
 
-        :param rows: ledger rows (see `_make_ledger_row`) of what is paid, by Ramp id
+        :param rows: {Ramp id: ledger row as of `_make_ledger_row`} of the documents
         """
         there = {
             record.ramp_id
@@ -109,18 +113,17 @@ class RampFlowPayment(models.AbstractModel):
             if ramp_id in there or self._is_partly_paid(row['payload'], row['value'])
         ]
         if payments:
-            # a row that the job of payments holds now is waited for: what Ramp says of it would not be heard again soon
+            # `wait`: the job of payments may hold a row now. If it were skipped, its change would be read much later.
             self.env['ramp.record']._upsert_page(connection, self._flow, payments, asked, updates=True, wait=True)
 
     def _is_partly_paid(self, payload, value):
-        """Whether there is anything to book of how an object is paid."""
+        """Return whether there is anything to post of the payment of an object."""
         raise NotImplementedError
 
     def _on_documents_booked(self, connection, moves):
-        """Documents were booked: rows that wait for them are due, and payments of a former document of theirs pay the
-        new one.
+        """Reopen the rows that wait for documents just posted. Let earlier payments pay the new documents.
 
-        :param moves: by Ramp id
+        :param moves: {Ramp id: document}
         """
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves))],
@@ -128,7 +131,7 @@ class RampFlowPayment(models.AbstractModel):
         )
         if not rows:
             return
-        # one that was left out, because its document was, is looked at again, too
+        # A row that was ignored because its document was ignored is reopened, too.
         noted, again = {}, rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
         for row in rows.filtered('res_id'):
             known = row.noted or {}
@@ -139,10 +142,13 @@ class RampFlowPayment(models.AbstractModel):
         again._reopen_payment()
 
     def _repay_new_document(self, connection, noted, line):
-        """Let what paid a former document of a row's pay the one that took its place, whose payable line this is.
+        """Let the earlier payments of a row pay its new document.
 
-        Returns whether `noted` was changed: what was paid for another vendor, or on another account, is transferred,
-        and noted. Raises `Held` where the day of that is closed.
+        A payment of another vendor or account is transferred first, and that is noted.
+
+        :param line: payable line of the new document
+        :return: whether `noted` was changed
+        :raise Held: when the day of the transfer is locked
         """
         has_changed = False
         for note, paid in self._find_earlier_payments(noted):
@@ -159,8 +165,9 @@ class RampFlowPayment(models.AbstractModel):
         return has_changed
 
     def _find_earlier_payments(self, noted):
-        """[(note, payable line with which it paid)] of what was noted of a row: of its parts, and of how a card paid
-        it.
+        """Return the payable lines of earlier payments that are noted on a row: of its parts, and of a payment by card.
+
+        :return: [(note, payable line)]
         """
         found = [
             (note, self.env['account.move.line'].browse(note['line']).exists())
@@ -174,10 +181,15 @@ class RampFlowPayment(models.AbstractModel):
         return [(note, line) for note, line in found if line]
 
     def _transfer_payment_entry(self, connection, paid, line):
-        """An entry that takes what is open of a payment over to the account and partner of the document that it pays,
-        as far as that is open: one payment may pay several documents.
+        """Post an entry that moves a payment's open amount to the account and partner of the document that it pays.
 
-        Returns its line there; that of the payment is reconciled with the other one.
+        It moves at most the open amount of the document, as one payment may pay several documents. The payment's line
+        is reconciled with the entry.
+
+        :param paid: payable line of the payment
+        :param line: payable line of the document
+        :return: the entry's line on the document's account
+        :raise Held: when the day is locked
         """
         day = self._get_first_open_day(connection, max(paid.date, line.date), paid.journal_id)
         amount, balance = paid.amount_residual_currency, paid.amount_residual
@@ -228,7 +240,10 @@ class RampFlowPayment(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _look_up_documents(self, connection, ramp_ids):
-        """{Ramp id: (row of the document, move, its payable line)}, in a constant number of queries."""
+        """Return the documents to be paid, in a constant number of queries.
+
+        :return: {Ramp id: (row of the document, document, its payable line)}
+        """
         booked = self._look_up_booked_rows(
             connection,
             self._parent_flow,
@@ -284,7 +299,7 @@ class RampFlowPayment(models.AbstractModel):
         )
 
     def _look_up_noted(self, connection, ramp_ids):
-        """What was done so far, by Ramp id."""
+        """Return what was done so far: {Ramp id: `noted`}."""
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))],
             ['ramp_id', 'noted'],
@@ -294,8 +309,9 @@ class RampFlowPayment(models.AbstractModel):
     # ------------------------------------------------------------------ planning
 
     def _check_paid_document(self, ramp_id, found):
-        """(move, payable line) of the document to be paid; raises `Skipped`, `Waiting` or `Held` where there is none to
-        pay.
+        """Return the document to be paid, and its payable line.
+
+        :raise Skipped, Waiting, Held: when there is none to pay
         """
         row, move, line = found['documents'].get(ramp_id, (None, None, None))
         if not row:
@@ -311,8 +327,10 @@ class RampFlowPayment(models.AbstractModel):
         return move, line
 
     def _plan_settlement(self, value, move, line, wanted, found, reason='', keep=()):
-        """The `Settlement` of a document: `wanted` parts less what was done. `keep`: keys of what was done and stays as
-        it is.
+        """Return the `Settlement` of a document: the wanted parts without what was done.
+
+        :param wanted: list of Part
+        :param keep: keys of what was done and stays unchanged
         """
         noted = found['noted'].get(value.id, {})
         done = noted.get('parts', {})
@@ -327,7 +345,11 @@ class RampFlowPayment(models.AbstractModel):
         return Settlement(value.id, move, line, kept, undo, parts, reason)
 
     def _check_open_amount(self, settlement, extra=0):
-        """Raise `Held` unless so much is open in Odoo as is to be paid: somebody may have paid it there by hand."""
+        """Check that the document's open amount in Odoo covers the payment.
+
+        :param extra: amount in minor units that is paid in addition to the parts
+        :raise Held: when less is open, as somebody may have paid it by hand
+        """
         move, line = settlement.move, settlement.line
         currency = move.currency_id
         wanted = self._minor_to_float(sum(part.amount for part in settlement.parts) + extra, currency)

@@ -13,24 +13,25 @@ _logger = logging.getLogger(__name__)
 
 
 class RampFlowPaymentBook(models.AbstractModel):
-    """Book payments, reconcile them with what they pay, and undo them."""
+    """Post payments, reconcile them with the documents, and undo them."""
 
     _inherit = 'ramp.flow.payment'
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_settlements(self, connection, settlements):
-        """Undo what holds no more, and book the payments of these settlements: one for each transfer, partner and
-        currency.
+        """Undo what is no longer right, then post and reconcile the payments of these settlements.
 
-        Returns {(ramp_id, key): note}; the payments are posted and reconciled.
+        There is one payment for each transfer, partner and currency.
+
+        :return: {(Ramp id, key): note}
+        :raise Held: when a payment cannot be posted or undone
         """
         for settlement in settlements:
             self._repay_new_document(connection, {'parts': settlement.noted['parts']}, settlement.line)
             corrected = {part.key for part in settlement.parts}
-            if (
-                corrected
-            ):  # the same money by another name: the payment that was not told before, or one that had no id yet
+            if corrected:
+                # The same money under another key: Ramp did not show the payment before, or it had no id yet.
                 corrected |= {REST, settlement.ramp_id}
             for key, note in settlement.undo.items():
                 self._undo_booked_payment(connection, note, settlement.reason, has_returned=key not in corrected)
@@ -61,7 +62,7 @@ class RampFlowPaymentBook(models.AbstractModel):
                     **payment._generate_move_vals(
                         line_ids=self._prepare_payment_lines(connection, payment, key[7], members)
                     ),
-                    # that of the document is the partner's; core would look for it once more
+                    # The document has the partner's fiscal position. Odoo would search it again.
                     'fiscal_position_id': members[0][0].move.fiscal_position_id.id,
                 }
                 for payment, (key, members) in zip(payments, groups.items(), strict=True)
@@ -81,8 +82,9 @@ class RampFlowPaymentBook(models.AbstractModel):
 
     @api.model
     def _sync_payments_with_entries(self, payments, moves):
-        """What core does for each payment by itself, for all at once: it would search for each one what depends on its
-        entry.
+        """Link the payments with their entries at once.
+
+        Odoo links them one by one, and searches each time for what depends on the entry.
         """
         with self.env.protecting([payments._fields['move_id']], payments):
             for payment, move in zip(payments, moves, strict=True):
@@ -90,8 +92,11 @@ class RampFlowPaymentBook(models.AbstractModel):
         payments.modified(['move_id'])
 
     def _reconcile_line_pairs(self, pairs):
-        """Reconcile each pair; at once where no line is in two of them, for what one leaves is the other's."""
-        # known to each other, so that a field is fetched once for all of them
+        """Reconcile pairs of lines in rounds. Pairs with a common line are in different rounds.
+
+        The second pair of such a line gets what the first one left open.
+        """
+        # A common prefetch, so that a field is fetched once for all lines.
         together = tuple(dict.fromkeys(identity for pair in pairs for identity in pair._ids))
         pairs = [pair.with_prefetch(together) for pair in pairs]
         while pairs:
@@ -102,10 +107,10 @@ class RampFlowPaymentBook(models.AbstractModel):
                 else:
                     seen |= pair
                     now.append(pair)
-            # the documents and entries are posted: nothing in them follows from what is reconciled
+            # The documents and entries are posted. Reconciling changes nothing in them.
             self.env['account.move.line'].with_context(skip_invoice_sync=True)._reconcile_plan(now)
             pairs = later
-        self.env.flush_all()  # with this context: what reconciling changes of bills and payments is computed here
+        self.env.flush_all()  # computes in this context what reconciling changes on bills and payments
 
     def _prepare_payment_values(
         self, connection, _transfer_id, partner, account, journal, date, currency, settled, inbound, members
@@ -133,7 +138,10 @@ class RampFlowPaymentBook(models.AbstractModel):
 
     @api.model
     def _get_payment_method(self, journal, direction):
-        """The payment method line of a journal."""
+        """Return the payment method line of a journal.
+
+        :raise Held: when the journal has none
+        """
         method = journal[f'{direction}_payment_method_line_ids'][:1]
         if not method:
             raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
@@ -141,15 +149,19 @@ class RampFlowPaymentBook(models.AbstractModel):
 
     @api.model
     def _get_outstanding_account(self, connection, journal, direction):
-        """(payment method line, account in which a payment stays until the bank line is matched) of a journal."""
+        """Return (payment method line, outstanding account) of a journal.
+
+        A payment stays on the outstanding account until the bank line is matched.
+        """
         method = self._get_payment_method(journal, direction)
         return method, method.payment_account_id or self.env['account.payment'].with_company(connection.company_id).new(
             {'company_id': connection.company_id.id}
         )._get_outstanding_account(direction)
 
     def _prepare_payment_lines(self, connection, payment, inbound, members):
-        """The entry of a payment: a line for each document it pays, exactly of what it pays of it, and one for the
-        bank.
+        """Return the items of a payment's entry.
+
+        There is a line for each document, with exactly the amount that is paid of it, and one line for the bank.
         """
         company = connection.company_id.currency_id
         sign = -1 if inbound else 1
@@ -186,7 +198,7 @@ class RampFlowPaymentBook(models.AbstractModel):
         return [Command.create(values) for values in lines]
 
     def _get_part_balance(self, connection, settlement, part):
-        """What a part is in units of the company's currency: what left the bank says it best."""
+        """Return a part in units of the company's currency. The amount that left the bank is the best source."""
         company, currency = connection.company_id.currency_id, settlement.line.currency_id
         if currency == company:
             return self._minor_to_units(part.amount, company)
@@ -202,13 +214,15 @@ class RampFlowPaymentBook(models.AbstractModel):
     # ------------------------------------------------------------------ undoing
 
     def _undo_booked_payment(self, connection, note, reason, has_returned):
-        """Reverse the part of a payment that Ramp takes back; what it paid is open again.
+        """Reverse the part of a payment that Ramp takes back, so that its document is open again.
 
-        The bank's line of the payment stays open beside that of the reversal: of money that came back the bank shows
-        both. Where it shows neither, see `_match_returned_payments`.
+        The bank side of the payment and that of the reversal stay open. If money came back, the bank shows both. If it
+        shows neither, see `_match_returned_payments`.
 
-        :param has_returned: whether the money came back, or never left, which is booked on the day on which Ramp told
-            it, as Ramp does not say when it was; otherwise what was booked is wrong, and reversed on its own day
+        :param has_returned: True if the money came back, or never left. The reversal is then dated on the day when Ramp
+            reported it, as Ramp does not say when it happened. False if the posting was wrong. It is then reversed on
+            its own day.
+        :raise Held: when the payment is matched with the bank, or the day is locked
         """
         payment = self.env['account.payment'].browse(note['id']).exists()
         line = self.env['account.move.line'].browse(note['line']).exists()
@@ -229,7 +243,7 @@ class RampFlowPaymentBook(models.AbstractModel):
         bank = payment.move_id.line_ids.filtered(lambda item: item.account_id == payment.outstanding_account_id)[:1]
         partials = line.matched_debit_ids.debit_move_id + line.matched_credit_ids.credit_move_id
         reversal = partials.move_id.filtered(lambda move: move.reversed_entry_id == payment.move_id)[:1]
-        if reversal:  # somebody was quicker
+        if reversal:  # somebody has reversed it already
             payment._message_log(
                 body=self.env._(
                     'It was reversed by %(reversal)s already. %(reason)s', reversal=reversal.name, reason=reason
@@ -263,8 +277,8 @@ class RampFlowPaymentBook(models.AbstractModel):
                                 'currency_id': item.currency_id.id,
                                 'amount_currency': amount,
                                 'balance': company.round(balance),
-                                'is_storno': item.company_id.account_storno
-                                and not item.is_storno,  # as core has it in reversals
+                                # The same rule as in Odoo's own reversals.
+                                'is_storno': item.company_id.account_storno and not item.is_storno,
                             }
                         )
                         for item, amount, balance in values
@@ -273,16 +287,18 @@ class RampFlowPaymentBook(models.AbstractModel):
             )
         )
         reversal._post(soft=False)
-        reversal.reversed_entry_id = payment.move_id  # not before: posting it would reconcile the bank's lines, too
+        # Set after posting. Otherwise posting would also reconcile the lines of the bank side.
+        reversal.reversed_entry_id = payment.move_id
         (line + reversal.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
         payment._message_log(
             body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason)
         )
 
     def _match_returned_payments(self, connection):
-        """Reconcile the bank's side of a payment that came back with that of its reversal, where the bank shows
-        neither: its statements go on for so long after both (`SHOWN_WITHIN`) that it will not show them any more, and
-        no open line of it could be one of them. What was reversed in part only is left to a person.
+        """Reconcile the bank side of a returned payment with that of its reversal, where the bank shows neither.
+
+        The bank's statements must go on long enough after both (`SHOWN_WITHIN`), so that it will not show them any
+        more. No open bank line may be one of them. A payment that was reversed only in part is left to a person.
         """
         lines = self.env['account.move.line'].search(
             [
