@@ -115,7 +115,7 @@ class RampFlowBook(models.AbstractModel):
                 break
             after = ids[-1]
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_due_batch(self, connection, run, ramp_ids=None, after=0):
         """Run `_book_batch` in one transaction."""

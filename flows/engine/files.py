@@ -34,8 +34,8 @@ SILENCE = 3  # requests in a row without any answer, after which no more are sen
 class Fetched:
     """The result of fetching the files of a row.
 
-    version: hash of the row's payload at the time of the request files: for each file a `Download` or the error; a
-    single error where the list of files could not be read
+    version: hash of the row's payload at the time of the request
+    files: for each file a `Download` or the error; a single error where the list of files could not be read
     """
 
     version: str

@@ -37,11 +37,13 @@ SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFIL
 def is_of_object(error, undone=False):
     """Return whether an exception concerns only the object that was being processed. Then only that object is held.
 
-    By default every exception does, as nobody can foresee what an odd object, a library or another module raises. The
-    exceptions are:
+    By default every exception does, as nobody can foresee what an odd object, a library or another module raises. It
+    does not in these cases:
 
-    - another transaction was in the way, so the work is repeated - the database or the machine is in trouble - Ramp
-    could not be asked - the process is to end
+    - another transaction was in the way, so the work is repeated
+    - the database or the machine is in trouble
+    - Ramp could not be asked
+    - the process is to end
 
     :param undone: whether a savepoint was rolled back. Without a savepoint, a transaction in which a statement failed
         accepts no other statement.

@@ -95,8 +95,8 @@ class RampFlowPull(models.AbstractModel):
         """Reopen the rows for which somebody pressed *Sync* in Ramp and waits for the outcome.
 
         What failed is tried now, and reasons are reported again. What is ready is posted in every run, requested or
-        not. Ramp marks a request as failed when it gets no outcome within five minutes (Ramp's guide to ERP
-        integrations).
+        not. Ramp marks a request as failed if it gets no outcome within five minutes (Ramp's guide to ERP integrations,
+        2026-08-01).
         """
         last = any(kind.endswith('.sync_requested') for kind in self._events) and run._last_listed_at(
             connection, self._flow
