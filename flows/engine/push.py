@@ -211,7 +211,10 @@ class RampFlowPush(models.AbstractModel):
         return self.env['ramp.record'].browse(row[0] for row in rows)
 
     def _compare_named_rows(self, connection, rows):
-        """Check what somebody changed in Ramp. By default, mark the rows in doubt, so they are compared with Odoo."""
+        """Check what somebody changed in Ramp.
+
+        By default, mark the rows as in doubt, so that they are compared with Odoo.
+        """
         self._transaction(self.env['ramp.record']._mark_dirty, connection, self._flow, rows.mapped('res_id'), True)
 
     # ------------------------------------------------------------------ a run

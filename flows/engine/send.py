@@ -122,7 +122,7 @@ class RampFlowSend(models.AbstractModel):
         self._look_up_single_job(connection, client, job)
 
     def _hold_refused_job(self, job, error):
-        """Put an object on hold that Ramp refuses, with Ramp's reason.
+        """Put an object that Ramp refuses on hold, with Ramp's reason.
 
         It is sent again when it changes, or on Retry.
         """
@@ -259,9 +259,9 @@ class RampFlowSend(models.AbstractModel):
 
 
 def _is_of_run(error):
-    """Return whether a flow raised a sentence because it cannot continue at all, for instance without the integration.
+    """Return whether an error is a flow's sentence that it cannot continue at all.
 
-    Without the integration or a required field nothing is sent.
+    Without the accounting integration or a required field, nothing is sent.
     """
     return isinstance(error, UserError) and not isinstance(error, (AccessError, MissingError))
 

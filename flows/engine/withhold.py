@@ -198,7 +198,7 @@ class RampFlowWithhold(models.AbstractModel):
         objects of the flow finds it exported. It keeps that status.
         """
         with contextlib.suppress(ValueError):  # the time is missing, or in an unknown form
-            # Ramp's times are whole seconds. An export in the second of the connection's creation goes to a person.
+            # Ramp's times are whole seconds. An export in the second of the connection's creation is held.
             return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(
                 microsecond=0
             )
