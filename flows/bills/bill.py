@@ -11,24 +11,26 @@ from ..accounting.documents import Document, DocumentLine, line_name
 from ..engine.flow import Held, Skipped, Waiting
 
 DEAD = ('REJECTED', 'TERMINATED')
-REREAD_PAID = timedelta(days=90)  # so long after it was paid, a returned payment is noticed
+# A returned payment is noticed up to this long after the bill was paid.
+REREAD_PAID = timedelta(days=90)
 
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """A bill from before the start date, and what it is in Odoo."""
+    """A bill that was issued before the start date, with the bill in Odoo that stands for it."""
 
     ramp_id: str
     move: models.Model
 
 
 class RampFlowBill(models.AbstractModel):
-    """Bills of vendors: a vendor bill each, with its lines, taxes, analytics and files. Their payments are a flow of
-    their own.
+    """Create one vendor bill for each bill of Ramp, with its lines, taxes, analytics and files.
 
-    Schema: Bill of GET /bills. A bill goes through Ramp's accounting twice, itself (BILL_SYNC) and its payment
-    (BILL_PAYMENT_SYNC); both have the bill's id. Nothing in a bill tells when it changed, so what is booked is looked
-    at again.
+    The payments of bills are a separate flow (`ramp.flow.bill_payment`).
+
+    Schema: Bill of GET /bills. A bill is confirmed twice: the bill itself (BILL_SYNC) and its payment
+    (BILL_PAYMENT_SYNC). Both use the bill's id. A bill does not say when it changed (contract 2026-08-01), so posted
+    bills are read again.
     """
 
     _name = 'ramp.flow.bill'
@@ -67,7 +69,7 @@ class RampFlowBill(models.AbstractModel):
     def _is_enabled_for(self, connection):
         return connection.pull_bills
 
-    # ------------------------------------------------------------------ what Ramp lists
+    # ------------------------------------------------------------------ lists of Ramp
 
     def _get_ready_listings(self, connection):
         ready = [{'sync_ready': 'true'}]
@@ -83,7 +85,7 @@ class RampFlowBill(models.AbstractModel):
         ]
 
     def _get_changed_listings(self, connection, since):
-        # days, as Ramp has them: the moment does not matter
+        # Ramp works with days here, so the time of day does not matter.
         paid = (self.env.cr.now() - REREAD_PAID).strftime('%Y-%m-%dT00:00:00Z')
         return [
             {**params, **self._get_entity_scope(connection)}
@@ -91,7 +93,7 @@ class RampFlowBill(models.AbstractModel):
                 {'sync_status': 'BILL_SYNCED'},
                 {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'from_paid_at': paid},
                 {'is_archived': 'true'},
-                # one whose payment was returned has no such moment any more
+                # A bill whose payment was returned no longer has a paid date.
                 {'sync_status': 'BILL_AND_PAYMENT_SYNCED', 'payment_status': 'OPEN'},
             )
         ] + [
@@ -100,7 +102,8 @@ class RampFlowBill(models.AbstractModel):
         ]
 
     def _get_nightly_listings(self, connection, since):
-        # what somebody exported without this connection; all of it that is still to be paid
+        # Bills that somebody exported without this connection. Those still to be paid (BILL_SYNCED) are listed from the
+        # start date on.
         return [
             {'sync_status': 'BILL_SYNCED', **self._get_entity_scope(connection)},
             {
@@ -112,21 +115,30 @@ class RampFlowBill(models.AbstractModel):
 
     @api.model
     def _get_entity_scope(self, connection):
-        """EXTENDS: bills are dated by days: the first day is that of the start date, in whichever time zone."""
+        """EXTENDS: Return the query parameters with the start date added.
+
+        Ramp dates bills by day, so the first day is the start date in any time zone.
+        """
         return {'from_issued_date': f'{connection.start_date}T00:00:00Z', **super()._get_entity_scope(connection)}
 
     def _scrub_payload(self, payload):
         return scrub_bill(payload)
 
     def _read_payload(self, payload):
-        """A payment that cannot be read is its own row's matter: the bill has none then."""
+        """Return the bill, without its payment if the payment cannot be read.
+
+        The payment has its own row, which reports the error.
+        """
         try:
             return read_bill(payload)
         except PayloadError:
             return read_bill(payload, with_payment=False)
 
     def _get_booking_facts(self, value):
-        """What is booked of a bill; what it is called, its files and how it is paid are no part of it."""
+        """Return the facts that the bill is posted from.
+
+        Names, files and the way it is paid are not part of them.
+        """
         return {
             'amount': str(value.amount),
             'vendor': value.vendor.id,
@@ -162,8 +174,9 @@ class RampFlowBill(models.AbstractModel):
 
     @api.model
     def _get_open_amount(self, value, paid=0):
-        """What Ramp says is still to be paid of a bill, Decimal in its currency. paid: in minor units, of one that is
-        paid in part.
+        """Return the amount still to be paid according to Ramp, as a Decimal in the bill's currency.
+
+        :param paid: int, what is paid of a partly paid bill, in minor units
         """
         counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
         if value.status == 'PAID' or not counts:
@@ -200,11 +213,12 @@ class RampFlowBill(models.AbstractModel):
             memory = self.env.context.get('ramp_memory', {})
             if 'deep_link' not in str(error) or memory.get('no_links'):
                 raise
-            # an address that Ramp takes for none, such as one of an intranet, is worth no bill
+            # Ramp rejects some links, such as those to an intranet. A bill must not stay unconfirmed because of its
+            # link.
             memory['no_links'] = True
         return super()._confirm_booked_batch(connection, run, client, key)
 
-    # ------------------------------------------------------------------ what a page tells besides
+    # ------------------------------------------------------------------ effects of a stored page
 
     def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
@@ -229,7 +243,8 @@ class RampFlowBill(models.AbstractModel):
                 ('ramp_id', 'in', [row['ramp_id'] for row in rows if row.get('ready')]),
             ]
         )
-        if approved:  # booked when they were created; now Ramp wants to hear of them
+        # These bills were posted when they were created. Ramp accepts their confirmation only now.
+        if approved:
             approved.sync_key = self._new_sync_key(approved)
         return super()._on_rows_stored(connection, rows, asked)
 
@@ -239,7 +254,7 @@ class RampFlowBill(models.AbstractModel):
             self.env['ramp.flow.bill_file']._enqueue_files(connection, {record.ramp_id: now['files']})
         self._post_late_messages(record, self._describe_detail_changes(before, now))
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ planning
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
         self.env.cr.execute(
@@ -256,15 +271,20 @@ class RampFlowBill(models.AbstractModel):
         self._fetch_ramp_entities(client)
 
     def _fetch_ramp_entities(self, client):
-        """The currency of each Ramp entity, read once in a run: a bill's rate leads into it."""
+        """Read the currency of each Ramp entity, once per run.
+
+        A bill's rate converts into the currency of its entity.
+        """
         memory = self.env.context.get('ramp_memory', {})
         if 'entities' not in memory:
             rows = []
-            with contextlib.suppress(RampScopeError):  # the payer's currency is then taken for the company's
+            # Without this permission, the payer's currency is taken to be the company's.
+            with contextlib.suppress(RampScopeError):
                 rows = list(client.list_objects('/entities'))
             memory['entities'] = {}
             for row in rows:
-                with contextlib.suppress(PayloadError):  # so is that of an entity that cannot be read
+                # The same applies to an entity that cannot be read.
+                with contextlib.suppress(PayloadError):
                     entity = read_entity(row)
                     memory['entities'][entity.id] = entity.currency
 
@@ -347,8 +367,10 @@ class RampFlowBill(models.AbstractModel):
         return self._get_booking_day(connection, value.issued_at, value.accounting_date, value.created_at)
 
     def _plan_order_line(self, line, partner, found):
-        """(line of the purchase order, quantity in its unit if told) of a bill's line; (None, None) where it is of none
-        in Odoo.
+        """Return the purchase order line of a bill line, and the quantity in the unit of that line.
+
+        :return: (purchase order line, float or None if Ramp has no quantity); (None, None) if Odoo has no order line
+            for it
         """
         order_line, size = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
         if not order_line or order_line.partner_id.commercial_partner_id != partner.commercial_partner_id:
@@ -367,7 +389,10 @@ class RampFlowBill(models.AbstractModel):
         self._check_ramp_entity(connection, value)
 
     def _plan_bill_rate(self, connection, value, issued, found):
-        """Company currency units for one of the bill's, by the rate that Ramp pays at; None: Odoo's rate."""
+        """Return the rate at which Ramp pays the bill; None means Odoo's rate.
+
+        :return: float, units of the company's currency for one unit of the bill's currency
+        """
         code = value.amount.currency
         company = connection.company_id.currency_id
         payer = self.env.context.get('ramp_memory', {}).get('entities', {}).get(value.entity_id) or company.name
@@ -378,7 +403,7 @@ class RampFlowBill(models.AbstractModel):
         currency = self._plan_currency(connection, payer, found)
         return float(value.fx_conversion_rate) * self._get_odoo_rate(connection, currency, issued, found)
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_plans(self, connection, plans):
         new = [plan for plan in plans if not isinstance(plan, Link)]
@@ -397,5 +422,5 @@ class RampFlowBill(models.AbstractModel):
 
 
 def owed(amount, credits):
-    """Money of a bill after the vendor credits applied to it."""
+    """Return the amount of a bill less the vendor credits applied to it, as Money."""
     return sum((-credit.amount for credit in credits), Money(amount.minor, amount.currency))

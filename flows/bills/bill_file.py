@@ -7,10 +7,10 @@ from ..engine.files import TYPES
 
 
 class RampFlowBillFile(models.AbstractModel):
-    """The invoice files of bills, attached to the bill and shown beside it: one row for all files of a bill.
+    """Attach the invoice files of a bill to it and show them beside it.
 
-    Ramp names a bill's files by links without ids, in no promised order, that expire: the bill is asked for them each
-    time (`invoice_urls` of GET /bills/{id}), and a file is known by its content.
+    All files of a bill share one row. Ramp names the files by expiring links without ids, in no promised order. So Ramp
+    is asked for the bill each time (`invoice_urls` of GET /bills/{id}), and a file is recognized by its content.
     """
 
     _name = 'ramp.flow.bill_file'
@@ -20,7 +20,7 @@ class RampFlowBillFile(models.AbstractModel):
     _flow = 'bill_file'
     _flow_sequence = 65
     _parent_flows = ('bill',)
-    _types = (*TYPES, 'application/xml', 'text/xml')  # electronic invoices
+    _types = (*TYPES, 'application/xml', 'text/xml')  # XML: electronic invoices
 
     @api.model
     def _get_flow_label(self):
@@ -38,11 +38,13 @@ class RampFlowBillFile(models.AbstractModel):
 
     @api.model
     def _enqueue_files(self, connection, bills, booked=None):
-        """Note the files of bills that are being booked, or that Ramp shows with other files than before; in the same
-        transaction.
+        """Create the file rows of bills that are being posted, or for which Ramp now shows other files.
 
-        :param bills: maps a bill's Ramp id to its number of files; none: nothing happens
-        :param booked: maps it to the document that was just made, which its row does not name yet
+        The rows are written in the caller's transaction.
+
+        :param bills: {Ramp id of a bill: number of its files}; bills without files are left out
+        :param booked: {Ramp id of a bill: document just created}, because the bill's row does not name it yet; None if
+            the rows of the bills name their documents
         """
         bills = {bill: count for bill, count in bills.items() if count}
         parents = self._find_parent_rows(connection, bills)
@@ -52,7 +54,7 @@ class RampFlowBillFile(models.AbstractModel):
             else {bill: [booked[bill]] for bill in bills}
         )
         nobody = self.env['ramp.record']
-        # a bill that takes the place of a reversed one needs its files, too
+        # A bill that replaces a reversed one needs its files, too.
         self._enqueue_file_rows(
             connection,
             [
@@ -69,7 +71,7 @@ class RampFlowBillFile(models.AbstractModel):
         )
 
     def _make_file_row(self, bill, count, moves):
-        """The content of a row: a change of it is a reason to ask Ramp again."""
+        """Return the payload and hash of a file row. A changed hash makes the row due again."""
         return {
             'payload': {'id': bill, 'count': count},
             'payload_hash': json_digest([bill, count, moves[0].id if moves else None]),
@@ -79,7 +81,7 @@ class RampFlowBillFile(models.AbstractModel):
         return read_invoice_urls(client.get(f'/bills/{ramp_id}'))
 
     def _skip_file_row(self, connection, record):
-        # so that the same number of files, later, is news
+        # Set the number of files to 0, so that the same number counts as a change later.
         record.write(
             self._make_file_row(
                 record.ramp_id, 0, self._find_booked_documents(connection, [record.ramp_id]).get(record.ramp_id)

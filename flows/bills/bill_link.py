@@ -10,19 +10,20 @@ from .bill import Link
 
 
 class RampFlowBillLink(models.AbstractModel):
-    """Bills that were issued before the start date and are paid after it.
+    """Link bills that were issued before the start date and are paid after it.
 
-    They are in Odoo already: such a bill is linked, and Ramp's payment of it is booked.
+    These bills are in Odoo already. They are linked, and Ramp's payments of them are posted.
     """
 
     _inherit = 'ramp.flow.bill'
 
-    # ------------------------------------------------------------------ what Ramp lists
+    # ------------------------------------------------------------------ lists of Ramp
 
     @api.model
     def _get_entity_scope_before(self, connection):
-        """What of a query leaves the bills that were issued before the start date: those that are paid after it are in
-        Odoo already.
+        """Return the query parameters that select bills issued before the start date.
+
+        Those that are paid after the start date are in Odoo already.
         """
         last = connection.start_date - timedelta(days=1)
         return {**self.env['ramp.flow.pull']._get_entity_scope(connection), 'to_issued_date': f'{last}T23:59:59Z'}
@@ -31,11 +32,12 @@ class RampFlowBillLink(models.AbstractModel):
         issued = self._get_booking_day(connection, value.issued_at)
         return bool(issued) and issued < connection.start_date
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ planning
 
     def _is_exported_elsewhere(self, connection, row, record):
-        """EXTENDS: a bill from before the start date is in the books of whoever exported it, which are Odoo's; its
-        payment is to come.
+        """EXTENDS: Return False for an exported bill that was issued before the start date.
+
+        It is in the books already, and those are Odoo's. Only its payment is still to come.
         """
         if (
             self._is_before_start_date(connection, row)
@@ -46,8 +48,9 @@ class RampFlowBillLink(models.AbstractModel):
         return super()._is_exported_elsewhere(connection, row, record)
 
     def _plan_existing_link(self, connection, value, found):
-        """The bill in Odoo that a bill from before the start date is; raises `Held` unless it is there, posted, of the
-        same amount.
+        """Return the `Link` to the bill in Odoo that stands for a bill issued before the start date.
+
+        :raise Held: unless Odoo has exactly one such bill, posted and with the same amount
         """
         partner, number = (
             self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found),
@@ -94,11 +97,12 @@ class RampFlowBillLink(models.AbstractModel):
             )
         return Link(value.id, bills)
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _link_existing_documents(self, connection, links):
-        """Have bills of Odoo stand for bills of Ramp, so that what Ramp pays of these is booked. Returns {Ramp id:
-        bill}.
+        """Link bills in Odoo to bills of Ramp, so that Ramp's payments of them are posted.
+
+        :return: {Ramp id: bill}
         """
         rows = (
             {

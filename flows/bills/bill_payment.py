@@ -9,7 +9,7 @@ from ..accounting.booking import clean_text
 from ..accounting.payments import Settlement
 from .bill import owed
 
-# Every method of the contract is decided here; one that is not is held.
+# Every payment method of the contract is decided here. A payment with any other method is put on hold.
 BANK_METHODS = frozenset(
     {
         'ACH',
@@ -23,10 +23,10 @@ BANK_METHODS = frozenset(
         'SWIFT',
     }
 )
-# An open bill with a payment that is over and left something to pay; in any other state the payment is still on its
-# way, or failed.
+# Values of `status_summary` of an open bill whose payment is over and left an amount to pay. With any other value, the
+# payment is still on its way, or it failed.
 PARTLY_PAID = frozenset({'PAYMENT_COMPLETED', 'PAYMENT_DETAILS_MISSING', 'PAYMENT_NOT_INSTRUCTED', 'PAYMENT_READY'})
-# Of a bill that is paid in part: another payment is on its way, or is to be made.
+# Values of `status_summary` of a partly paid bill: another payment is on its way or still to be made.
 UNDER_WAY = frozenset(
     {
         'AWAITING_RELEASE',
@@ -40,7 +40,8 @@ UNDER_WAY = frozenset(
         'WAITING_FOR_VENDOR',
     }
 )
-# What an open bill says of the payment that Ramp is to make of it; all else: it is not scheduled yet.
+# State of the payment that Ramp is to make, by `status_summary` of an open bill. With any other value, it is not
+# scheduled yet.
 ANNOUNCED_STATES = {
     'AWAITING_RELEASE': 'scheduled',
     'PAYMENT_SCHEDULED': 'scheduled',
@@ -55,21 +56,27 @@ ANNOUNCED_STATES = {
 
 @dataclasses.dataclass(frozen=True)
 class BillPaymentPlan:
-    """What is to be done about the payment of one bill. credits: [(refund's payable line, minor units, credit id)] to
-    be applied; withdrawn: [(refund's payable line, credit id)] of those that pay less of it now, or nothing."""
+    """How the payment of one bill is to be posted.
+
+    - credits: [(the refund's payable line, minor units, credit id)] of credits to be applied
+    - withdrawn: [(the refund's payable line, credit id)] of credits that now pay less of the bill, or nothing
+    """
 
     settlement: Settlement
     credits: list
     withdrawn: list
-    card: object  # see ramp.card.bill, or None
+    card: object  # `CardPlan` of ramp.card.bill, or None
     is_paid: bool
-    undo_card: dict | None  # how it was settled by card before it was paid otherwise
+    undo_card: dict | None  # note of a settlement by card, if the bill is now paid another way
 
 
 @dataclasses.dataclass(frozen=True)
 class PaymentTold:
-    """A payment of a bill as Ramp tells of it. amount: what it pays of the bill, in minor units of its currency;
-    settled: what left the bank, where that is another currency. See `Part`."""
+    """One payment of a bill, as Ramp reports it; see `Part`.
+
+    - amount: what it pays of the bill, in minor units of the bill's currency
+    - settled: Money that left the bank, if that is in another currency
+    """
 
     key: str
     payment_id: str | None
@@ -80,12 +87,14 @@ class PaymentTold:
 
 
 class RampFlowBillPayment(models.AbstractModel):
-    """How bills are paid: by bank, by card, by vendor credits, or by hand, in one row for each bill.
+    """Post the payments of bills: by bank, by card, by vendor credit or by hand. Each bill has one row.
 
-    Bank: a payment, reconciled with the bill, which is "In Payment" until the bank line is matched. Card: against the
-    card liability, exactly once with the card transaction. Credits: the refund is applied. Confirmed under the bill's
-    id (BILL_PAYMENT_SYNC) once the bill is fully paid. Ramp tells of one payment only; what is paid beyond it is a
-    payment of its own.
+    - Bank: a payment is reconciled with the bill. The bill is "In Payment" until the bank line is matched.
+    - Card: the bill is settled against the card liability, exactly once with the card transaction.
+    - Vendor credit: the refund is applied to the bill.
+
+    The payment is confirmed under the bill's id (BILL_PAYMENT_SYNC) once the bill is fully paid. Ramp reports only one
+    payment of a bill. The amount paid beyond it becomes a payment of its own.
     """
 
     _name = 'ramp.flow.bill_payment'
@@ -153,14 +162,15 @@ class RampFlowBillPayment(models.AbstractModel):
 
     @api.model
     def _get_bank_reference(self, value):
-        """(Ramp id of its payment, the bank's reference of that) as the detail of a bill has them."""
+        """Return the Ramp id of a bill's payment and its bank reference, both from the detail of the bill."""
         payment = value.payment
         return (payment.id or value.id, payment.trace_id) if payment else (None, None)
 
     @api.model
     def _get_announced_payment(self, value):
-        """[where the payment of a bill by Ramp stands, its moment as text], see `account.move`; None where Ramp pays
-        nothing of it.
+        """Return the state and moment of Ramp's payment of a bill, as `account.move` shows them.
+
+        :return: [state, moment as ISO text or None]; None if Ramp pays nothing of the bill
         """
         payment = value.payment
         if not payment or value.archived_at or payment.payment_method not in BANK_METHODS | CARD_PAYMENT_METHODS:
@@ -172,11 +182,11 @@ class RampFlowBillPayment(models.AbstractModel):
         ]
 
     def _is_partial_payment_over(self, value):
-        """Whether the payment that Ramp tells of an open bill is over and left something to pay.
+        """Return whether the payment that Ramp reports for an open bill is over and left an amount to pay.
 
-        Of a bill on hold the status says no more than that: a payment of less than the bill is one that was made
-        before. One of the whole may have been initiated only (the contract of 2026-08-01 on `effective_date`), and is
-        over when the bill is paid.
+        If a bill is ON_HOLD, its status says no more than that. A payment of less than the bill was then made before. A
+        payment of the whole bill may only have been initiated (contract 2026-08-01 on `effective_date`). It is over
+        when the bill is paid.
         """
         if not value.payment or not value.payment.effective_date:
             return False
@@ -192,7 +202,7 @@ class RampFlowBillPayment(models.AbstractModel):
         )
 
     def _get_partly_paid_amount(self, value):
-        """What is paid of an open bill, in minor units of its currency, as far as Ramp tells."""
+        """Return what is paid of an open bill according to Ramp, in minor units of the bill's currency."""
         payment = value.payment
         if not payment or not payment.effective_date or payment.amount.currency != value.amount.currency:
             return 0
@@ -233,4 +243,5 @@ class RampFlowBillPayment(models.AbstractModel):
         try:
             return self._is_partial_payment_over(self._read_payload(payload))
         except PayloadError:
-            return True  # the payment gets a row, which says what cannot be read
+            # The payment gets a row, which reports what cannot be read.
+            return True

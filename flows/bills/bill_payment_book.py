@@ -6,7 +6,7 @@ from ..engine.flow import Held
 
 
 class RampFlowBillPaymentBook(models.AbstractModel):
-    """Book payments of bills, and apply vendor credits to them."""
+    """Post payments of bills, and apply vendor credits to bills."""
 
     _inherit = 'ramp.flow.bill_payment'
 
@@ -17,11 +17,11 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         for plan in plans:
             if plan.undo_card:
                 self.env['ramp.card.bill']._undo_booked_object(connection, plan.undo_card)
-        self._unapply_removed_credits(plans)  # before: a payment may take the place of a credit
+        # Before the payments: a payment may replace a credit.
+        self._unapply_removed_credits(plans)
         notes = self._book_settlements(connection, [plan.settlement for plan in plans])
-        self._apply_vendor_credits(
-            connection, plans
-        )  # not before: a payment that is undone leaves open what a credit covers now
+        # After the payments: undoing a payment leaves open what a credit covers now.
+        self._apply_vendor_credits(connection, plans)
         cards = self.env['ramp.card.bill']._book_plans(connection, [plan.card for plan in plans if plan.card])
         rows = {
             row.ramp_id: row
@@ -58,8 +58,9 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         return documents
 
     def _get_main_document(self, settlement, parts, card, plan):
-        """What the row leads to: the payment, the entry that settles by card, the refund, or the bill that somebody
-        paid in Odoo.
+        """Return the document that the row links to.
+
+        It is the payment, the entry that settles the bill by card, the refund, or the bill that somebody paid in Odoo.
         """
         for note in parts.values():
             return self.env['account.payment'].browse(note['id'])
@@ -71,7 +72,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
 
     @api.model
     def _unapply_removed_credits(self, plans):
-        """Open what credits paid of bills that they pay less of now; what they still pay is applied anew."""
+        """Unreconcile credits that now pay less of a bill. What they still pay is applied again later."""
         for plan in plans:
             for refund, _identity in plan.withdrawn:
                 if refund:
@@ -84,7 +85,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         )
 
     def _apply_vendor_credits(self, connection, plans):
-        """Apply exactly so much of each refund as Ramp says, which may be less than both could take."""
+        """Apply exactly the amount of each refund that Ramp reports, even if refund and bill could take more."""
         for plan in plans:
             bill = plan.settlement.line
             for refund, minor, _identity in plan.credits:
@@ -126,12 +127,15 @@ class RampFlowBillPaymentBook(models.AbstractModel):
             }
         )
         if bill.company_id.tax_exigibility:
-            # taxes that are due on payment are due for this part, as core has it
+            # As in core, taxes that are due on payment become due for this part.
             partial._create_tax_cash_basis_moves()
 
     @api.model
     def _on_credits_booked(self, connection, ramp_ids):
-        """Bills wait for these credits, or were paid with former documents of theirs, which were undone."""
+        """Reopen bills paid with earlier documents of these credits, and trigger the job.
+
+        The earlier documents were undone. Other bills may wait for the credits.
+        """
         paid = self.env.execute_query(
             SQL(
                 'SELECT id FROM ramp_record WHERE connection_id = %s AND flow = %s AND res_id IS NOT NULL AND noted '

@@ -10,7 +10,7 @@ from .bill_payment import BANK_METHODS, UNDER_WAY, BillPaymentPlan, PaymentTold
 
 
 class RampFlowBillPaymentPlan(models.AbstractModel):
-    """Decide how a bill is paid in Odoo."""
+    """Plan how a bill is paid in Odoo."""
 
     _inherit = 'ramp.flow.bill_payment'
 
@@ -61,7 +61,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
 
     @staticmethod
     def _get_source_account(value):
-        """Ramp's id of the bank account that a bill is paid from; None where it is not told, or there is none."""
+        """Return Ramp's id of the bank account that pays the bill; None if there is none or Ramp does not say."""
         return getattr(value.payment and value.payment.details, 'source_bank_account_id', None)
 
     def _plan_object(self, connection, value, found):
@@ -94,18 +94,26 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         )
 
     def _plan_withdrawn_payment(self, value, found):
-        """The vendor credits of which less is applied now than was, or nothing: [(refund's payable line, credit id)]."""
+        """Return the vendor credits that now pay less of the bill than before, or nothing.
+
+        :return: [(the refund's payable line or None, credit id)]
+        """
         now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
         withdrawn = []
         for identity, minor in found['noted'].get(value.id, {}).get('credits', {}).items():
             if now.get(identity, 0) < minor:
                 row = found['credit_rows'].get(identity)
-                # one that was undone in Odoo pays nothing any more
+                # A credit that was undone in Odoo does not pay anything any more.
                 withdrawn.append((found['refunds'].get(row.res_id) if row else None, identity))
         return withdrawn
 
     def _plan_applied_credits(self, value, line, found):
-        """The vendor credits of which another part is applied now: [(refund's payable line, minor units, credit id)]."""
+        """Return the vendor credits whose applied amount changed.
+
+        :return: [(the refund's payable line, minor units, credit id)]
+        :raise Waiting: if the refund is not posted yet
+        :raise Held: if the refund cannot be applied to the bill
+        """
         applied = found['noted'].get(value.id, {}).get('credits', {})
         todo = []
         for credit in value.applied_vendor_credits:
@@ -163,8 +171,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return todo
 
     def _plan_bill_payment(self, connection, value, move, line, due, found, credits):
-        """(parts, card, reason): what pays the bill by bank or hand, what by card, and why what was booked before holds
-        no more.
+        """Return how the bill is paid, and why an earlier posting of its payment is no longer valid.
+
+        :return: ([`Part` paid by bank or by hand], `CardPlan` or None, reason as a sentence)
         """
         payment, paid = value.payment, value.status == 'PAID'
         method = payment and payment.payment_method
@@ -239,11 +248,14 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return parts, None, self.env._('Ramp now reports a different payment.')
 
     def _find_earlier_parts(self, value, due, found):
-        """{key: note} of what was paid before another payment that is under way or that Ramp tells of now, and stays.
+        """Return the posted parts that stay, although Ramp now shows or prepares another payment.
 
-        Ramp shows one payment of a bill, the first that counts. One beside which another has no room took that one's
-        place; of one that is shown while the next is under way, the status speaks of the next. Raises `Held` where it
-        may be either.
+        Ramp shows one payment of a bill: the first that counts. If it exceeds the amount due together with an earlier
+        payment, it replaced that one. If the next payment is on its way, Ramp still shows the earlier one, but the
+        status is that of the next.
+
+        :return: {key: note}
+        :raise Held: if a failed status may be that of either payment
         """
         payment, parts = value.payment, found['noted'].get(value.id, {}).get('parts', {})
         if not payment or not payment.id or payment.amount.currency != value.amount.currency:
@@ -291,7 +303,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return line.currency_id.is_zero(line.amount_residual_currency)
 
     def _list_reported_payments(self, connection, value, due, paid, found):
-        """What Ramp tells of how a bill was paid by bank or hand: [PaymentTold]."""
+        """Return the payments of a bill by bank or by hand that Ramp reports, as a list of `PaymentTold`."""
         payment = value.payment
         day = self._get_payment_day(connection, value)
         if not day:
@@ -341,15 +353,18 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             - sum(note['amount'] for note in self._find_earlier_parts(value, due, found).values())
         )
         if paid and rest:
-            # of the payment that Ramp does not tell, it tells the day on which the bill was paid
+            # Ramp does not report this other payment, but it reports the day on which the bill was paid.
             told.append(
                 PaymentTold(REST, None, rest, None, self._get_booking_day(connection, value.paid_at) or day, None)
             )
         return [one for one in told if one.amount]
 
     def _select_parts_to_book(self, connection, value, line, told, found):
-        """All that Ramp tells of; of a bill from before the start date, without what was paid before it, where somebody
-        has entered that: exactly the rest of the bill is open in Odoo."""
+        """Return the reported payments that are to be posted.
+
+        A bill issued before the start date may have payments from before it. They are left out if somebody entered them
+        in Odoo. That is the case if exactly the rest of the bill is open in Odoo.
+        """
         if not self.env['ramp.flow.bill']._is_issued_before_start(connection, value):
             return told
         later = [one for one in told if one.day >= connection.start_date]
@@ -358,8 +373,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return later if sum(one.amount for one in later) == left else told
 
     def _plan_bill_rate(self, connection, value, found):
-        """Company currency units for one of the bill's, where Ramp's rate leads into the company's currency; None: as
-        the bill has it.
+        """Return Ramp's rate if it converts into the company's currency; None means the rate of the bill in Odoo.
+
+        :return: float, units of the company's currency for one unit of the bill's currency
         """
         company = connection.company_id.currency_id.name
         payer = found['entities'].get(value.entity_id) or company

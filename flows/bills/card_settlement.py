@@ -12,9 +12,13 @@ from ..engine.flow import Held, Waiting
 
 @dataclasses.dataclass(frozen=True)
 class CardPlan:
-    """How a bill is settled by card. name: of its entries; entries: of its transactions; expected: what the card is
-    charged with, if they have not arrived (Money of the card's currency); replaced: what was booked as expected, where
-    the transactions turned out to be others."""
+    """How a bill is settled by card.
+
+    - name: label of the entries
+    - entries: entries of the card transactions
+    - expected: Money charged to the card, in the card's currency, if the transactions have not arrived
+    - replaced: note of the expected entry, if the transactions turned out to be different
+    """
 
     ramp_id: str
     move: models.Model
@@ -22,24 +26,24 @@ class CardPlan:
     due: int  # in minor units of the bill's currency
     name: str
     entries: models.Model
-    kept: dict | None = None  # what was done and stays
+    kept: dict | None = None  # note of a settlement that stays
     expected: Money | None = None
     date: datetime.date | None = None
     replaced: dict | None = None
 
 
 class RampCardBill(models.AbstractModel):
-    """Bills that are paid by a Ramp card: the bill is the spend, the card transaction only moves what is owed to the
-    card.
+    """Settle bills that are paid by a Ramp card.
 
-    Whatever arrives first, the books come to the same: the transaction's entry is payable / card liability, of the
-    transaction's day and amounts, and is reconciled with the bill.
+    The bill is the spend. The card transaction only moves the amount owed from the vendor to the card. The books are
+    the same, whichever of the two arrives first: the transaction's entry is payable / card liability, with the day and
+    amounts of the transaction, and is reconciled with the bill.
 
-        transaction after its bill is known    it is booked so
-        transaction before, booked as spend    that entry is reversed, visibly, and it is booked so in its place
-        transaction never, or later            payable / card liability, as the bill says; a transaction that comes
-        later and says
-                                               the same is that entry, one that differs takes its place
+        transaction arrives after its bill     it is posted this way
+        transaction was posted as spend first  that entry is reversed, visibly, and this one replaces it
+        transaction arrives later or never     payable / card liability is posted with the bill's data; a later
+                                               transaction with the same data takes over that entry, one with
+                                               different data replaces it
     """
 
     _name = 'ramp.card.bill'
@@ -47,16 +51,22 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _exclusive_card_booking(self, connection, shared=False):
-        """Transactions and the payments of bills are not booked at the same moment: two that did not see each other's
-        entry would put the same charge on the card twice. Batches of transactions may be, shared.
+        """Return a lock that keeps card transactions and bill payments from being posted at the same time.
+
+        Two processes that do not see each other's entry would charge the card twice.
+
+        :param shared: True for batches of transactions, which may run side by side
         """
         return self.env['ramp.flow.pull']._exclusive_session_lock(f'{self._name} {connection.id}', shared)
 
-    # ------------------------------------------------------------------ for the transaction's flow
+    # ------------------------------------------------------------------ used by the flow of transactions
 
     @api.model
     def _find_paid_bills(self, connection, transaction_ids):
-        """The rows of the bills (flow bill_payment) that these transactions pay, by transaction id, in one query."""
+        """Return the rows of the bills that these transactions pay, in one query.
+
+        :return: {transaction id: row of the flow bill_payment}
+        """
         if not transaction_ids:
             return {}
         rows = self.env.execute_query(
@@ -73,11 +83,14 @@ class RampCardBill(models.AbstractModel):
         )
         return {transaction_id: self.env['ramp.record'].browse(row_id) for row_id, transaction_id in rows}
 
-    # ------------------------------------------------------------------ for the payment's flow
+    # ------------------------------------------------------------------ used by the flow of bill payments
 
     @api.model
     def _look_up_references(self, connection, values):
-        """The transactions that these bills name: {id: (row, move or empty, Transaction or None)}."""
+        """Return the transactions that these bills name.
+
+        :return: {id: (row, move or an empty recordset, `Transaction` or None)}
+        """
         booked = self.env['ramp.flow.booking']._look_up_booked_rows(
             connection,
             'transaction',
@@ -99,7 +112,10 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _plan_object(self, connection, value, move, line, due, found):
-        """The `CardPlan` of a bill; raises `Waiting` while neither Ramp nor the transactions say that it is paid."""
+        """Return the `CardPlan` of a bill.
+
+        :raise Waiting: while neither Ramp nor the transactions say that the bill is paid
+        """
         note = found['noted'].get(value.id, {}).get('card')
         ids = self._get_transaction_ids(value)
         entries = move.browse()
@@ -134,7 +150,10 @@ class RampCardBill(models.AbstractModel):
         return CardPlan(**plan, expected=expected, date=date)
 
     def _plan_expected_entry(self, connection, value, line, due, found):
-        """(Money, day): what the card is charged with for the bill, as far as the bill tells."""
+        """Return what the card is charged with for the bill, and the day, as far as the bill tells.
+
+        :return: (Money, date)
+        """
         flow = self.env['ramp.flow.bill_payment']
         expected = value.payment.amount
         payer = found['entities'].get(value.entity_id)
@@ -154,12 +173,16 @@ class RampCardBill(models.AbstractModel):
         date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)
         card, company = found['currencies'][expected.currency], connection.company_id.currency_id
         if company not in (card, line.currency_id):
-            flow._get_odoo_rate(connection, card, date, found)  # so that booking finds one
+            # Posting needs a rate, so check here that there is one.
+            flow._get_odoo_rate(connection, card, date, found)
         return expected, date
 
     @api.model
     def _book_plans(self, connection, plans):
-        """Settle the bills of these plans; returns {bill id: note}."""
+        """Settle the bills of these plans.
+
+        :return: {bill id: note}
+        """
         notes = {}
         for plan in plans:
             if plan.replaced:
@@ -180,7 +203,9 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _undo_booked_object(self, connection, note, reason=None):
-        """Take back how a bill was settled: an entry of ours is reversed, that of a transaction only stops paying the
+        """Undo how a bill was settled.
+
+        An entry that this flow posted is reversed. The entry of a card transaction stays, and only stops paying the
         bill.
         """
         reason = reason or self.env._('The bill was paid in another way.')
@@ -194,7 +219,7 @@ class RampCardBill(models.AbstractModel):
             flow._undo_booked_move(connection, entry, reason)
 
     def _book_expected_entry(self, connection, plan):
-        """Payable / card liability, as the bill says it: its transaction is not known here."""
+        """Post the entry payable / card liability with the data of the bill, because its transaction is not known here."""
         flow = self.env['ramp.flow.transaction']
         company = connection.company_id.currency_id
         card = self.env['ramp.coding']._get_currency(plan.expected.currency)
@@ -235,10 +260,11 @@ class RampCardBill(models.AbstractModel):
         return entry
 
     def _settle_card_bill(self, connection, plan):
-        """The transactions are in the books: reconcile them with what they pay, those that are spend as what they are
-        now.
+        """Reconcile the posted card transactions with the bill that they pay.
 
-        Returns the entry that settles the bill.
+        Transactions that were posted as spend are first posted again as payments.
+
+        :return: the entry that settles the bill
         """
         spend = plan.entries.filtered(lambda entry: not self._get_payable_items(entry, plan.line))
         entries = plan.entries - spend
@@ -254,7 +280,10 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _get_bill_label(self, bill):
-        """What the entries say that settle a bill (`Bill`), whichever of them it is."""
+        """Return the label of the entries that settle a bill. It is the same for all of them.
+
+        :param bill: `Bill`
+        """
         return self.env._(
             'Paid by card: %s', clean_text(bill.invoice_number) or clean_text(bill.vendor.name) or bill.id
         )
@@ -282,7 +311,7 @@ class RampCardBill(models.AbstractModel):
         }
 
     def _create_settlement_entry(self, connection, date, partner, name, items):
-        # complete as it is: core has no line to add, nor to change
+        # The entry is complete. Core must not add or change lines.
         entry = (
             self.env['account.move']
             .with_context(**QUIET, skip_invoice_sync=True)
@@ -303,8 +332,10 @@ class RampCardBill(models.AbstractModel):
 
     @api.model
     def _get_transaction_share(self, value, bill, found):
-        """What a transaction pays of its bill, in minor units of the bill's currency; None: it is in that currency
-        itself.
+        """Return what a transaction pays of its bill, in minor units of the bill's currency.
+
+        :return: int; None if the transaction is in the bill's currency itself
+        :raise Waiting: while other transactions that pay the same bill have not arrived
         """
         if bill.amount.currency == value.amount.currency:
             return None

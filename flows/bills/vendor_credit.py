@@ -8,9 +8,10 @@ from ..engine.flow import Held
 
 
 class RampFlowVendorCredit(models.AbstractModel):
-    """Vendor credits: a refund each. Which bills it pays, the bills say; see ramp.flow.bill_payment.
+    """Create one refund for each vendor credit.
 
-    Schema: VendorCreditResource of GET /vendors/credits. Ramp does not want to hear of them (there is no sync type).
+    Each bill says which credits are applied to it; see `ramp.flow.bill_payment`. Schema: VendorCreditResource of GET
+    /vendors/credits. Ramp has no sync type for credits, so they are not confirmed (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.vendor_credit'
@@ -36,7 +37,7 @@ class RampFlowVendorCredit(models.AbstractModel):
         return connection.pull_bills
 
     def _get_list_params(self, connection):
-        # those that are used up are left out unless asked for
+        # Ramp leaves out credits that are used up, unless asked for them.
         return {
             'include_fully_used': 'true',
             'from_accounting_date': str(connection.start_date),
@@ -50,7 +51,10 @@ class RampFlowVendorCredit(models.AbstractModel):
         return read_vendor_credit(payload)
 
     def _get_booking_facts(self, value):
-        """What is booked of a credit: what of it is used is the bills' matter."""
+        """Return the facts that the refund is posted from.
+
+        How much of the credit is used is not part of them: the bills report that.
+        """
         return {
             'total': str(value.total),
             'vendor': value.vendor_id,
