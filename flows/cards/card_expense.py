@@ -9,29 +9,30 @@ from ..accounting.booking import QUIET
 
 
 class RampCardExpense(models.AbstractModel):
-    """The expense beside an entry of card spend: it says of the whole what the lines of the entry say of the parts.
+    """Create the expense that belongs to an entry of card spend.
 
-    A part of the flows of transactions and repayments.
+    The expense shows for the whole what the lines of the entry show for the parts. Part of the flows of transactions
+    and repayments.
     """
 
     _name = 'ramp.card.expense'
     _description = 'Ramp Flow: expenses of card spend'
 
     def _write_expenses(self, connection, expenses):
-        """Make or correct expenses of entries to come; one whose entry was deleted or reversed is there already, and is
-        used again.
+        """Create or correct the expenses of entries that are about to be created.
 
-        :param expenses: {Ramp id: (values of its own, values of the lines of the entry without the one of the card or
-            bank)}
-        Returns (the expenses by Ramp id, the Ramp ids of those that were there already).
+        If an entry was deleted or reversed, its expense still exists and is used again.
+
+        :param expenses: {Ramp id: (values of the expense, values of the entry's lines without the card or bank line)}
+        :return: ({Ramp id: expense}, set of the Ramp ids whose expenses existed already)
         """
         Expense, company = self.env['hr.expense'].with_context(**QUIET), connection.company_id
         common = {
             'company_id': company.id,
             'product_id': connection.expense_product_id.id,
             'payment_mode': 'company_account',
-            # paid from the card journal; left to itself, core would ask for each expense and take any journal of the
-            # company
+            # Pay from the card journal. By default, core searches for each expense and takes any journal of the
+            # company.
             'payment_method_line_id': connection.card_journal_id.outbound_payment_method_line_ids[:1].id,
             'approval_state': 'approved',
             'approval_date': self.env.cr.now().replace(microsecond=0),
@@ -59,8 +60,7 @@ class RampCardExpense(models.AbstractModel):
             for expense in Expense.create([of_one for ramp_id, of_one in values.items() if ramp_id not in found])
         )
         for ramp_id, expense in found.items():
-            # core converts the total of one that is there already by a rate of its own, and computes the tax of the
-            # whole
+            # Core converts the total of an existing expense at its own rate, and computes the tax of the whole.
             for wanted in ({'total_amount': values[ramp_id]['total_amount']}, amounts[ramp_id]):
                 different = {name: amount for name, amount in wanted.items() if expense[name] != amount}
                 if different:
@@ -68,24 +68,25 @@ class RampCardExpense(models.AbstractModel):
         return found, again
 
     def _sum_line_amounts(self, lines, currency, company_currency):
-        """Taxes and what is left without them, in both currencies, as the entry has them."""
+        """Return the tax and untaxed amounts of the entry's lines, in both currencies."""
         taxes = [line for line in lines if line.get('tax_repartition_line_id')]
         bases = [line for line in lines if not line.get('tax_repartition_line_id')]
         return {
             'tax_amount_currency': currency.round(sum(line['amount_currency'] for line in taxes)),
             'untaxed_amount_currency': currency.round(sum(line['amount_currency'] for line in bases)),
             'tax_amount': company_currency.round(sum(line['balance'] for line in taxes)),
-            # core keeps this one in the precision of the other currency
+            # Core keeps this amount in the precision of the expense's currency.
             'untaxed_amount': currency.round(company_currency.round(sum(line['balance'] for line in bases))),
         }
 
     def _sum_line_codings(self, lines, currency):
-        """Account and taxes, where all lines have the same; and the analytic accounts of all of them, by their share."""
+        """Return the account and taxes that all lines share, and the analytic accounts of all lines by their share."""
         bases = [line for line in lines if not line.get('tax_repartition_line_id')]
         accounts = {line['account_id'] for line in bases}
-        # with the tax that is no tax to get back, but a cost: it is on the account of its base
+        # Include tax that is not recoverable. It is a cost on the account of its base.
         costs = [line for line in lines if line['account_id'] in accounts]
-        taxes = {tuple(sorted(line['tax_ids'][0][2] or ())) for line in bases}  # a command: set, or clear
+        # The command in `tax_ids` is either set or clear.
+        taxes = {tuple(sorted(line['tax_ids'][0][2] or ())) for line in bases}
         return {
             'account_id': next(iter(accounts)) if len(accounts) == 1 else False,
             'tax_ids': [Command.set(taxes.pop() if len(taxes) == 1 else ())],
@@ -93,8 +94,9 @@ class RampCardExpense(models.AbstractModel):
         }
 
     def _mix_distributions(self, lines, currency):
-        """The distributions of lines as one, by the amounts that they distribute. It adds up to 100 %, with what is not
-        distributed.
+        """Return the analytic distributions of lines as one, weighted by the lines' amounts.
+
+        Together with the share that is not distributed, it adds up to 100 %.
         """
         shares = defaultdict(Fraction)
         for line in lines:

@@ -12,14 +12,18 @@ from ..vendors.field_merge import OWN
 
 
 class RampCardMerchant(models.AbstractModel):
-    """Who is paid by card: the vendor that the spend is coded to, else the merchant. A part of `ramp.flow.transaction`."""
+    """Find the payee of card spend: the vendor that the spend is coded to, else the merchant.
+
+    Part of `ramp.flow.transaction`.
+    """
 
     _name = 'ramp.card.merchant'
     _description = 'Ramp Flow: merchants of card spend'
 
     def _look_up_references(self, connection, values):
-        """Suppliers by the names of these merchants, and, where each merchant has a vendor, those that are known by
-        Ramp's id.
+        """Return the suppliers that have the names of these merchants.
+
+        If each merchant is a vendor of its own, also return the partners that are known by Ramp's merchant id.
         """
         is_each = connection.merchant_policy == 'each'
         return {
@@ -32,8 +36,11 @@ class RampCardMerchant(models.AbstractModel):
         }
 
     def _look_up_vendors(self, connection, values):
-        """{merchant's name, as names are compared: suppliers of that name}; in Python, for the reason in
-        `ramp.vendor.matching`.
+        """Return the suppliers that have the names of these merchants.
+
+        Names are compared in Python, for the reason in `ramp.vendor.matching`.
+
+        :return: {merchant's name as `name_key` has it: suppliers}
         """
         merchants, vendors = (
             {name_key(clean_text(value.merchant_name)) for value in values if value.merchant_name},
@@ -63,11 +70,17 @@ class RampCardMerchant(models.AbstractModel):
         }
 
     def _plan_object(self, connection, value, coded, found):
-        """(payee, whether Ramp's id of the merchant is to be kept with it). An empty payee is made when it is booked.
+        """Return the payee, and whether Ramp's merchant id is to be stored with it.
 
-        The vendor to which all lines are coded, else the one known as this merchant, else the one supplier that has the
-        merchant's name, else a new vendor, where the connection wants that and no two suppliers have the name already,
-        or "card merchant".
+        The payee is the first of these that applies:
+
+        - the vendor to which all lines are coded
+        - the partner that is known as this merchant; an archived one only if no supplier has the merchant's name
+        - the only supplier that has the merchant's name
+        - a new vendor, if the connection wants one for each merchant and no two suppliers have the name
+        - the partner "card merchant" of the connection
+
+        :return: (partner, bool); an empty partner is created at posting
         """
         chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
         if len(chosen) == 1 and all(coding.partner for coding in coded):
@@ -84,12 +97,15 @@ class RampCardMerchant(models.AbstractModel):
         return connection.merchant_partner_id, False
 
     def _book_plans(self, connection, plans):
-        """The plans with their payees: merchants who have none get theirs, in one go. Those of one name are one vendor."""
+        """Return the plans with their payees, and create the missing merchants in one batch.
+
+        Merchants with the same name become one vendor.
+        """
         linked = [plan for plan in plans if plan.is_merchant]
         if not linked:
             return plans
         Merchant = self.env['ramp.merchant']
-        # one that was made a moment ago, where a batch is booked one by one
+        # When a batch is posted one by one, a partner may have been created a moment ago.
         partners = Merchant._known_partners(
             connection.company_id, {plan.transaction.merchant_id for plan in linked if not plan.partner}
         )
@@ -99,7 +115,7 @@ class RampCardMerchant(models.AbstractModel):
         for merchant_id, name in merchants.items():
             if merchant_id not in partners:
                 names.setdefault(name_key(name), (name, []))[1].append(merchant_id)
-        # a partner without parent and children has nobody to share fields with
+        # A partner without parent and children has no fields to share.
         for partner, (_name, ids) in zip(
             self.env['res.partner']
             .with_context(**QUIET, _partners_skip_fields_sync=True)
@@ -121,5 +137,5 @@ class RampCardMerchant(models.AbstractModel):
 
 
 def merchant_name(value):
-    """What the merchant is called, or what the statement calls it; False where Ramp says neither."""
+    """Return the merchant's name, else its name on the statement; False if Ramp has neither."""
     return clean_text(value.merchant_name) or clean_text(value.merchant_descriptor)

@@ -6,10 +6,10 @@ from ...ramp_api import read_receipt
 
 
 class RampFlowReceipt(models.AbstractModel):
-    """Receipts of card transactions and reimbursements: one file each, attached to the expense and to its entry, or to
-    the bill.
+    """Attach the receipts of card transactions and reimbursements.
 
-    Schema: Receipt of GET /receipts/{id}; its link is pre-signed and lives about an hour.
+    Each receipt is one file. It is attached to the expense and its entry, or to the bill. Schema: Receipt of GET
+    /receipts/{id}. Its link is pre-signed and lives about an hour.
     """
 
     _name = 'ramp.flow.receipt'
@@ -17,7 +17,7 @@ class RampFlowReceipt(models.AbstractModel):
     _description = 'Ramp Flow: receipts'
 
     _flow = 'receipt'
-    _flow_sequence = 90  # after all that has receipts
+    _flow_sequence = 90  # after all flows whose objects have receipts
     _parent_flows = ('transaction', 'reimbursement')
 
     @api.model
@@ -28,20 +28,21 @@ class RampFlowReceipt(models.AbstractModel):
     def _get_ramp_page_path(self, record):
         if not record.parent_ramp_id:
             return None
-        # the row it belongs to is found for all rows of a list at once
+        # The related row is found for all rows of a list at once.
         folder = 'reimbursements' if record.related_record_id.flow == 'reimbursement' else 'transactions'
         return f'/details/{folder}/{record.parent_ramp_id}'
 
     @api.model
     def _enqueue_files(self, connection, receipts, booked=None):
-        """Note the receipts of objects that are being booked, or that Ramp shows with further ones.
+        """Create the rows of receipts whose objects are being posted, or for which Ramp shows further receipts.
 
-        :param receipts: maps the object's Ramp id to receipt ids
-        :param booked: maps it to the entry that was just made, which its row does not name yet
+        :param receipts: {Ramp id of an object: receipt ids}
+        :param booked: {Ramp id of an object: entry just created}, because the object's row does not name it yet; None
+            if the rows of the objects name their documents
         """
         receipts = {parent: ids for parent, ids in receipts.items() if ids}
         parents = self._find_parent_rows(connection, receipts)
-        # What takes the place of a reversed document needs its receipts; an entry gets those of its expense (see
+        # A document that replaces a reversed one needs its receipts. An entry gets those of its expense (see
         # ramp.flow.transaction).
         targets = (
             self._find_booked_documents(connection, receipts)
@@ -68,7 +69,7 @@ class RampFlowReceipt(models.AbstractModel):
             self._enqueue_file_rows(connection, part, updates)
 
     def _list_file_documents(self, move):
-        """EXTENDS: card spend has an expense, too."""
+        """EXTENDS: Add the expense of card spend."""
         return [move, *move.expense_ids]
 
     def _fetch_file_links(self, connection, client, ramp_id):

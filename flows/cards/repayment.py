@@ -9,13 +9,18 @@ from ..engine.pull import LOST_PER_RUN
 
 BANK_METHODS = frozenset({'ach', 'debit_card', 'push'})
 OTHER_METHODS = frozenset({'export_for_payment', 'payroll', 'prefunded', 'repay_off_ramp'})
-UNUSUAL = ('liability_payable', 'asset_receivable')  # accounts of an entry that pays a document, and is no spend
+# Types of accounts in an entry that pays a document and is not spend.
+UNUSUAL = ('liability_payable', 'asset_receivable')
 
 
 @dataclasses.dataclass(frozen=True)
 class RepaymentPlan:
-    """The entry of one repayment. shares: what it takes back of each line of the original, (line, minor units of the
-    transaction's currency, minor units of the company's), and adds up to `balance` in the latter."""
+    """The entry planned for one repayment.
+
+    - shares: what it takes back of each line of the original, as (line, units of the transaction's currency, units of
+      the company's currency)
+    - balance: sum of the latter
+    """
 
     repayment: Repayment
     original: models.Model
@@ -26,15 +31,17 @@ class RepaymentPlan:
     shares: list
     balance: int
     label: str
-    spent: models.Model  # the original's expense, if it has one that counts
+    spent: models.Model  # expense of the original, if it has one that was not refused
 
 
 class RampFlowRepayment(models.AbstractModel):
-    """Cash that employees pay back on card transactions: one entry that takes back the expense in proportion.
+    """Post the cash that employees pay back on card transactions.
 
-    Each line of the transaction's entry is reversed by its share of what is left of it, so that repayments which add up
-    to the whole leave nothing, in both currencies. Schema: Repayment of GET /repayments; there is no page of a single
-    one, and no sync type.
+    One entry takes back the expense in proportion. It reverses each line of the transaction's entry by its share of the
+    remaining amount. So repayments that add up to the whole leave nothing, in both currencies.
+
+    Schema: Repayment of GET /repayments. Ramp has no endpoint for a single repayment, and no sync type for repayments
+    (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.repayment'
@@ -45,7 +52,7 @@ class RampFlowRepayment(models.AbstractModel):
     _flow_sequence = 80
     _endpoint = '/repayments'
     _known_by = ('user_signature',)
-    # Ramp's filter by day would hide those that failed afterwards, and that by entity is not supported yet
+    # Ramp's filter by day would hide repayments that failed afterwards. Its filter by entity is not supported yet.
     _from_start_date = True
 
     @api.model
@@ -60,13 +67,16 @@ class RampFlowRepayment(models.AbstractModel):
     def _is_enabled_for(self, connection):
         return connection.pull_repayments
 
-    # ------------------------------------------------------------------ what Ramp lists
+    # ------------------------------------------------------------------ lists of Ramp
 
     def _get_nightly_listings(self, connection, since):
         return [{}]
 
     def _fetch_each_object(self, client, ramp_ids):
-        """EXTENDS: nothing can be asked for; what a list of everything does not show is gone."""
+        """EXTENDS: Read the whole list, because Ramp has no endpoint for a single repayment.
+
+        A repayment that the list does not show is gone.
+        """
         there = {
             payload['id'].lower(): payload
             for payload in client.list_objects(self._endpoint)
@@ -76,7 +86,7 @@ class RampFlowRepayment(models.AbstractModel):
             yield ramp_id, there.get(ramp_id)
 
     def _refresh_unlisted_rows(self, connection, client, started):
-        """Everything is listed in each run, and nothing can be asked for: what is not listed is gone."""
+        """Skip the rows that were not listed. Each run lists everything, so those repayments are gone."""
         self._transaction(self._skip_lost_rows, connection, started)
         return []
 
@@ -87,7 +97,10 @@ class RampFlowRepayment(models.AbstractModel):
         return read_repayment(payload)
 
     def _get_booking_facts(self, value):
-        """What is booked of a repayment; of one that is not repaid any more the status alone says so."""
+        """Return the facts that the entry is posted from.
+
+        If the status is not REPAID, it is the only fact.
+        """
         if value.status != 'REPAID':
             return {'status': value.status}
         return {
@@ -144,7 +157,7 @@ class RampFlowRepayment(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Link people we have not met to employees, by email: a repayment names only Ramp's user id."""
+        """Link unknown Ramp users to employees by email, because a repayment has only the Ramp user id."""
         self.env.cr.execute(
             """
             SELECT DISTINCT lower(payload ->> 'user_id') FROM ramp_record
@@ -203,8 +216,9 @@ class RampFlowRepayment(models.AbstractModel):
         }
 
     def _look_up_taken(self, connection, originals):
-        """What former repayments took of each line of the originals: {transaction id: {line id: [minor, minor of the
-        company]}}.
+        """Return what earlier repayments took of each line of the originals.
+
+        :return: {transaction id: {line id: [units of the transaction's currency, units of the company's currency]}}
         """
         taken = {}
         for row in self.env['ramp.record'].search_fetch(
@@ -230,9 +244,11 @@ class RampFlowRepayment(models.AbstractModel):
 
 
 def take(amount, rest, is_company_currency):
-    """What an amount takes of each line: (minor units of its currency, of the company's), two lists.
+    """Return what an amount takes of each line.
 
-    :param rest: what is left of each line, (minor units of its currency, of the company's)
+    :param amount: int, units of the lines' currency
+    :param rest: what is left of each line, [(units of the lines' currency, units of the company's currency)]
+    :return: ([units of the lines' currency], [units of the company's currency])
     """
     shares = allocate(amount, [minor for minor, _balance in rest])
     if is_company_currency:

@@ -9,19 +9,18 @@ from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentPlan, take
 
 
 class RampFlowRepaymentBook(models.AbstractModel):
-    """Decide on repayments, and book them."""
+    """Plan repayments, and post them."""
 
     _inherit = 'ramp.flow.repayment'
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ planning
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
         row, original = self._plan_original_spend(value, found)
         journal, account = self._plan_repayment_account(connection, value)
-        self._plan_currency(
-            connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor]
-        )  # that of the original
+        # The entry takes the rate of the original, so Odoo needs no rate here.
+        self._plan_currency(connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor])
         day = self._get_booking_day(connection, value.repaid_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
@@ -30,9 +29,8 @@ class RampFlowRepaymentBook(models.AbstractModel):
         date = self._plan_entry_date(
             connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend)
         )
-        shares, balance = self._plan_repaid_shares(
-            connection, value, original, spend, found
-        )  # last: it counts as taken from here on
+        # Last, because the amounts count as taken from here on.
+        shares, balance = self._plan_repaid_shares(connection, value, original, spend, found)
         return RepaymentPlan(
             value,
             original,
@@ -59,8 +57,10 @@ class RampFlowRepaymentBook(models.AbstractModel):
             raise Held(self.env._('Its amount is %s. Look at it in Ramp.', value.amount))
 
     def _plan_original_spend(self, value, found):
-        """(row, entry) of the card transaction that is repaid; raises `Waiting` or `Held` where there is none to take
-        back.
+        """Return the row and the entry of the card transaction that is repaid.
+
+        :raise Waiting: if the transaction is not posted yet
+        :raise Held: if there is no entry to take back
         """
         identity = self._get_original_id(value)
         if not identity:
@@ -102,7 +102,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         return row, original
 
     def _plan_repayment_account(self, connection, value):
-        """(journal, account) of what arrives: the bank, or wherever the connection says that it arrives otherwise."""
+        """Return the journal and account where the money arrives: the bank, or the account that the connection sets."""
         if value.funding_method in BANK_METHODS:
             if not connection.payment_journal_id:
                 raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
@@ -130,7 +130,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         return connection.card_journal_id, connection.repayment_account_id
 
     def _plan_spend_employee(self, connection, value, original, found):
-        """Whoever repaid it: the employee of the Ramp user, else of the original's expense."""
+        """Return the employee who repaid: that of the Ramp user, else that of the original's expense."""
         if value.user_id and value.user_id.lower() in found['questions']:
             raise Held(found['questions'][value.user_id.lower()])
         spent = found['expenses'].get(original, self.env['hr.expense'])
@@ -148,8 +148,9 @@ class RampFlowRepaymentBook(models.AbstractModel):
         return employee
 
     def _plan_repaid_shares(self, connection, value, original, spend, found):
-        """([(line, units, units of the company's currency)], sum of the latter): what the repayment takes of each
-        line's rest.
+        """Return what the repayment takes of the rest of each line, and note it as taken.
+
+        :return: ([(line, units of the original's currency, units of the company's currency)], sum of the latter)
         """
         company = connection.company_id.currency_id
         currency = original.currency_id
@@ -191,9 +192,8 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 original,
             )
         rest = whole
-        if set(taken) <= {
-            line.id for line in spend
-        }:  # else the original was booked anew since: its parts are the best there is
+        # Otherwise the original was posted again in the meantime. Its whole lines are then the best basis.
+        if set(taken) <= {line.id for line in spend}:
             rest = [
                 (minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
                 for line, (minor, balance) in zip(spend, whole, strict=True)
@@ -204,7 +204,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             taken[line.id] = [sums[0] + minor, sums[1] + part]
         return list(zip(spend, shares, balances, strict=True)), sum(balances)
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_plans(self, connection, plans):
         self._get_employee_contacts(self.env['hr.employee'].union(*(plan.employee for plan in plans)))
@@ -217,7 +217,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 if plan.spent
             },
         )
-        # complete as they are: core would make taxes anew that were rounded to nothing
+        # The entries are complete. Core would add taxes again that were rounded to zero.
         moves = (
             self.env['account.move']
             .with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True)
@@ -254,7 +254,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         return moves
 
     def _prepare_spend_values(self, plan):
-        """What is taken back of each line of the original."""
+        """Return the values of the lines that take back the lines of the original."""
         currency, company = plan.original.currency_id, plan.original.company_currency_id
         return [
             self._mirror_entry_line(
@@ -265,8 +265,9 @@ class RampFlowRepaymentBook(models.AbstractModel):
         ]
 
     def _prepare_expense_values(self, connection, plan):
-        """An expense that takes back as much of the original's, as that of a refund does: together they are what the
-        company spent.
+        """Return the values of an expense that takes back the same amount of the original's expense.
+
+        It works like the expense of a refund: both expenses together are what the company spent.
         """
         return {
             'name': plan.label,
@@ -306,7 +307,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
 
     @staticmethod
     def _mirror_entry_line(line, amount, balance):
-        """A line that takes back a part of another one; of a taxed one also its part of the tax report."""
+        """Return a line that takes back a part of another line, including its part of the tax report."""
         return {
             'account_id': line.account_id.id,
             'partner_id': line.partner_id.id,
@@ -322,11 +323,11 @@ class RampFlowRepaymentBook(models.AbstractModel):
             'tax_base_amount': line.company_currency_id.round(line.tax_base_amount * balance / line.balance)
             if line.balance
             else 0.0,
-            'is_storno': line.company_id.account_storno and not line.is_storno,  # as core has it in reversals
+            'is_storno': line.company_id.account_storno and not line.is_storno,  # as in core's reversals
         }
 
     def _post_repayment_notes(self, plans, moves):
-        """A line on the page of each entry, and of what it takes back."""
+        """Log a message on each entry, and on the entry that it takes back."""
         bodies, originals = {}, {}
         for plan, move in zip(plans, moves, strict=True):
             bodies[move.id] = self.env._('Takes back a part of %s.', plan.original._get_html_link())

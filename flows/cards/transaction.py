@@ -10,15 +10,20 @@ from ..accounting.booking import clean_text
 from ..accounting.coding import Coding
 from .card_merchant import merchant_name
 
-REREAD_SYNCED = timedelta(days=30)  # so long after it was synced, receipts and memos that come later are noticed
-IN_TRANSIT = timedelta(days=90)  # so long before the first day may have been bought what is of a later day in the books
-PART_LENGTH = 80  # characters of each part of a label, so that a long memo leaves room for what follows it
+# Receipts and memos that are added up to this long after the sync are noticed.
+REREAD_SYNCED = timedelta(days=30)
+# A transaction that belongs to the first day in the books may have been bought up to this long before it.
+IN_TRANSIT = timedelta(days=90)
+# Maximum characters of each part of a label, so that a long memo leaves room for the next parts.
+PART_LENGTH = 80
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One line of a transaction. Amounts with the tax that `coding` names, in minor units; `balance` in company
-    currency.
+    """One line of a transaction. Amounts include the tax that `coding` names.
+
+    - amount: minor units of the transaction's currency
+    - balance: units of the company's currency
     """
 
     coding: Coding
@@ -29,39 +34,37 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class SpendPlan:
-    """What will be booked for one transaction. Amounts are integers in minor units, spend is positive."""
+    """The expense and the entry planned for one transaction. Amounts are integers, and spend is positive."""
 
     transaction: Transaction
     date: datetime.date  # of the expense: the accounting date in the company's time zone
-    entry_date: datetime.date  # of the entry: later than `date` where the period was closed
+    entry_date: datetime.date  # of the entry: later than `date` if the period was locked
     currency: models.Model
-    lines: list  # of Line
-    balance: int  # of the whole, in minor units of the company's currency
+    lines: list  # `Line` each
+    balance: int  # of the whole, in units of the company's currency
     employee: models.Model
-    partner: models.Model  # empty: the merchant's, which is made when it is booked
-    is_merchant: bool  # whether the partner is to be known by Ramp's id of the merchant
+    partner: models.Model  # empty: the merchant's partner, which is created at posting
+    is_merchant: bool  # whether Ramp's merchant id is to be stored with the partner
     label: str
-    note: str  # what both documents say of it
-    details: str  # what the expense says besides
+    note: str  # text of both the expense and the entry
+    details: str  # further text of the expense
 
 
 @dataclasses.dataclass(frozen=True)
 class BillPlan:
-    """What will be booked for a transaction that pays a bill: an entry of its own, or none beside the one that stands
-    for it.
-    """
+    """The entry planned for a transaction that pays a bill. No entry is created if `entry` stands for it already."""
 
     transaction: Transaction
-    row: models.Model  # of the bill's payment
+    row: models.Model  # row of the bill's payment
     entry: models.Model | None
-    values: dict | None = None  # of the entry to be made
+    values: dict | None = None  # values of the entry to be created
 
 
 class RampFlowTransaction(models.AbstractModel):
-    """Card transactions: one company-paid expense and one journal entry each.
+    """Create one company-paid expense and one journal entry for each card transaction.
 
     The entry debits the account of every line of the transaction and credits the card liability with exactly the
-    settled amount; a refund is the mirror image. Schema: Transaction of GET /transactions.
+    settled amount. A refund is the mirror image. Schema: Transaction of GET /transactions.
     """
 
     _name = 'ramp.flow.transaction'
@@ -81,7 +84,8 @@ class RampFlowTransaction(models.AbstractModel):
     )
     _endpoint = '/transactions'
     _sync_type = 'TRANSACTION_SYNC'
-    _from_start_date = True  # Ramp's filter is by the moment of the purchase; the day of the books decides
+    # Ramp filters by the moment of the purchase, but the day in the books decides.
+    _from_start_date = True
 
     @api.model
     def _get_flow_label(self):
@@ -103,8 +107,9 @@ class RampFlowTransaction(models.AbstractModel):
         return read_transaction(payload)
 
     def _get_booking_facts(self, value):
-        """What is booked of a transaction; what the merchant or the cardholder is called, memos and files are no part
-        of it.
+        """Return the facts that the entry is posted from.
+
+        Names of the merchant and the cardholder, memos and files are not part of them.
         """
         return {
             'amount': str(value.amount),
@@ -127,7 +132,8 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _get_changed_listings(self, connection, since):
-        # when a transaction changed, nothing tells; what was synced lately is looked at once more
+        # A transaction does not say when it changed (contract 2026-08-01), so those that were synced lately are read
+        # again.
         synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
         return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._get_entity_scope(connection)}]
 
@@ -156,7 +162,10 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _get_transaction_date(self, connection, value):
-        """The day of the books: Ramp's accounting date, else settlement, else purchase, in the company's time zone."""
+        """Return the day in the books, in the company's time zone.
+
+        It is Ramp's accounting date, else the day of settlement, else the day of purchase.
+        """
         return self._get_booking_day(
             connection, value.accounting_date, value.settlement_date, value.user_transaction_time
         )
@@ -164,8 +173,9 @@ class RampFlowTransaction(models.AbstractModel):
     # ------------------------------------------------------------------ cardholders
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Link cardholders we have not met to employees, by login or work email: a transaction names only Ramp's user
-        id.
+        """Link unknown cardholders to employees by login or work email.
+
+        A transaction has only the Ramp user id.
         """
         self.env.cr.execute(
             """
@@ -183,5 +193,5 @@ class RampFlowTransaction(models.AbstractModel):
 
 
 def _make_transaction_label(value):
-    """What a person reads first: the merchant, or what the statement says."""
+    """Return what a person reads first: the merchant, its name on the statement, the memo or the id."""
     return merchant_name(value) or clean_text(value.memo) or value.id

@@ -8,12 +8,12 @@ from .transaction import BillPlan, SpendPlan
 
 
 class RampFlowTransactionBook(models.AbstractModel):
-    """Book card transactions: as spend, or as the payment of a bill."""
+    """Post card transactions, either as spend or as the payment of a bill."""
 
     _inherit = 'ramp.flow.transaction'
 
     def _book_plans(self, connection, plans):
-        """Expenses with their entries; and the entries of those that pay a bill."""
+        """Create expenses with their entries, and the entries of transactions that pay a bill."""
         spend = [plan for plan in plans if isinstance(plan, SpendPlan)]
         payments = [plan for plan in plans if isinstance(plan, BillPlan)]
         moves = iter(self._book_card_spend(connection, spend) if spend else ())
@@ -25,7 +25,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         made = Move.create([plan.values for plan in plans if not plan.entry])
         made._post(soft=False)
         made = iter(made)
-        # what the bill is settled with is there now
+        # The entries that settle these bills exist now.
         self.env['ramp.record'].union(*(plan.row for plan in plans if not plan.entry))._reopen_payment()
         self.env['ramp.flow.bill_payment']._trigger()
         moves = []
@@ -38,14 +38,14 @@ class RampFlowTransactionBook(models.AbstractModel):
 
     @api.model
     def _book_as_payment(self, connection, entries, reason):
-        """Book transactions that are in the books as spend as what pays a bill, in the same transaction of the
-        database.
+        """Post transactions again as payments of a bill, after they were posted as spend.
 
-        What was posted is reversed. The expense goes with it: the spend is the bill's, and would be counted twice.
-        Raises `Held`.
+        Everything happens in one database transaction. Posted entries are reversed. Their expenses are deleted: the
+        spend is on the bill and would be counted twice.
 
-        :param entries: of the transactions, as spend
+        :param entries: entries of the transactions, posted as spend
         :return: their new entries
+        :raise Held: if a transaction was repaid in part, changed in Ramp, or cannot be posted again
         """
         records = self.env['ramp.record'].search(
             [
@@ -82,7 +82,8 @@ class RampFlowTransactionBook(models.AbstractModel):
         for entry in entries:
             expenses = entry.expense_ids
             self._undo_booked_move(connection, entry, reason)
-            expenses.approval_state = False  # core lets nobody delete one that is approved
+            # Core does not let anybody delete an approved expense.
+            expenses.approval_state = False
             expenses.unlink()
         records._reopen_for_booking()
         plans, values, _behind = self._plan_batch_rows(connection, records)
@@ -95,7 +96,8 @@ class RampFlowTransactionBook(models.AbstractModel):
         self.env['ramp.record']._store_noted(
             {record.id: {'extras': self._get_late_details(values[record])} for record in records}
         )
-        self._trigger()  # Ramp is to hear of the new entries
+        # The job confirms the new entries in Ramp.
+        self._trigger()
         return self.env['account.move'].concat(*moves)
 
     def _book_card_spend(self, connection, plans):
@@ -109,7 +111,7 @@ class RampFlowTransactionBook(models.AbstractModel):
             },
         )
         known = self._get_analytics_context(line.coding for plan in plans for line in plan.lines)
-        # of a line whose tax is rounded to nothing, core would make the tax anew, on top of what Ramp says
+        # If the tax of a line is rounded to zero, core would add the tax again, on top of Ramp's amount.
         moves = (
             self.env['account.move']
             .with_context(**QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True)
@@ -125,7 +127,8 @@ class RampFlowTransactionBook(models.AbstractModel):
         if connection.card_post == 'post':
             moves._post(soft=False)
         for plan, move in zip(plans, moves, strict=True):
-            if plan.transaction.id in again:  # the receipts went with the deleted entry; the expense still has them
+            # The receipts were deleted with the old entry, but the expense still has them.
+            if plan.transaction.id in again:
                 for attachment in expenses[plan.transaction.id].attachment_ids:
                     attachment.copy({'res_model': 'account.move', 'res_id': move.id})
         self._enqueue_plan_receipts(connection, plans, moves)
@@ -154,7 +157,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         self, connection, plan, account, amount, balance, name, partner, distribution=False, is_refund=False
     ):
         return {
-            # where that is the law, what comes back is a negative debit, as in core's refunds
+            # Where the law requires it (storno), a refund is a negative debit, as in core's refunds.
             'is_storno': connection.company_id.account_storno and is_refund,
             'account_id': account.id,
             'partner_id': partner.id,
@@ -167,7 +170,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         }
 
     def _list_debit_lines(self, connection, plan):
-        """What was bought: the lines of the entry but for that of the card, with their taxes."""
+        """Return the values of the entry's lines with their taxes, without the card line."""
         debits = []
         for part in plan.lines:
             partner = part.coding.partner or plan.partner
@@ -199,7 +202,7 @@ class RampFlowTransactionBook(models.AbstractModel):
             'currency_id': plan.currency.id,
             'date': plan.entry_date,
             'ref': plan.label,
-            'narration': plan.note and plaintext2html(plan.note),  # somebody else's text is no markup
+            'narration': plan.note and plaintext2html(plan.note),  # text from outside must not become markup
             'expense_ids': [Command.set(expense.ids)],
             'line_ids': [
                 Command.create(values)

@@ -10,7 +10,7 @@ from .transaction import PART_LENGTH, BillPlan, Line, SpendPlan, _make_transacti
 
 
 class RampFlowTransactionPlan(models.AbstractModel):
-    """Look up what card transactions refer to, and decide on them."""
+    """Look up what card transactions refer to, and plan their documents."""
 
     _inherit = 'ramp.flow.transaction'
 
@@ -28,13 +28,17 @@ class RampFlowTransactionPlan(models.AbstractModel):
         }
 
     def _look_up_originals(self, connection, values):
-        """What refunds give back: {transaction id: (its row, its entry or empty)}."""
+        """Return the purchases that refunds give back.
+
+        :return: {id of the purchase: (its row, its entry or an empty recordset)}
+        """
         originals = {value.original_transaction_id.lower() for value in values if value.original_transaction_id}
         return self._look_up_booked_rows(connection, self._flow, originals, ['name', 'date'], ['name'])
 
     def _look_up_bills(self, connection, values):
-        """What is known of the bills that these transactions pay: {transaction id: (payment's row, Bill)}; and where
-        they are booked.
+        """Return what is known of the bills that these transactions pay, and their documents.
+
+        :return: dict; its key `rows` is {transaction id: (row of the bill's payment, `Bill`)}
         """
         Card = self.env['ramp.card.bill']
         bills = {}
@@ -109,8 +113,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
         )
 
     def _plan_bill_charge(self, connection, value, currency, found):
-        """A transaction that pays a bill: the bill is the spend. None: the bill is not in the books and will not be, so
-        it is spend.
+        """Return the `BillPlan` of a transaction that pays a bill. The bill is then the spend.
+
+        :return: None if the bill is not in the books and will not be; the transaction is then the spend
         """
         known = found['bills']
         row, bill = known['rows'][value.id]
@@ -149,7 +154,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         note = (row.noted or {}).get('card') or {}
         if note.get('expected') == [value.amount.minor, value.amount.currency]:
             entry = self.env['account.move'].browse(note['id']).exists()
-            # of a closed period it stands as it is
+            # In a locked period, the entry stays as it is, even if its day differs.
             if (
                 entry.state == 'posted'
                 and not entry.reversal_move_ids
@@ -158,7 +163,8 @@ class RampFlowTransactionPlan(models.AbstractModel):
                     or connection.company_id._get_violated_lock_dates(entry.date, False, entry.journal_id)
                 )
             ):
-                return BillPlan(value, row, entry)  # the one that was made in its expectation
+                # This entry was created in expectation of the transaction.
+                return BillPlan(value, row, entry)
         date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
         balance, _share_received_quantity = self._plan_balances(
             connection, value.amount, currency, date, [value.amount.minor], found
@@ -235,10 +241,11 @@ class RampFlowTransactionPlan(models.AbstractModel):
         return employee
 
     def _plan_line_label(self, connection, value, line=None):
-        """What a line, or the whole, is called, by the connection's template; see `line_label`."""
+        """Return the label of a line or of the whole transaction, by the connection's template; see `line_label`."""
         template, memo = connection.label_template, line and clean_text(line.memo)
         if memo and '{memo}' not in template:
-            return memo  # else what is written of this line would be nowhere
+            # Otherwise the memo of this line would appear nowhere.
+            return memo
         original = value.original_amount
         is_foreign = original and original.currency != value.amount.currency
         label = fill(
@@ -258,7 +265,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         return label[:NAME_LENGTH] or _make_transaction_label(value)
 
     def _plan_refunded_original(self, value, found):
-        """Which purchase a refund gives back, as a sentence; None where Ramp does not say."""
+        """Return a sentence that names the purchase that a refund gives back; None if Ramp does not say."""
         if not value.original_transaction_id:
             return None
         row, entry = found['originals'].get(value.original_transaction_id.lower(), (None, None))
@@ -270,7 +277,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         return self.env._('Refund of %(name)s, %(date)s: %(entry)s.', entry=entry.name, **names)
 
     def _plan_spend_details(self, value):
-        """What Ramp tells of the spend besides, a line each."""
+        """Return further facts that Ramp reports about the spend, one per line."""
         category = ', '.join(
             filter(None, dict.fromkeys((clean_text(value.category_name), clean_text(value.category_code_description))))
         )
