@@ -17,23 +17,28 @@ from .reimbursement_payment import BY_HAND
 
 _logger = logging.getLogger(__name__)
 
-# so long after a payment Ramp is asked for its reference: it has none before the bank has taken the payment
+# Ramp is asked for the reference up to this long after a payment. It has none before the bank has taken the payment.
 ASKED_FOR = timedelta(days=30)
-ASKED_AT_ONCE = 300  # payments in one run
-LEAST_TOLD = 6  # characters of a reference that stands for itself; a shorter one is the number of a check
-TOLD_IN_PART = 8  # characters of a reference that are enough to tell it, where a bank leaves out zeros before it
+# Maximum number of payments in one run.
+ASKED_AT_ONCE = 300
+# A reference of this many characters identifies a payment by itself. A shorter one is a check number.
+LEAST_TOLD = 6
+# Some banks leave out leading zeros. A reference of this many characters without them still identifies a payment.
+TOLD_IN_PART = 8
 NOT_TOLD = re.compile(r'[^0-9A-Z]+')
-CHECKS = frozenset({'CHECK', 'CHEQUE', 'CHK', 'CK'})  # beside the number of one
-NO_REFERENCES = re.compile('amount|balance|currency|date')  # names of details of a bank line that hold something else
+# Words that show that a check number is beside them.
+CHECKS = frozenset({'CHECK', 'CHEQUE', 'CHK', 'CK'})
+# Names of details of a bank line that hold something other than references.
+NO_REFERENCES = re.compile('amount|balance|currency|date')
 
 
 class RampFlowBankReference(models.AbstractModel):
-    """The reference under which a bank shows a payment of Ramp: kept on the payment, and what bank lines are matched
-    by.
+    """Store the reference under which a bank shows a payment of Ramp, and match bank lines by it.
 
-    Ramp tells it of one object at a time: `payment.trace_id` of GET /bills/{id}, `trace_id` of GET /reimbursements/{id}
-    (2026-08-01). It writes nothing to Ramp, and has no rows: a payment without a reference is asked for again, in
-    another order with each run, so that none is kept from its turn by those that never get one.
+    Ramp reports it for one object at a time: `payment.trace_id` of GET /bills/{id}, `trace_id` of GET
+    /reimbursements/{id} (contract 2026-08-01). This flow writes nothing to Ramp and has no rows. Each run asks again
+    for the payments without a reference, in another order. So payments that never get one do not keep the others from
+    their turn.
     """
 
     _name = 'ramp.flow.bank_reference'
@@ -62,14 +67,17 @@ class RampFlowBankReference(models.AbstractModel):
             except RampError as error:
                 self.env.cr.rollback()
                 trouble = error
-        # what is known is matched, whatever Ramp says of the others
+        # Match what is known, even if Ramp failed for the others.
         if connection.match_bank_lines:
             self._match_bank_lines(connection)
         if trouble:
             raise trouble
 
     def _run_alone(self, work, *args):
-        """`work` as one transaction; what fails alone is left alone, and stops no other."""
+        """Return the result of `work`, run as a transaction of its own; None if it failed for its object alone.
+
+        Such an error is logged and does not stop the other objects.
+        """
         try:
             return self._transaction(work, *args)
         except Exception as error:
@@ -79,12 +87,13 @@ class RampFlowBankReference(models.AbstractModel):
             _logger.warning('Bank references: %s%s: %s', args[0]._name, args[0].ids, error)
             return None
 
-    # ------------------------------------------------------------------ what Ramp tells
+    # ------------------------------------------------------------------ references from Ramp
 
     def _ask_for_references(self, connection, run, flow):
-        """Ask Ramp for the references of payments that one of the flows booked."""
+        """Ask Ramp for the references of payments that one of the flows posted."""
         wanted = self._find_unreferenced_payments(connection, run, flow)
-        self.env.cr.rollback()  # nothing is to be held while Ramp is asked
+        # Hold no locks while Ramp is asked.
+        self.env.cr.rollback()
         if not wanted:
             return
         Payment = self.env['account.payment']
@@ -92,7 +101,8 @@ class RampFlowBankReference(models.AbstractModel):
             try:
                 transfer, reference = flow._get_bank_reference(flow._read_payload(payload)) if payload else (None, None)
             except PayloadError as error:
-                _logger.info('%s', error)  # the object's own row says so
+                # The object's own row reports this.
+                _logger.info('%s', error)
                 continue
             reference = clean_text(reference)
             for key, payment in wanted[ramp_id].items():
@@ -101,8 +111,12 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _find_unreferenced_payments(self, connection, run, flow):
-        """{Ramp id of an object: {key of a part: id of its payment}} of lately booked payments whose reference is not
-        known yet; each payment once, by one of the objects that it pays."""
+        """Return recent payments whose reference is not known yet.
+
+        Each payment is listed once, under one of the objects that it pays.
+
+        :return: {Ramp id of an object: {key of a part: id of its payment}}
+        """
         since = fields.Date.context_today(self) - ASKED_FOR
         self.env['ramp.record'].flush_model()
         self.env['account.payment'].flush_model()
@@ -131,15 +145,16 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _get_bank_shown_condition(self, flow):
-        """Condition of the rows of what a bank shows: what was paid by hand has no reference in Ramp."""
+        """Return the SQL condition of the rows whose payments a bank shows.
+
+        A payment made by hand has no reference in Ramp.
+        """
         if flow._flow == 'bill_payment':
             return SQL("r.payload #>> '{payment,payment_method}' = ANY(%s)", sorted(BANK_METHODS))
         return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
 
     def _store_bank_reference(self, payment, reference, run):
-        """Keep the reference of a payment, and in the label of the bank's line of its entry, by which a bank line is
-        matched.
-        """
+        """Store the reference on a payment and in the label of its outstanding line, by which bank lines are matched."""
         payment = payment.with_context(**QUIET).exists()
         if not payment or payment.ramp_bank_reference:
             return
@@ -151,10 +166,13 @@ class RampFlowBankReference(models.AbstractModel):
             ):
                 line.name = ' '.join(filter(None, (line.name, reference)))
 
-    # ------------------------------------------------------------------ what the bank shows
+    # ------------------------------------------------------------------ matching of bank lines
 
     def _match_bank_lines(self, connection):
-        """Match bank lines that carry the reference of a payment, to the cent; whatever is unclear is left to a person."""
+        """Match bank lines that carry the reference of a payment, to the cent.
+
+        Anything unclear is left to a person.
+        """
         payments = self._find_referenced_payments(connection)
         by_shape = defaultdict(set)
         for payment in payments:
@@ -194,9 +212,7 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _find_referenced_payments(self, connection):
-        """The payments of a connection that the bank has not shown yet, as far as Odoo knows, and whose reference is
-        known.
-        """
+        """Return the payments of a connection that have a reference and are not matched with a bank line in Odoo yet."""
         self.env['ramp.record'].flush_model()
         self.env['account.payment'].flush_model()
         return self.env['account.payment'].browse(
@@ -218,18 +234,18 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _normalize_bank_text(self, text):
-        """A text without what banks change: case, and whatever is neither letter nor figure."""
+        """Return a text without what banks change: upper case, with only letters and digits."""
         return NOT_TOLD.sub(' ', (text or '').upper()).strip()
 
     @api.model
     def _get_reference_variants(self, reference):
-        """A reference as Ramp tells it, and without zeros before it, as some banks do."""
+        """Return a reference as Ramp reports it, and without leading zeros, as some banks show it."""
         short = reference.lstrip('0')
         return {reference, short} if len(short) >= TOLD_IN_PART else {reference}
 
     @api.model
     def _get_line_text(self, line):
-        """What a bank says of a line, but for amounts and days."""
+        """Return the texts of a bank line, except amounts and dates."""
 
         def texts(value):
             if isinstance(value, dict):
@@ -246,12 +262,12 @@ class RampFlowBankReference(models.AbstractModel):
         return ' / '.join(filter(None, (line.payment_ref, line.ref, *texts(line.transaction_details))))
 
     def _match_line_payments(self, line, payments):
-        """Reconcile a bank line with what is open of payments, as a person would, if that comes to its amount."""
+        """Reconcile a bank line with the open lines of payments, as a person would, if they add up to its amount."""
         payments = payments.filtered(
             lambda payment: not payment.is_matched and payment.date <= line.date + SHOWN_BEFORE
         )
-        # one that was reversed, as the money came back or it was booked wrong, stands back behind the one that took its
-        # place
+        # A payment may be reversed because the money came back or it was posted wrongly. The payment that replaced it
+        # comes first.
         payments = payments.filtered(lambda payment: not payment.move_id.reversal_move_ids) or payments
         open_lines = payments.move_id.line_ids.filtered(
             lambda item: item.account_id in payments.outstanding_account_id and not item.reconciled

@@ -9,25 +9,29 @@ from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from ..accounting.booking import clean_text
 from ..engine.pull import LOST_PER_RUN
 
-DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # each is a list of its own
+DIRECTIONS = ('BUSINESS_TO_USER', 'USER_TO_BUSINESS')  # Ramp lists each direction separately
 DEAD = frozenset({'CANCELED', 'DELETED', 'REJECTED'})
 UNAPPROVED = frozenset({'DRAFT', 'INIT', 'PENDING'})
-REREAD_OVERLAP = timedelta(minutes=15)  # clocks differ, and a change may take a while to be listed
-# Where the payment by Ramp stands, see `account.move`; in the other states Ramp pays nothing.
+# Clocks differ, and Ramp may list a change with a delay.
+REREAD_OVERLAP = timedelta(minutes=15)
+# State of the payment by Ramp; see `account.move`. In any other state, Ramp pays nothing.
 ANNOUNCED_STATES = {
     **dict.fromkeys(('APPROVED', 'AWAITING_PAYMENT', 'AWAITING_PUSH_PAYMENT', 'MISSING_ACH'), 'planned'),
     **dict.fromkeys(('PROCESSING', 'PUSH_PAYMENT_INITIATED'), 'under_way'),
     **dict.fromkeys(('FAILED_REIMBURSEMENT', 'PUSH_PAYMENT_FAILED'), 'failed'),
     **dict.fromkeys(('REIMBURSED', 'REIMBURSED_VIA_PUSH'), 'paid'),
 }
-TEXT_LENGTH = 150  # characters of a line's own text, so that what is told beside it is never cut off
+# Maximum characters of a line's own text, so that the details after it are never cut off.
+TEXT_LENGTH = 150
 
 
 class RampFlowReimbursement(models.AbstractModel):
-    """Reimbursements: a vendor bill to the employee's contact each; a refund where the employee owes the company.
+    """Create one vendor bill to the employee's contact for each reimbursement.
 
-    Schema: Reimbursement of GET /reimbursements, which lists one direction at a time. Amounts are unsigned; lines are
-    in the currency that was spent, `amount` is what the entity pays. Payments are a flow of their own.
+    If the employee owes the company, a refund is created instead. Payments are a separate flow.
+
+    Schema: Reimbursement of GET /reimbursements, which lists one direction at a time. Amounts are unsigned. Lines are
+    in the currency that was spent; `amount` is what the entity pays.
     """
 
     _name = 'ramp.flow.reimbursement'
@@ -61,18 +65,18 @@ class RampFlowReimbursement(models.AbstractModel):
     def _is_enabled_for(self, connection):
         return connection.pull_reimbursements
 
-    # ------------------------------------------------------------------ what Ramp lists
+    # ------------------------------------------------------------------ lists of Ramp
 
     def _get_ready_listings(self, connection):
         return self._list_both_directions(connection, sync_status='SYNC_READY', from_date=connection._start_moment())
 
     def _get_changed_listings(self, connection, since):
-        # whatever its sync status: one that is withdrawn need not stay SYNCED
+        # Read them with any sync status: a withdrawn reimbursement need not stay SYNCED.
         after = (since - REREAD_OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ') if since else connection._start_moment()
         return self._list_both_directions(connection, updated_after=after)
 
     def _get_nightly_listings(self, connection, since):
-        # what somebody exported without this connection
+        # Reimbursements that somebody exported without this connection.
         return self._list_both_directions(connection, sync_status='SYNCED', from_date=since)
 
     def _list_both_directions(self, connection, **params):
@@ -80,8 +84,8 @@ class RampFlowReimbursement(models.AbstractModel):
 
     def _refresh_booked_objects(self, connection, run, client, place):
         if not place:
-            # Ramp tells of a change once, and a person may have cleared the way for what should be undone and could not
-            # be
+            # Ramp reports a change only once. If a document could not be undone then, a person may have cleared the way
+            # since.
             held = (
                 self.env['ramp.record']
                 .search(
@@ -103,7 +107,10 @@ class RampFlowReimbursement(models.AbstractModel):
         return read_reimbursement(payload)
 
     def _get_booking_facts(self, value):
-        """What is booked of a reimbursement; what it is called, its files and how it is paid are no part of it."""
+        """Return the facts that the bill is posted from.
+
+        Names, files and the way it is paid are not part of them.
+        """
         return {
             'amount': str(value.amount),
             'direction': value.direction,
@@ -124,13 +131,16 @@ class RampFlowReimbursement(models.AbstractModel):
 
     @staticmethod
     def _get_announced_payment(value):
-        """[where its payment by Ramp stands, no moment]; None where Ramp pays nothing of it."""
+        """Return the state of the payment by Ramp as [state, None]; None if Ramp pays nothing of it.
+
+        The second item is the moment, which a reimbursement does not have.
+        """
         state = ANNOUNCED_STATES.get(value.state) if value.direction == 'BUSINESS_TO_USER' else None
         return state and [state, None]
 
     @staticmethod
     def _get_payee_name(value):
-        """What the employee receives, if that is another currency than the entity's."""
+        """Return the amount that the employee receives, as text; empty if it is in the entity's currency."""
         payee = value.payee_amount
         return str(payee) if payee and value.amount and payee.currency != value.amount.currency else ''
 
@@ -152,7 +162,7 @@ class RampFlowReimbursement(models.AbstractModel):
         }
 
     def _get_open_amount(self, connection, value):
-        """What is still to be paid of one that is to be in the books, Decimal in its currency."""
+        """Return the amount still to be paid of a reimbursement that is to be posted, as a Decimal in its currency."""
         if not value.amount:
             return None
         is_open = (
@@ -164,7 +174,7 @@ class RampFlowReimbursement(models.AbstractModel):
 
     @staticmethod
     def _get_signed_amount(value):
-        """What the company spends: negative where the employee pays."""
+        """Return what the company spends, as Money. It is negative if the employee pays."""
         return value.amount and (value.amount if value.direction == 'BUSINESS_TO_USER' else -value.amount)
 
     def _get_spending_day(self, connection, value):
@@ -172,7 +182,7 @@ class RampFlowReimbursement(models.AbstractModel):
             connection, value.transaction_date, value.accounting_date, value.submitted_at, value.created_at
         )
 
-    # ------------------------------------------------------------------ what a page tells besides
+    # ------------------------------------------------------------------ effects of a stored page
 
     def _on_rows_stored(self, connection, rows, asked):
         told = {row['ramp_id']: row for row in rows if 'value' in row}
@@ -197,16 +207,17 @@ class RampFlowReimbursement(models.AbstractModel):
             texts.append(self.env._('The employee receives %s.', now['payee'] or value.amount))
         self._post_late_messages(record, texts)
 
-    # ------------------------------------------------------------------ words
+    # ------------------------------------------------------------------ texts for people
 
     def _make_reimbursement_label(self, value):
-        """What it was spent for, in a few words."""
+        """Return in a few words what the money was spent on."""
         known = {'MILEAGE': self.env._('Mileage'), 'PER_DIEM': self.env._('Per diem')}.get(value.type)
         return known or (clean_text(value.merchant) or clean_text(value.memo) or self.env._('Reimbursement'))[:60]
 
     def _make_line_name(self, value, line, spent):
-        """A line says what a person wants to know without opening Ramp: merchant and memo, the way that was driven,
-        what was spent.
+        """Return the label of a line, which a person understands without opening Ramp.
+
+        It has the merchant and memo, or the route driven, and the amount spent if that is in another currency.
         """
         memo = clean_text(line.memo) or clean_text(value.memo)
         if value.type == 'MILEAGE':
@@ -229,7 +240,7 @@ class RampFlowReimbursement(models.AbstractModel):
         )
 
     def _make_reimbursement_note(self, value):
-        """What the bill says of the whole."""
+        """Return the note on the whole bill; False if there is nothing to say."""
         names = ', '.join(filter(None, (clean_text(name) for name, _user in value.attendees)))
         payee = self._get_payee_name(value)
         return (
@@ -247,7 +258,7 @@ class RampFlowReimbursement(models.AbstractModel):
             or False
         )
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_plans(self, connection, plans):
         documents = self._add_payee_contacts(plans)
@@ -262,7 +273,7 @@ class RampFlowReimbursement(models.AbstractModel):
         return moves
 
     def _add_payee_contacts(self, plans):
-        """The documents with the contacts of their employees, who are linked to their Ramp users from now on."""
+        """Return the documents with the contacts of their employees, and link the employees to their Ramp users."""
         people = self.env['hr.employee'].union(*(employee for _document, employee, _value in plans))
         self._get_employee_contacts(people)
         users = {employee: value.user_id for _document, employee, value in plans if not employee.ramp_user_id}

@@ -11,10 +11,10 @@ BY_HAND = frozenset({'EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED'})  # no money mo
 
 
 class RampFlowReimbursementPayment(models.AbstractModel):
-    """How reimbursements are paid: one payment for what an employee got in one transfer, reconciled with the bills.
+    """Post the payments of reimbursements: one payment for all that an employee received in one transfer.
 
-    Ramp does not want to hear of them. A payment that fails after it was booked is reversed, and so is what was
-    withdrawn in Ramp.
+    The payment is reconciled with the bills. Ramp expects no confirmation of it. A payment that fails after it
+    was posted is reversed. So is the payment of a reimbursement that was withdrawn in Ramp.
     """
 
     _name = 'ramp.flow.reimbursement_payment'
@@ -55,26 +55,30 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             'name': flow._get_ledger_columns(connection, value)['name'],
             'date': self._get_booking_day(connection, value.payment_processed_at),
             'money': flow._get_signed_amount(value),
-            # a batch pays many people; what one of them gets is booked together
+            # A batch pays many people. The amounts that one person gets are posted together.
             'parent_ramp_id': transfer and f'{transfer} {value.user_id}',
         }
 
     @api.model
     def _get_bank_reference(self, value):
-        """(None: its payment is the one that was booked, the bank's reference of that) as the detail of a reimbursement
-        has it.
+        """Return None and the bank reference from the detail of a reimbursement.
+
+        None stands for the one payment that was posted.
         """
         return None, value.trace_id
 
     @staticmethod
     def _get_transfer_key(value):
-        """What all reimbursements of one transfer share; the shown id is the same for them, too."""
+        """Return the key that all reimbursements of one transfer share.
+
+        The id that Ramp shows (`payment_id`) is the same for all of them, too.
+        """
         return value.payment_batch_id or value.payment_id
 
     def _is_partly_paid(self, payload, value):
         return value.state in REIMBURSEMENT_PAID_STATES
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ planning
 
     def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
@@ -100,7 +104,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         return settlement, value
 
     def _plan_payment_parts(self, connection, value, move, line, done, found):
-        """The one payment, or none where a person enters it in Odoo."""
+        """Return the one payment as a list of `Part`; empty if a person enters it in Odoo."""
         journal = connection.payment_journal_id
         if value.state in BY_HAND:
             if connection.manual_payment_policy == 'person' and not done:
@@ -114,7 +118,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         if not day:
             return self._hold_for_manual_payment(move, line, self.env._('Ramp does not say when it was paid.'))
         transfer = self._get_transfer_key(value)
-        # what was booked while Ramp did not name its transfer is that transfer
+        # A payment that was posted before Ramp named its transfer belongs to that transfer.
         key = next(iter(done)) if done and (not transfer or value.id in done) else transfer or value.id
         return [
             Part(
@@ -143,7 +147,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             )
         return []
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_plans(self, connection, plans):
         notes = self._book_settlements(connection, [settlement for settlement, _value in plans])
@@ -171,7 +175,10 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         return documents
 
     def _release_withdrawn_documents(self, connection, rows):
-        """What was withdrawn after it was paid is not paid any more, so that it can be undone as well."""
+        """Undo the bills of reimbursements that were withdrawn after they were paid.
+
+        They are not paid any more, so the bills can be undone as well.
+        """
         flow = self.env['ramp.flow.reimbursement']
         told = {row['ramp_id']: row for row in (flow._make_ledger_row(connection, row.payload) for row in rows)}
         if told:

@@ -10,7 +10,7 @@ from .reimbursement import DEAD, UNAPPROVED
 
 
 class RampFlowReimbursementPlan(models.AbstractModel):
-    """Look up what reimbursements refer to, and decide on them."""
+    """Look up what reimbursements refer to, and plan their documents."""
 
     _inherit = 'ramp.flow.reimbursement'
 
@@ -28,7 +28,10 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         }
 
     def _look_up_named(self, connection, values):
-        """Employees by the link to the Ramp user, and who has the emails of the others; see `hr.employee._ramp_named`."""
+        """Return the employees that are linked to the Ramp users, and those that have the emails of the other users.
+
+        See `hr.employee._ramp_named`.
+        """
         employees = self._find_employees(connection, {value.user_id for value in values})
         return {
             'employees': employees,
@@ -42,7 +45,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
             ),
         }
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ planning
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
@@ -78,7 +81,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
             date=date,
             invoice_date=spent,
             due_date=self._get_booking_day(connection, value.payment_processed_at),
-            # the merchant and the day say more than an id does; the payment's id is that of a whole batch
+            # The merchant and the day say more than an id. The payment's id is that of a whole batch.
             reference=f'{self._make_reimbursement_label(value)} {spent} {value.id[:8]}',
             note=self._make_reimbursement_note(value),
             lines=[
@@ -89,7 +92,10 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         return document, employee, value
 
     def _check_ramp_state(self, connection, value):
-        """Whether it may be booked now; every state of the contract is decided here (see also `_describe_ramp_state`)."""
+        """Raise `Skipped` or `Waiting` if the reimbursement is not to be posted now.
+
+        Every state of the contract is decided here; see also `_describe_ramp_state`.
+        """
         if value.state in DEAD:
             raise Skipped(self._describe_ramp_state(value.state))
         spent = self._get_spending_day(connection, value)
@@ -111,7 +117,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
 
     @api.model
     def _describe_ramp_state(self, state):
-        """A state of Ramp as a sentence."""
+        """Return a state of Ramp as a sentence."""
         return {
             'APPROVED': self.env._('It is approved in Ramp, but not paid yet.'),
             'AWAITING_EXPORT': self.env._('It waits in Ramp to be exported for payment.'),
@@ -139,8 +145,11 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         }[state]
 
     def _plan_payee_employee(self, connection, value, found):
-        """The employee who is owed: by the link to the Ramp user, else by email. Never a guess, and never the fallback
-        employee.
+        """Return the employee who is owed: by the link to the Ramp user, else by email.
+
+        It is never a guess, and never the fallback employee.
+
+        :raise Held: if no employee is certain, or the employee is linked to another Ramp user
         """
         email = email_normalize(value.user_email or '')
         employee, question = found['employees'].get(value.user_id), None
@@ -159,7 +168,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
                     person=clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id,
                 )
             )
-        # also of two that are booked together
+        # This also covers two reimbursements that are posted together.
         if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
             raise Held(
                 self.env._(
