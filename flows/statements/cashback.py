@@ -7,10 +7,10 @@ from ..engine.flow import Waiting
 
 
 class RampFlowCashback(models.AbstractModel):
-    """Cashback: in the books with the statement it is on; confirmed as an object of its own (STATEMENT_CREDIT_SYNC).
+    """Confirm cashback, which is posted with the statement that it is on.
 
-    Schema: Cashback of GET /cashbacks. Its document is the statement's bill, whose line on the cashback account it is a
-    part of.
+    Cashback is confirmed as an object of its own (STATEMENT_CREDIT_SYNC). Schema: Cashback of GET /cashbacks. Its
+    document is the statement's bill; the cashback is part of the bill's line on the cashback account.
     """
 
     _name = 'ramp.flow.cashback'
@@ -84,9 +84,9 @@ class RampFlowCashback(models.AbstractModel):
 
     @api.model
     def _on_statements_booked(self, connection, moves):
-        """Statements were booked: their cashback leads to them, also where another bill stood for it before.
+        """Link cashback to the bills of statements that were posted, also if it was linked to another bill before.
 
-        :param moves: bill by the Ramp id of a cashback
+        :param moves: {Ramp id of a cashback: bill}
         """
         for record in self.env['ramp.record'].search(
             [

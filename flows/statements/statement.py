@@ -11,18 +11,17 @@ from ..accounting.documents import Document
 from ..engine.flow import is_of_object
 from ..engine.pull import LOST_PER_RUN
 
-FLOWS = {
-    'CARD_TRANSACTION': 'transaction',
-    'CASHBACK': 'cashback',
-    'TRANSFER_PAYMENT': 'transfer',
-}  # of a statement's lines
-NAMED = 5  # lines that a sentence names one by one
+# Flow of each type of statement line.
+FLOWS = {'CARD_TRANSACTION': 'transaction', 'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'transfer'}
+# Maximum number of lines that a sentence names one by one.
+NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """What one statement says of one entity and currency. Amounts are Money; lines: (type, Ramp id) of the whole
-    statement.
+    """What one statement says about one entity and currency. Amounts are Money.
+
+    - lines: (type, Ramp id) of the lines of the whole statement
     """
 
     id: str
@@ -45,11 +44,12 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class StatementPlan:
-    """What is to be booked of a section. document: its bill, or None where nothing comes to be owed by it; cashbacks:
-    Ramp ids.
+    """What is to be posted for a section.
 
-    total, date: what its spend was booked at, in the company's currency, and the day of an entry for what the bill
-    cannot move of that.
+    - document: its bill, or None if the section leaves nothing to be owed
+    - cashbacks: Ramp ids
+    - total: amount at which its spend was posted, in the company's currency
+    - date: day of an entry for the part of `total` that the bill cannot move, or None
     """
 
     section: Section
@@ -61,12 +61,13 @@ class StatementPlan:
 
 
 class RampFlowStatement(models.AbstractModel):
-    """Card statements: a vendor bill of "Ramp" for each entity and currency of a statement that is closed.
+    """Create a vendor bill of "Ramp" for each entity and currency of a closed statement.
 
-    The bill moves what was spent from the card liability to what is owed to Ramp; cashback is a line of its own that
-    lowers it. A statement is booked once it adds up, in itself and with what is in the books. Schema: Statement of GET
-    /statements; a row is one of its `balance_sections`. Ramp does not want to hear of statements (there is no sync
-    type), but of the cashback on them.
+    The bill moves the spend from the card liability to the amount owed to Ramp. Cashback is a separate line that lowers
+    it. A statement is posted once it adds up, in itself and with the books.
+
+    Schema: Statement of GET /statements. A row is one of its `balance_sections`. Ramp has no sync type for statements,
+    so only the cashback on them is confirmed (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.statement'
@@ -92,18 +93,20 @@ class RampFlowStatement(models.AbstractModel):
     def _is_enabled_for(self, connection):
         return connection.pull_statements
 
-    # ------------------------------------------------------------------ what Ramp lists
+    # ------------------------------------------------------------------ lists of Ramp
 
     def _get_list_params(self, connection):
-        return {'from_date': connection._start_moment()}  # all of them: nothing tells of a statement that changed
+        # List all statements: a statement does not say when it changed (contract 2026-08-01).
+        return {'from_date': connection._start_moment()}
 
     def _store_listed_page(self, connection, run, payloads, asked, known_only=False):
         sections = [part for payload in payloads for part in self._split_into_sections(connection, payload)]
         return super()._store_listed_page(connection, run, sections, asked, known_only)
 
     def _split_into_sections(self, connection, payload):
-        """A statement as one payload for each of its sections that concern the connection; one that cannot be read
-        stays whole.
+        """Return one payload for each section of a statement that concerns the connection.
+
+        A statement that cannot be read stays whole.
         """
         try:
             read_statement(payload)
@@ -123,8 +126,10 @@ class RampFlowStatement(models.AbstractModel):
         return []
 
     def _skip_lost_rows(self, connection, started):
-        """All are listed in each run, and one that is closed stays; but what could not be read may be readable now,
-        under other ids.
+        """Skip unlisted rows of statements that could not be read.
+
+        Each run lists all statements, and a closed one stays listed. But a statement that could not be read may be
+        readable now, and then has rows under other ids.
         """
         lost = self.env['ramp.record']._unlisted_rows(connection, self._flow, started, LOST_PER_RUN)
         self._skip_unlisted_rows(lost.filtered(lambda record: not record.parent_ramp_id))
@@ -133,7 +138,10 @@ class RampFlowStatement(models.AbstractModel):
         return scrub_statement(payload)
 
     def _read_payload(self, payload):
-        """The one section of a payload, see `_split_into_sections`."""
+        """Return the one `Section` of a payload; see `_split_into_sections`.
+
+        :raise PayloadError: if the payload does not have exactly one section
+        """
         statement = read_statement(payload)
         if len(statement.sections) != 1:
             raise PayloadError('balance_sections', 'were not told apart')
@@ -173,7 +181,7 @@ class RampFlowStatement(models.AbstractModel):
         }
 
     def _get_last_day(self, connection, value):
-        """The last day of the period, which ends before its end: midnight belongs to the day before."""
+        """Return the last day of the period. The end itself is excluded: midnight belongs to the day before."""
         return to_company_date(value.end - timedelta(seconds=1), connection._time_zone())
 
     def _get_statement_label(self, connection, value):
@@ -190,8 +198,9 @@ class RampFlowStatement(models.AbstractModel):
     # ------------------------------------------------------------------ looking up
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
-        """Read the lines that the ledger does not know: a statement names them by id only, and Ramp may not offer them
-        yet.
+        """Read the lines that the ledger does not know.
+
+        A statement names its lines by id only, and Ramp may not offer them yet.
         """
         rows = self.env['ramp.record'].search_fetch(
             [
@@ -209,21 +218,25 @@ class RampFlowStatement(models.AbstractModel):
             except Exception as error:
                 if not is_of_object(error):
                     raise
-                continue  # the row says why it cannot be read
+                # The row says why it cannot be read.
+                continue
         for statement, parts in lines.items():
             known = {(FLOWS[kind], identity) for kind, identity in parts}
             there = {(row.flow, row.ramp_id) for row in self._get_line_rows(connection, known)}
             unknown |= {(statement, flow) for flow, _identity in known - there}
         self.env.cr.rollback()
         for statement, flow in sorted(unknown):
-            # also those from before the start date, which are not booked: it has to add up
+            # Include lines from before the start date. They are not posted, but the statement has to add up.
             lines = self.env[f'ramp.flow.{flow}'].with_context(ramp_of_statement=True)
             lines._store_snapshot_of_lists(
                 connection, client, [{'statement_id': statement, **lines._get_entity_scope(connection)}]
             )
 
     def _get_line_rows(self, connection, lines):
-        """The ledger's rows of lines, (flow, Ramp id)."""
+        """Return the ledger rows of statement lines.
+
+        :param lines: set of (flow, Ramp id)
+        """
         return self.env['ramp.record'].search_fetch(
             [
                 ('connection_id', '=', connection.id),
@@ -285,8 +298,9 @@ class RampFlowStatement(models.AbstractModel):
                 ('connection_id', '=', connection.id),
                 ('flow', '=', 'transfer'),
                 ('has_moved', '=', False),
+                # Nothing is known of a transfer that cannot be read.
                 ('currency_id', '!=', False),
-            ],  # of one that cannot be read nothing is known
+            ],
             ['amount', 'ramp_entity_id', 'currency_id'],
         ):
             failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(
@@ -302,7 +316,10 @@ class RampFlowStatement(models.AbstractModel):
         }
 
     def _look_up_charged(self, connection, moves):
-        """What entries charge the card with, {move id: (amount in their currency, balance)}; those that are posted."""
+        """Return what posted entries charge to the card.
+
+        :return: {move id: (amount in the entry's currency, balance in the company's currency)}
+        """
         if not moves:
             return {}
         self.env['account.move.line'].flush_model()
@@ -322,7 +339,11 @@ class RampFlowStatement(models.AbstractModel):
 
 
 def is_exact_sum(minor, amounts):
-    """Whether an amount is 0 or a sum of some of a few others, each taken as added or as taken away."""
+    """Return whether an amount is 0, or a sum of some of a few other amounts, each with either sign.
+
+    :param minor: int, in minor units
+    :param amounts: ints, in minor units; only the first 12 count
+    """
     sums = {0}
     for amount in list(amounts)[:12]:
         sums |= {total + sign * amount for total in sums for sign in (1, -1)}

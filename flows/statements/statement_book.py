@@ -5,7 +5,7 @@ from ..accounting.booking import QUIET
 
 
 class RampFlowStatementBook(models.AbstractModel):
-    """Book statements, with the exchange difference of what they settle."""
+    """Post statements, with the exchange difference of the spend that they settle."""
 
     _inherit = 'ramp.flow.statement'
 
@@ -48,8 +48,9 @@ class RampFlowStatementBook(models.AbstractModel):
         return moves
 
     def _book_exchange_difference(self, connection, plan, bill):
-        """The entry that moves, in the company's currency, what the bill leaves on the card liability; none where it
-        leaves nothing.
+        """Post the amount in the company's currency that the bill leaves on the card liability.
+
+        :return: the entry; an empty recordset if the bill leaves nothing
         """
         company = connection.company_id
         card = bill.line_ids.filtered(lambda line: line.account_id == connection.card_account_id)

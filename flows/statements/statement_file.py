@@ -6,9 +6,10 @@ from ...ramp_api import read_statement, read_statement_url
 
 
 class RampFlowStatementFile(models.AbstractModel):
-    """The PDF of a statement, attached to each of its bills and shown beside it: one row for each statement.
+    """Attach the PDF of a statement to each of its bills and show it beside them.
 
-    Its link is pre-signed and lives about an hour (`statement_url` of GET /statements/{id}).
+    Each statement has one row. The link to its file is pre-signed and lives about an hour (`statement_url` of GET
+    /statements/{id}).
     """
 
     _name = 'ramp.flow.statement_file'
@@ -32,7 +33,7 @@ class RampFlowStatementFile(models.AbstractModel):
         return '/statements'
 
     def _find_section_rows(self, ids):
-        """The ledger's rows of the sections of statements: a statement itself has none."""
+        """Return the ledger rows of the sections of statements. A statement itself has no row."""
         return (
             self.env['ramp.record'].search_fetch(
                 [('flow', '=', 'statement'), ('parent_ramp_id', 'in', list(ids))],
@@ -69,8 +70,9 @@ class RampFlowStatementFile(models.AbstractModel):
 
     @api.model
     def _enqueue_files(self, connection, statements):
-        """Note the files of statements whose bills are being booked, in the same transaction, before their rows name
-        the bills.
+        """Create the file rows of statements whose bills are being posted.
+
+        The rows are written in the caller's transaction, before the rows of the sections name the bills.
 
         :param statements: Ramp ids
         """
@@ -82,7 +84,7 @@ class RampFlowStatementFile(models.AbstractModel):
                     'ramp_id': statement,
                     'parent_ramp_id': statement,
                     'payload': {'id': statement},
-                    # a further bill of the statement needs the file, too
+                    # A further bill of the statement needs the file, too.
                     'payload_hash': json_digest([statement, self.env.cr.now().isoformat()]),
                     'name': self.env._('File: %s', parents[statement].name),
                     'date': parents[statement].date or None,
@@ -100,7 +102,7 @@ class RampFlowStatementFile(models.AbstractModel):
 
     @staticmethod
     def _shows_other_entities(connection, payload):
-        """Whether a statement is of other Ramp entities, too: its PDF shows who spent what there."""
+        """Return whether a statement also covers other Ramp entities. Its PDF would show who spent what there."""
         return bool(connection.ramp_entity_id) and {
             section.entity_id for section in read_statement(payload).sections
         } != {connection.ramp_entity_id.lower()}

@@ -9,7 +9,7 @@ from .statement import FLOWS, NAMED, StatementPlan, is_exact_sum
 
 
 class RampFlowStatementPlan(models.AbstractModel):
-    """Decide on a statement: it has to add up, and each of its lines has to be in the books."""
+    """Plan a statement. It has to add up, and each of its lines has to be in the books."""
 
     _inherit = 'ramp.flow.statement'
 
@@ -78,17 +78,23 @@ class RampFlowStatementPlan(models.AbstractModel):
 
     @staticmethod
     def _get_due_day(connection, day):
-        """When a statement is due: Ramp does not say, so the payment terms of the partner that stands for Ramp do."""
+        """Return the day on which a statement is due, by the payment terms of the partner that stands for Ramp.
+
+        Ramp does not report a due date (contract 2026-08-01).
+        """
         terms = connection.ramp_partner_id.with_company(connection.company_id).property_supplier_payment_term_id
         return max((line._get_due_date(day) for line in terms.line_ids), default=day)
 
     def _get_blended_rate(self, connection, currency, spent, total, day, found):
-        """(rate, whether an exchange difference is left). At the rate, company currency units for one of the section's,
-        the bill moves what was booked in both currencies; None: it is at Odoo's rate, and the rest of what was booked
-        is an exchange difference.
+        """Return the rate of the bill, and whether an exchange difference is left.
 
-        Charges and refunds cancel out, but were booked at other rates: then there is no such rate, or it is none that
-        money is changed at, and the cashback, which is converted at it too, would be any amount.
+        At this rate, the bill moves the posted amounts in both currencies. Charges and refunds can cancel each other
+        out, although they were posted at different rates. Then no such rate exists, or it is one at which nobody
+        changes money. The cashback is converted at the same rate, so it could become any amount. In that case, the bill
+        is at Odoo's rate, and the rest is an exchange difference.
+
+        :return: (float or None, bool); the rate is units of the company's currency for one unit of the section's, and
+            None means Odoo's rate
         """
         company = connection.company_id.currency_id
         if currency == company or total is None:
@@ -121,7 +127,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         return company.currency_exchange_journal_id
 
     def _plan_statement_lines(self, value, found):
-        """The rows of the statement's lines that belong to the section."""
+        """Return the rows of the statement's lines that belong to the section."""
         rows = [
             found['rows'][key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found['rows']
         ]
@@ -132,7 +138,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         ]
 
     def _check_statement_sums(self, value, lines, found, is_limited):
-        """Raise `Held` unless the section adds up: in itself, with the one before it, and with its lines."""
+        """Raise `Held` unless the section adds up: in itself, with the statement before it, and with its lines."""
         if value.opening + value.charges - value.credits - value.payments != value.ending:
             raise Held(
                 self.env._(
@@ -174,7 +180,7 @@ class RampFlowStatementPlan(models.AbstractModel):
                     summed=Money(summed, value.currency),
                     lines=self._join_in_words(
                         [self._describe_statement_line(row, self.env._('not settled in Ramp')) for row in still]
-                        # of a connection that is limited to an entity, they are the others'
+                        # If the connection is limited to one entity, these lines belong to other entities.
                         + [self.env._('%s (Ramp does not show it)', identity) for identity in unknown if not is_limited]
                     ),
                 ).strip()
@@ -195,11 +201,13 @@ class RampFlowStatementPlan(models.AbstractModel):
             )
 
     def _check_lines_booked(self, connection, value, lines, currency, found):
-        """(what was spent in minor units, what it was booked at in the company's currency); raises `Held` unless each
-        line is booked so.
+        """Return the spend of a section, and the amount at which it was posted.
 
-        What a person ignored is billed by Ramp all the same, and is theirs to book; what was exported before the
-        connection was there is in the books otherwise. Where not all of it is booked, the second is None.
+        Ramp bills a line even if a person ignored it; that person posts it. A line that was exported before the
+        connection existed is in the books in another way.
+
+        :return: (minor units, amount in the company's currency, or None if not all lines are posted)
+        :raise Held: unless each other line is posted with its amount
         """
         spent, total, odd = 0, 0.0, []
         for row in lines:

@@ -10,17 +10,20 @@ from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Tr
 from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Skipped, Waiting
 
-# Every status of the contract is decided: those the bank accepted are booked, those that failed undone; one that is
-# none of them is held.
+# Every status of the contract is decided here. Transfers that the bank accepted are posted, and those that failed are
+# undone. A transfer with any other status is put on hold.
 UNDER_WAY = frozenset({'INITIATED', 'NOT_ACKED', 'UPLOADED'})
 NOTHING = frozenset({'UNNECESSARY'})
-REREAD = timedelta(days=365)  # so long after it was made, a transfer that comes back is noticed
+# A transfer that comes back is noticed up to this long after it was made.
+REREAD = timedelta(days=365)
 
 
 @dataclasses.dataclass(frozen=True)
 class TransferPlan:
-    """What is to be done about a transfer. undo: what was booked of it and holds no more; book: whether a payment is to
-    be made.
+    """What is to be done about a transfer.
+
+    - undo: note of a payment that is no longer valid
+    - book: whether a payment is to be created
     """
 
     transfer: Transfer
@@ -34,10 +37,10 @@ class TransferPlan:
 
 
 class RampFlowTransfer(models.AbstractModel):
-    """Payments of card statements: a payment to "Ramp" each, applied to its open bills, the oldest first.
+    """Post one payment to "Ramp" for each transfer, and apply it to the open bills of Ramp, the oldest first.
 
-    Schema: Transfer of GET /transfers. One that comes back after it was booked is reversed, visibly, and what it paid
-    is open again.
+    Schema: Transfer of GET /transfers. A transfer that comes back after it was posted is reversed, visibly. What it
+    paid is open again.
     """
 
     _name = 'ramp.flow.transfer'
@@ -59,7 +62,7 @@ class RampFlowTransfer(models.AbstractModel):
     def _is_enabled_for(self, connection):
         return connection.pull_statements
 
-    # ------------------------------------------------------------------ what Ramp lists
+    # ------------------------------------------------------------------ lists of Ramp
 
     def _get_list_params(self, connection):
         return {
@@ -96,14 +99,14 @@ class RampFlowTransfer(models.AbstractModel):
         }
 
     def _counts_in_balance(self, row):
-        # one that came back may be on a statement all the same
+        # A transfer that came back may still be on a statement.
         return 'value' in row and row['value'].status in TRANSFER_ACCEPTED_STATUSES | TRANSFER_FAILED_STATUSES
 
     def _check_ramp_state(self, connection, value):
         if value.status in TRANSFER_FAILED_STATUSES:
             raise Skipped(self._describe_repayment_status(value.status))
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ planning
 
     def _look_up_references(self, connection, values):
         return {
@@ -165,7 +168,8 @@ class RampFlowTransfer(models.AbstractModel):
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         date = self._plan_entry_date(connection, day, journal, found)
-        self._get_odoo_rate(connection, currency, date, found)  # so that booking finds one
+        # Posting needs a rate, so check here that there is one.
+        self._get_odoo_rate(connection, currency, date, found)
         return TransferPlan(
             value,
             currency,
@@ -187,7 +191,7 @@ class RampFlowTransfer(models.AbstractModel):
             'RETURNED_BY_RDFI': self.env._('The transfer was returned by the bank.'),
         }[status]
 
-    # ------------------------------------------------------------------ booking
+    # ------------------------------------------------------------------ posting
 
     def _book_plans(self, connection, plans):
         Payment = self.env['ramp.flow.payment']
@@ -221,7 +225,7 @@ class RampFlowTransfer(models.AbstractModel):
         return documents
 
     def _book_transfer_payments(self, connection, plans):
-        """Posted payments of these plans, in the same order; in batch."""
+        """Return the posted payments of these plans, in the same order. They are created in one batch."""
         quiet = self.with_context(**QUIET, ramp_one_sequence={})
         payments = quiet.env['account.payment'].create(
             [self._prepare_payment_values(connection, plan) for plan in plans]
@@ -234,7 +238,7 @@ class RampFlowTransfer(models.AbstractModel):
             ]
         )
         self.env['ramp.flow.payment']._sync_payments_with_entries(payments, moves)
-        payments.write({'state': 'in_process'})  # posts the entries
+        payments.write({'state': 'in_process'})  # this posts the entries
         return payments
 
     def _prepare_payment_values(self, connection, plan):
@@ -258,7 +262,7 @@ class RampFlowTransfer(models.AbstractModel):
         }
 
     def _prepare_payment_lines(self, connection, payment, plan, company):
-        """The entry: what is owed to Ramp, and the bank."""
+        """Return the lines of the entry: the amount owed to Ramp, and the bank."""
         rate = self._get_odoo_rate(connection, plan.currency, plan.date, {'rates': {}})
         amount = self._minor_to_float(plan.transfer.amount.minor, plan.currency)
         balance = self._units_to_amount(self._convert_to_company(connection, plan.transfer.amount, rate), company)
@@ -285,17 +289,18 @@ class RampFlowTransfer(models.AbstractModel):
     def _get_payable_line(payment):
         return payment.move_id.line_ids.filtered(lambda line: line.account_id == payment.destination_account_id)[:1]
 
-    # ------------------------------------------------------------------ which statements are paid
+    # ------------------------------------------------------------------ reconciliation with statements
 
     def _exclusive_booking(self, connection):
-        """Statements and payments of a connection are booked one batch at a time: two batches that did not see each
-        other's would leave a statement and its payment both open.
+        """Return a lock that lets one batch at a time post statements or payments of a connection.
+
+        Two batches that do not see each other would leave a statement and its payment both open.
         """
         return self._exclusive_session_lock(f'{self._flow} {connection.id}')
 
     @api.model
     def _reconcile_with_ramp(self, connection):
-        """Reconcile what is open with Ramp, the oldest first, by entity and currency."""
+        """Reconcile the open items with Ramp, the oldest first, by entity and currency."""
         partner = connection.ramp_partner_id.commercial_partner_id
         self.env['account.move.line'].flush_model()
         open_lines = (
@@ -318,7 +323,8 @@ class RampFlowTransfer(models.AbstractModel):
         known = set(entities.values())
         groups = {}
         for line in open_lines:
-            # what somebody entered by hand belongs to the one entity there is; of several, nobody knows
+            # An item that somebody entered by hand belongs to the only entity. If there are several, its entity is not
+            # known.
             entity = entities.get(line.move_id.id, next(iter(known)) if len(known) == 1 else False)
             if entity is not False:
                 groups.setdefault((entity, line.account_id, line.currency_id), self.env['account.move.line'])
@@ -332,7 +338,12 @@ class RampFlowTransfer(models.AbstractModel):
             self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
 
     def _get_partial_entities(self, connection, moves):
-        """Ramp entity of each entry that came from Ramp, by its id; their rows may not name them yet."""
+        """Return the Ramp entity of each entry that came from Ramp.
+
+        The entries are found by Ramp id, because their rows may not name them yet.
+
+        :return: {move id: Ramp entity id}
+        """
         self.env['account.payment'].flush_model(['move_id', 'ramp_id'])
         self.env['account.move'].flush_model(['ramp_id'])
         return dict(
