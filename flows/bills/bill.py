@@ -102,8 +102,8 @@ class RampFlowBill(models.AbstractModel):
         ]
 
     def _get_nightly_listings(self, connection, since):
-        # Bills that somebody exported without this connection. Those still to be paid (BILL_SYNCED) are listed from the
-        # start date on.
+        # Bills that somebody exported without this connection. Those still to be paid (BILL_SYNCED) are listed
+        # from the start date on.
         return [
             {'sync_status': 'BILL_SYNCED', **self._get_entity_scope(connection)},
             {
@@ -213,8 +213,7 @@ class RampFlowBill(models.AbstractModel):
             memory = self.env.context.get('ramp_memory', {})
             if 'deep_link' not in str(error) or memory.get('no_links'):
                 raise
-            # Ramp rejects some links, such as those to an intranet. A bill must not stay unconfirmed because of its
-            # link.
+            # Ramp rejects some links, such as those to an intranet. A link must not keep a bill unconfirmed.
             memory['no_links'] = True
         return super()._confirm_booked_batch(connection, run, client, key)
 

@@ -219,7 +219,7 @@ class RampCardBill(models.AbstractModel):
             flow._undo_booked_move(connection, entry, reason)
 
     def _book_expected_entry(self, connection, plan):
-        """Post the entry payable / card liability with the data of the bill, because its transaction is not known here."""
+        """Post payable / card liability with the bill's data, because its card transaction is not known here."""
         flow = self.env['ramp.flow.transaction']
         company = connection.company_id.currency_id
         card = self.env['ramp.coding']._get_currency(plan.expected.currency)

@@ -31,8 +31,7 @@ class RampCardExpense(models.AbstractModel):
             'company_id': company.id,
             'product_id': connection.expense_product_id.id,
             'payment_mode': 'company_account',
-            # Pay from the card journal. By default, core searches for each expense and takes any journal of the
-            # company.
+            # Pay from the card journal. Core would search for each expense and take any journal of the company.
             'payment_method_line_id': connection.card_journal_id.outbound_payment_method_line_ids[:1].id,
             'approval_state': 'approved',
             'approval_date': self.env.cr.now().replace(microsecond=0),

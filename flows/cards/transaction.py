@@ -132,8 +132,7 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _get_changed_listings(self, connection, since):
-        # A transaction does not say when it changed (contract 2026-08-01), so those that were synced lately are read
-        # again.
+        # A transaction does not say when it changed (contract 2026-08-01), so recently synced ones are read again.
         synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
         return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._get_entity_scope(connection)}]
 

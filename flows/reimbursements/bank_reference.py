@@ -154,7 +154,7 @@ class RampFlowBankReference(models.AbstractModel):
         return SQL("r.payload ->> 'state' <> ALL(%s)", sorted(BY_HAND))
 
     def _store_bank_reference(self, payment, reference, run):
-        """Store the reference on a payment and in the label of its outstanding line, by which bank lines are matched."""
+        """Store the reference on a payment, and in the label of its outstanding line for bank matching."""
         payment = payment.with_context(**QUIET).exists()
         if not payment or payment.ramp_bank_reference:
             return
@@ -212,7 +212,7 @@ class RampFlowBankReference(models.AbstractModel):
 
     @api.model
     def _find_referenced_payments(self, connection):
-        """Return the payments of a connection that have a reference and are not matched with a bank line in Odoo yet."""
+        """Return the payments that have a reference and are not matched with a bank line in Odoo yet."""
         self.env['ramp.record'].flush_model()
         self.env['account.payment'].flush_model()
         return self.env['account.payment'].browse(

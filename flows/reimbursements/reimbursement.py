@@ -84,8 +84,8 @@ class RampFlowReimbursement(models.AbstractModel):
 
     def _refresh_booked_objects(self, connection, run, client, place):
         if not place:
-            # Ramp reports a change only once. If a document could not be undone then, a person may have cleared the way
-            # since.
+            # Ramp reports a change only once. A person may have cleared the way since, if a document could not
+            # be undone then.
             held = (
                 self.env['ramp.record']
                 .search(

@@ -323,8 +323,7 @@ class RampFlowTransfer(models.AbstractModel):
         known = set(entities.values())
         groups = {}
         for line in open_lines:
-            # An item that somebody entered by hand belongs to the only entity. If there are several, its entity is not
-            # known.
+            # A manual item belongs to the only entity. If there are several, its entity is not known.
             entity = entities.get(line.move_id.id, next(iter(known)) if len(known) == 1 else False)
             if entity is not False:
                 groups.setdefault((entity, line.account_id, line.currency_id), self.env['account.move.line'])
