@@ -24,9 +24,10 @@ CONTACT_COLUMNS = [
 
 
 class RampFlowVendorContact(models.AbstractModel):
-    """Contacts of vendors, as contacts of their partners.
+    """Contacts of vendors, which become contacts of their partners.
 
-    Has no list and no job: the vendors' flow makes one row for each contact and works on it together with its vendor.
+    This flow has no list and no job. The flow of the vendors makes one row for each contact and handles it with its
+    vendor.
     """
 
     _name = 'ramp.flow.vendor_contact'
@@ -51,7 +52,11 @@ class RampFlowVendorContact(models.AbstractModel):
     # ------------------------------------------------------------------ together with the vendors
 
     def _read_contacts(self, value):
-        """[(VendorContact, values)] of the contacts that say who they are, the default one first."""
+        """Return the contacts that have a name or an email address, the default contact first.
+
+        :param value: `VendorDetail`
+        :return: list of (VendorContact, values for its partner)
+        """
         contacts = []
         for contact in sorted(value.contacts or (), key=lambda contact: not contact.is_default):
             email = clean_text(contact.email)
@@ -61,7 +66,11 @@ class RampFlowVendorContact(models.AbstractModel):
         return contacts
 
     def _write_vendor_contacts(self, connection, plans, partners):
-        """Create, update and archive the contacts of vendors, with a row each."""
+        """Create, update and archive the contacts of vendors, and write a row for each.
+
+        :param plans: list of `VendorPlan`
+        :param partners: {row of a vendor: its partner}
+        """
         Record = self.env['ramp.record']
         contact_rows = self._store_contact_rows(connection, plans)
         children = self._find_contact_children([partners[plan.row] for plan in plans if plan.partner])
@@ -83,7 +92,7 @@ class RampFlowVendorContact(models.AbstractModel):
             for contact, values in plan.contacts:
                 row = rows[contact.id]
                 if row.state in ('held', 'ignored') and not row.is_question:
-                    continue  # deleted or left out by a person
+                    continue  # a person deleted it or left it out
                 existing = plan.found['partners'].get(row.res_id)
                 before = (row.noted or {}) if existing else {}
                 if not existing:
@@ -100,7 +109,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 if before.get('archived') and not existing.active and is_ours != OWN:
                     changes['active'] = True
                 if not plan.partner and not existing.parent_id and existing != partner and is_ours != OWN:
-                    changes['parent_id'] = partner.id  # the partner it belonged to was deleted
+                    changes['parent_id'] = partner.id  # its former parent was deleted
                 if changes:
                     existing.write(changes)
                 current = self._get_current_values(existing, values)
@@ -125,8 +134,9 @@ class RampFlowVendorContact(models.AbstractModel):
         Record._store_noted({row.id: values for row, values in noted.items() if values != row.noted})
 
     def _archive_contact_copies(self, contact, others, rows):
-        """Archive what an earlier version made a second time of a contact that Ramp listed twice: the same, and
-        nobody's.
+        """Archive the copies that an earlier version made of a contact that Ramp listed twice.
+
+        A copy was created by the system, has the same values, and belongs to no row. It stays if it has a user.
         """
         taken = {row.res_id for row in rows.values() if row.res_id}
         current = self._get_current_values(contact, ('name', 'email', 'phone'))
@@ -143,8 +153,11 @@ class RampFlowVendorContact(models.AbstractModel):
         ).active = False
 
     def _store_contact_rows(self, connection, plans):
-        """Put the contacts into the ledger; returns the rows by contact, by vendor, also of contacts that are no more."""
-        # not in `found`: a batch that is rolled back takes its rows with it
+        """Store the contacts in the ledger and return their rows.
+
+        :return: {Ramp id of a vendor: {Ramp id of a contact: row}}, with the contacts that Ramp no longer has
+        """
+        # A copy, so that `found` keeps no rows that a rollback of the batch removes.
         known = {plan.detail.id: dict(plan.found['contact_rows'][plan.detail.id]) for plan in plans}
         Record, rows = self.env['ramp.record'], []
         for plan in plans:
@@ -179,8 +192,11 @@ class RampFlowVendorContact(models.AbstractModel):
         return known
 
     def _create_vendor_contacts(self, todo, plans, partners):
-        """Contacts of (row, values, partner), in that order. Those of a new partner get at once what core would sync
-        one by one.
+        """Create contacts and return them in the given order.
+
+        Contacts of a new partner get the shared fields at once. Core would sync them one by one.
+
+        :param todo: list of (row, values, partner)
         """
         Partner = self.env['res.partner'].with_context(**QUIET)
         new = {partners[plan.row].id for plan in plans if not plan.partner}
@@ -208,11 +224,14 @@ class RampFlowVendorContact(models.AbstractModel):
         return [next(made[is_new]) for is_new, _values in contacts]
 
     def _get_shared_values(self, partner):
-        """What the contacts of a partner have in common with it, as `_fields_sync` would write it."""
+        """Return the values that a partner shares with its contacts, as `_fields_sync` would write them."""
         return {**partner._get_address_values(), **(partner._get_commercial_values() if partner.is_company else {})}
 
     def _find_contact_children(self, partners):
-        """{(partner id, email): contacts} of partners that are not new; one query."""
+        """Return the contacts of existing partners, with one query.
+
+        :return: {(partner id, case-folded email): contacts}
+        """
         children = defaultdict(self.env['res.partner'].browse)
         if partners:
             for child in self.env['res.partner'].search_fetch(
@@ -227,7 +246,11 @@ class RampFlowVendorContact(models.AbstractModel):
         return children
 
     def _find_matching_contact(self, plan, partner, contact, values, children, rows):
-        """A contact that is there already: by another connection, or the only one of that email that is nobody else's."""
+        """Return the contact that Odoo already has for a contact in Ramp, or an empty recordset.
+
+        That is the one that another connection uses. Otherwise it is the only contact of the partner with this email
+        that belongs to no row.
+        """
         found = plan.found
         other = found['partners'].get(found['other_contacts'].get(contact.id))
         if other and other.parent_id == partner:
@@ -237,7 +260,7 @@ class RampFlowVendorContact(models.AbstractModel):
         return same if len(same) == 1 else self.env['res.partner']
 
     def _remove_vendor_contacts(self, plan, rows):
-        """Archive the contacts that Ramp does not have any more, unless somebody edited them."""
+        """Archive the contacts that Ramp no longer has, unless somebody edited them."""
         listed = {contact.id for contact in plan.detail.contacts}
         told = {contact.id for contact, _values in plan.contacts}
         for ramp_id, row in rows.items():
@@ -260,7 +283,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 row._ignore_by_rule(reason)
 
     def _is_untouched_contact(self, partner, noted):
-        """Whether a contact is as this flow made it."""
+        """Return whether a contact is still as this flow created it."""
         written = noted.get('written', {})
         current = self._get_current_values(partner, ('name', 'email', 'phone'))
         return (

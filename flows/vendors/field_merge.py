@@ -7,31 +7,32 @@ from odoo.tools import plaintext2html
 
 ADDRESS = ('street', 'street2', 'city', 'zip', 'state_id', 'country_id')
 PLAIN = ('name', 'is_company', 'vat', 'website', 'email', 'phone')
-OURS = 'o_ramp_vendor'  # class of the part of a partner's notes that is ours
+OURS = 'o_ramp_vendor'  # CSS class of our part of a partner's notes
 GONE = 'gone'
-# Partners who are one of us: a company, an employee or an internal user; or have a login of the portal only
+# Partners that are more than a vendor. OWN: a company, an employee or an internal user. GUEST: a portal user.
 OWN, GUEST = 'own', 'guest'
-WHO = ('name', 'email')  # by which a person with a login is known, and gets a new password
+WHO = ('name', 'email')  # These identify a person with a login. A password reset goes to the email.
 
 
 class RampVendorChanges(models.AbstractModel):
-    """What of a vendor or a contact is written to its partner, and what not because a person edited it. A part of their
-    flows.
+    """Decides which values of a vendor or contact are written to its partner. A part of their flows.
 
-    What was written is noted in the row, field by field, as Ramp said it and as Odoo made it. An address is one field
-    in this: half of one with half of another is no address.
+    A value that a person edited may stay (`vendor_policy` of the connection). The row notes each written field, as Ramp
+    had it and as Odoo stored it. An address counts as one field, because halves of two addresses do not make one.
     """
 
     _name = 'ramp.vendor.changes'
     _description = 'Ramp Flow: what of a vendor is written'
 
     def _merge_field_changes(self, connection, values, current, written, ours=None):
-        """Which of Ramp's values are to be written: what Ramp does not have erases nothing.
+        """Return the values from Ramp that are to be written.
 
-        :param current: the values in Odoo
-        :param written: {field: [Ramp's value, what Odoo made of it]}, when it was written last
-        :param ours: `OWN` or `GUEST`, of a partner who became one of us since, or was taken for the vendor by an
-            earlier version
+        A value that Ramp does not have erases nothing.
+
+        :param values: the values in Ramp
+        :param current: the values in Odoo, under the same keys
+        :param written: {field: [Ramp's value, what Odoo stored]}, from the last time it was written
+        :param ours: `OWN` or `GUEST`, if the partner became one of these, or an earlier version took one for the vendor
         """
         changes = {}
         for key, value in values.items():
@@ -51,7 +52,10 @@ class RampVendorChanges(models.AbstractModel):
         return changes
 
     def _get_current_values(self, partner, keys, written=()):
-        """The values of a partner, in the terms of `_make_partner_values`."""
+        """Return the values of a partner, under the keys of `_make_partner_values`.
+
+        :param written: the keys that were written before; it tells notes that were removed from notes that never were
+        """
         current = {key: partner[key] for key in PLAIN if key in keys}
         if 'address' in keys:
             current['address'] = [
@@ -60,11 +64,14 @@ class RampVendorChanges(models.AbstractModel):
         if 'comment' in keys:
             current['comment'] = _get_own_text(partner.comment)
             if current['comment'] is False and 'comment' in written:
-                current['comment'] = GONE  # somebody took it out
+                current['comment'] = GONE  # somebody removed it
         return current
 
     def _select_values_to_write(self, changes, comment=False):
-        """The fields of Odoo for values of ours. `comment`: the partner's notes."""
+        """Return Odoo's field values for changed values.
+
+        :param comment: the partner's notes (HTML)
+        """
         values = {key: value for key, value in changes.items() if key in PLAIN}
         values.update(zip(ADDRESS, changes.get('address', ())))
         if 'comment' in changes:
@@ -73,31 +80,34 @@ class RampVendorChanges(models.AbstractModel):
 
 
 def has(key, value):
-    """Whether Ramp has a value."""
+    """Return whether Ramp has a value for this key."""
     return key == 'is_company' or (any(value) if key == 'address' else bool(value))
 
 
 def _is_field_free(key, now, value):
-    """Whether a value in Odoo is empty. A country alone is an empty address, if it is the same."""
+    """Return whether a value in Odoo is empty.
+
+    An address with nothing but a country counts as empty, if Ramp has the same country.
+    """
     if key == 'address':
         return not any(now[:-1]) and now[-1] in (False, value[-1])
     return key != 'is_company' and not now
 
 
 def _get_own_part(comment):
-    """(the notes as a tree, the element that is ours or None)."""
+    """Return (the notes as a tree, our element in it or None)."""
     tree = lxml.html.fragment_fromstring(str(comment or ''), create_parent='div')
     return tree, next(iter(tree.find_class(OURS)), None)
 
 
 def _get_own_text(comment):
-    """The text of our part of a partner's notes, without spaces; False if there is no such part."""
+    """Return the text of our part of a partner's notes without white space, or False if there is none."""
     part = _get_own_part(comment)[1] if comment else None
     return False if part is None else ''.join(part.text_content().split())
 
 
 def _with_our_text(comment, text):
-    """A partner's notes with our part replaced, or added at the end."""
+    """Return a partner's notes with our part replaced, or added at the end."""
     tree, part = _get_own_part(comment)
     new = lxml.html.fragment_fromstring(str(Markup('<div class="%s">%s</div>') % (OURS, plaintext2html(text))))
     if part is None:

@@ -14,17 +14,18 @@ from .field_merge import ADDRESS, GUEST, OWN
 
 
 class RampVendorMatching(models.AbstractModel):
-    """Who a vendor is in Odoo: the partner of its row, else one that is found, never guessed. A part of
-    `ramp.flow.vendor`.
+    """Finds the partner of a vendor. A part of `ramp.flow.vendor`.
+
+    This is the partner of the vendor's row, else a partner that matches. It is never guessed.
     """
 
     _name = 'ramp.vendor.matching'
     _description = 'Ramp Flow: who a vendor is in Odoo'
 
-    # ------------------------------------------------------------------ who it is already
+    # ------------------------------------------------------------------ the known partner
 
     def _find_existing_partners(self, ids):
-        """Those partners of these ids that exist, archived or not, by id; one query."""
+        """Return {id: partner} of those ids that exist, archived or not, with one query."""
         ids = {identity for identity in ids if identity}
         partners = (
             self.env['res.partner']
@@ -48,7 +49,10 @@ class RampVendorMatching(models.AbstractModel):
         )
 
     def _find_own_partner(self, connection, ramp_id, found):
-        """(partner, whether by another connection) that is linked to a vendor already; empty when none is."""
+        """Return the partner that is already linked to a vendor.
+
+        :return: (partner or empty recordset, whether another connection linked it)
+        """
         row, partners = found['rows'].get(ramp_id), found['partners']
         if row and row.res_id in partners:
             return partners[row.res_id], False
@@ -58,10 +62,13 @@ class RampVendorMatching(models.AbstractModel):
                 return partner, True
         return self.env['res.partner'], False
 
-    # ------------------------------------------------------------------ who it may be
+    # ------------------------------------------------------------------ candidates
 
     def _look_up_candidates(self, connection, values, found):
-        """Who vendors without a partner might be: {id: (name, country id)} of partners, and where to look for them."""
+        """Add to `found` the partners that vendors without a partner may be.
+
+        `candidates` is {partner id: (name, country id)}. The other keys are the indexes by which they are matched.
+        """
         found.update(
             candidates={},
             by_remote={},
@@ -94,8 +101,8 @@ class RampVendorMatching(models.AbstractModel):
             order='id',
         )
         remote, keys = {*found['by_remote'].values(), *found['by_external'].values()}, {}
-        # all of them, as the spelling is compared in Python: the database's idea of case and punctuation depends on its
-        # locale
+        # Read all partners and compare the spelling in Python. How the database treats case and punctuation depends on
+        # its locale.
         for identity, name, vat, country in self.env.execute_query(
             query.select(*(SQL.identifier(Partner._table, column) for column in ('id', 'name', 'vat', 'country_id')))
         ):
@@ -107,11 +114,11 @@ class RampVendorMatching(models.AbstractModel):
         ours = self._look_up_ours(found['candidates'])
         for identity, (vat_key, named) in keys.items():
             if identity in ours:
-                continue  # whoever has the name of one of us is not one of us
+                continue  # the same name or tax id does not make a vendor our own company, employee or user
             if vat_key:
                 found['by_vat'][vat_key].append(identity)
             found['by_name'][named].append(identity)
-        # who is another vendor of this Ramp business already is not this one
+        # A partner that is another vendor of this Ramp business cannot be this one.
         found['taken'] = (
             {
                 row.res_id
@@ -130,9 +137,12 @@ class RampVendorMatching(models.AbstractModel):
         )
 
     def _look_up_ours(self, ids):
-        """{partner id: `OWN` or `GUEST`} of those partners who are one of us, not a vendor by their name; one query.
+        """Return which partners are our own (`OWN`) or portal users (`GUEST`), with one query.
 
-        A vendor's data come from outside. With the email address of a user they would say where a password is sent to.
+        Such a partner is not taken for a vendor because of its name. A vendor's data come from outside. If they
+        replaced the email address of a user, they would decide where a password reset is sent.
+
+        :return: {partner id: `OWN` or `GUEST`}
         """
         if not ids:
             return {}
@@ -143,6 +153,7 @@ class RampVendorMatching(models.AbstractModel):
         ):
             self.env[model].flush_model(names)
         ours = {}
+        # Archived users, employees and companies count, too: they may be restored.
         for identity, kind in self.env.execute_query(
             SQL(
                 """
@@ -154,13 +165,13 @@ class RampVendorMatching(models.AbstractModel):
                 own=OWN,
                 guest=GUEST,
             )
-        ):  # archived ones, too: they may come back
+        ):
             if ours.get(identity) != OWN:
                 ours[identity] = kind
         return ours
 
     def _query_business_connections(self, connection):
-        """Query of the connections to the same Ramp business."""
+        """Return a query of the connections to the same Ramp business, archived ones included."""
         return (
             self.env['ramp.connection']
             .with_context(active_test=False)
@@ -168,7 +179,10 @@ class RampVendorMatching(models.AbstractModel):
         )
 
     def _look_up_remote(self, connection, remote_ids):
-        """{id under which Odoo offered a supplier in Ramp: partner id}, see `ramp.coding`."""
+        """Return the partners that Odoo offered to Ramp as suppliers under these ids (see `ramp.coding`).
+
+        :return: {remote id: partner id}
+        """
         if not remote_ids:
             return {}
         found = self._look_up_own(connection, remote_ids)
@@ -186,7 +200,10 @@ class RampVendorMatching(models.AbstractModel):
         return found
 
     def _look_up_own(self, connection, remote_ids):
-        """{id: partner id} of those ids that are identities of partners of this database."""
+        """Return the partners of this database that these ids identify.
+
+        :return: {remote id: partner id}
+        """
         matches = {remote_id: IDENTITY.match(remote_id) for remote_id in remote_ids if remote_id}
         return {
             remote_id: int(match['id'])
@@ -195,17 +212,21 @@ class RampVendorMatching(models.AbstractModel):
         }
 
     def _match_vendor_partner(self, value, found):
-        """(partner, how) of a partner that is this vendor; raises `Held` rather than choose between two."""
+        """Return the partner that matches a vendor, and how it matches.
+
+        :return: (partner or empty recordset, how in words or False)
+        :raise Held: several partners match equally well
+        """
         vendor, values = value.vendor, found['values'][value.id]
         name, country = _get_name_key(values['name']), values['address'][-1]
         by_name = [identity for identity in found['by_name'][name] if identity not in found['taken']]
         here = [identity for identity in by_name if not country or found['candidates'][identity][1] == country]
         if not here and not any(found['candidates'][identity][1] for identity in by_name):
-            here = by_name  # nobody of that name is anywhere else
+            here = by_name  # no partner of that name has a country that speaks against it
         remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
         own = found['by_external'].get(vendor.external_vendor_id)
         tiers = (
-            # somebody said so: that holds for one of us, too, to whom nothing is written
+            # A person made the link, so it also holds for our own partners. Nothing is written to those.
             ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
             ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
             (found['by_vat'][_get_vat_key(values['vat'])], self.env._('same tax id')),
@@ -235,11 +256,11 @@ class RampVendorMatching(models.AbstractModel):
 
 
 def _get_vat_key(text):
-    """How tax ids are compared; False for none."""
+    """Return the form in which tax ids are compared, or False if there is none."""
     return re.sub(r'[^A-Z0-9]', '', name_key(text).upper()) or False
 
 
 def _get_name_key(text):
-    """How names of vendors are compared: as all names are, and without regard to punctuation at the ends."""
+    """Return the form in which names of vendors are compared: as all names, without punctuation at the ends."""
     text = name_key(text)
     return re.sub(r'^[\W_]+|[\W_]+$', '', text) or text

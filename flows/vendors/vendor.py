@@ -17,9 +17,8 @@ from .contact import CONTACT_COLUMNS
 
 _logger = logging.getLogger(__name__)
 
-TEXT_LENGTH = 4000  # characters of a description that fit into the notes of a partner
-# What of a vendor becomes something here; the rest (spend, owner, bank accounts) changes without meaning anything for a
-# partner.
+TEXT_LENGTH = 4000  # characters of a vendor's description that go into the partner's notes
+# Fields of a vendor that matter to its partner. Changes of others (spend, owner, bank accounts) have no effect here.
 FACTS = (
     'name',
     'name_legal',
@@ -34,7 +33,7 @@ FACTS = (
     'description',
 )
 NO_ADDRESS = Address(None, None, None, None, None, None, None, False)
-# Ramp has no field for these: businesses keep them in columns of their own
+# Ramp has no field for tax id and website (contract 2026-08-01). Businesses keep them in custom fields of these names.
 TAX_ID_NAMES = frozenset(
     {
         'abn',
@@ -63,10 +62,12 @@ WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?
 
 @dataclasses.dataclass
 class VendorPlan:
-    """What will become of one vendor.
+    """The decision about one vendor.
 
-    values: what Ramp has, as `_make_partner_values` says it; partner: who it is, empty: to be created; how: why, of a
-    partner just found; refused: what Odoo said of the tax id
+    :param values: what Ramp has, in the form of `_make_partner_values`
+    :param partner: the partner of the vendor; empty if it is to be created
+    :param how: for a partner just found, how it matches
+    :param refused: why Odoo refused the tax id
     """
 
     detail: VendorDetail
@@ -74,19 +75,20 @@ class VendorPlan:
     partner: models.Model
     how: str | bool
     values: dict
-    contacts: list  # of (VendorContact, values), the default one first
+    contacts: list  # of (VendorContact, values), the default contact first
     found: dict
     refused: str | bool = False
 
 
 class RampFlowVendor(models.AbstractModel):
-    """Bill-pay vendors: one partner each, with their contacts; who is in Odoo already is found, not made again.
+    """Vendors of bill pay: each becomes a partner with contacts, or is linked to the partner that Odoo already has.
 
-    A vendor's row follows it: a change in Ramp is worked in, as far as the connection's `vendor_policy` lets it
-    (`vendor_changes`). Who a vendor is in Odoo is found in `vendor_matching`; the contacts are the work of
-    `vendor_contact`. Schemas: Vendor of GET /vendors, ApiVendorDetailResource, ApiVendorContactResource. Ramp does not
-    say when a vendor changed, only lists those that did since a moment; contacts and own columns have to be asked for,
-    vendor by vendor.
+    A later change in Ramp is applied as far as the connection's `vendor_policy` allows (`field_merge`). `matching`
+    finds the partner of a vendor. `contact` handles the contacts.
+
+    Schemas: Vendor of GET /vendors, ApiVendorDetailResource, ApiVendorContactResource. Ramp does not say when a vendor
+    changed. It only lists the vendors that changed since a moment. Contacts and custom fields are fetched vendor by
+    vendor (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.vendor'
@@ -119,7 +121,7 @@ class RampFlowVendor(models.AbstractModel):
         return True
 
     def _is_synced_in_ramp(self, payload):
-        return False  # what Ramp's own column says is of the accounting vendor
+        return False  # Ramp's sync column is about the accounting vendor
 
     def _get_booking_facts(self, value):
         return {
@@ -130,7 +132,7 @@ class RampFlowVendor(models.AbstractModel):
         }
 
     def _get_listed_facts(self, value):
-        """What of a vendor the list shows, too."""
+        """Return the facts about a vendor that the list also shows."""
         facts = dataclasses.asdict(value.vendor)
         return {**{key: facts[key] for key in FACTS}, 'contacts': sorted(value.vendor.contacts)}
 
@@ -140,10 +142,12 @@ class RampFlowVendor(models.AbstractModel):
     # ------------------------------------------------------------------ for bills
 
     def _ensure_vendors_booked(self, connection, client, vendor_ids):
-        """Have vendors in the ledger and in Odoo before something of theirs is booked, whatever the order of the jobs.
+        """Store vendors and create their partners before anything that refers to them is posted.
 
-        Outside any transaction. One that Ramp does not have, or whose details do not arrive, gets no row. Raises
-        `RampError` when Ramp cannot be asked at all.
+        The order of the jobs does not matter then. Call this outside any transaction. A vendor that Ramp does not have,
+        or whose details do not arrive, gets no row.
+
+        :raise RampError: Ramp cannot be asked at all
         """
         vendor_ids = [ramp_id for ramp_id in dict.fromkeys(vendor_ids) if is_uuid(ramp_id)]
         there = {
@@ -154,7 +158,7 @@ class RampFlowVendor(models.AbstractModel):
             )
         }
         self.env.cr.rollback()
-        nobody = self.env['ramp.run']  # it is not a run of this flow's own
+        nobody = self.env['ramp.run']  # this is no run of this flow
         trouble = None
         for part in split_every(AT_ONCE, [ramp_id for ramp_id in vendor_ids if ramp_id not in there]):
             asked = self._get_database_time()
@@ -171,8 +175,9 @@ class RampFlowVendor(models.AbstractModel):
             raise trouble
 
     def _find_vendor_partners(self, connection, vendor_ids):
-        """{Ramp id of a vendor: (partner, None), or (empty recordset, why there is none; None: nothing is known of
-        it)}.
+        """Return the partner of each vendor, or why there is none.
+
+        :return: {Ramp id of a vendor: (partner, None), or (empty recordset, reason)}; without a row the reason is None
         """
         Partner = self.env['res.partner']
         rows = {
@@ -197,12 +202,12 @@ class RampFlowVendor(models.AbstractModel):
                 found[vendor_id] = partner, None
         return found
 
-    # ------------------------------------------------------------------ booking, one worker at a time
+    # ------------------------------------------------------------------ one worker at a time
 
     def _book_and_confirm(self, connection, run, client, ramp_ids):
         if not ramp_ids:
             return None
-        # two that did not see each other's partners would make one twice
+        # Two workers do not see each other's new partners, and would create the same one twice.
         with self._exclusive_session_lock(self._flow):
             return super()._book_and_confirm(connection, run, client, ramp_ids)
 
@@ -210,11 +215,12 @@ class RampFlowVendor(models.AbstractModel):
         with self._exclusive_session_lock(self._flow):
             return super()._book_all_due(connection, run, client)
 
-    # ------------------------------------------------------------------ looking up
+    # ------------------------------------------------------------------ lookups
 
     def _look_up_references(self, connection, values):
-        """The rows of these vendors and of their contacts, their partners, and who they might be; a constant number of
-        queries.
+        """Return the rows of these vendors and their contacts, their partners, and the candidates.
+
+        The number of queries is constant.
         """
         found = self._look_up_rows(connection, values)
         found['countries'] = {
@@ -271,7 +277,10 @@ class RampFlowVendor(models.AbstractModel):
         }
 
     def _look_up_states(self, values, found):
-        """{(country id, code or name, as names are compared): state id} of the countries that occur."""
+        """Return the states of the countries that occur in the addresses.
+
+        :return: {(country id, 'code ' and the code, or the name): state id}; codes and names in the form of `name_key`
+        """
         countries = {
             found['countries'].get(_get_text_code(address.country))
             for value in values
@@ -289,13 +298,13 @@ class RampFlowVendor(models.AbstractModel):
 
 
 def _get_payload_id(payload):
-    """The Ramp id of a payload, however broken it is."""
+    """Return the Ramp id of a payload in lower case, or '' if the payload is broken."""
     identity = payload.get('id') if isinstance(payload, dict) else None
     return identity.lower() if isinstance(identity, str) else ''
 
 
 def _get_vendor_name(vendor):
-    """What a person knows a vendor by; never empty."""
+    """Return the name that people know a vendor by; it is never empty."""
     return clean_text(vendor.name) or clean_text(vendor.name_legal) or vendor.id
 
 
@@ -304,7 +313,10 @@ def _get_text_code(text):
 
 
 def _make_partner_address(vendor):
-    """The address to use; at least its country and state are those of the vendor."""
+    """Return the address of a vendor that its partner gets.
+
+    If none is usable, it has only the vendor's state and country.
+    """
     candidates = (
         vendor.address,
         *sorted(vendor.addresses, key=lambda address: not address.is_default),
@@ -317,7 +329,10 @@ def _make_partner_address(vendor):
 
 
 def _get_tax_id(text):
-    """A tax id as it is written down, or False for what cannot be one ("n/a", a masked or a made-up number)."""
+    """Return a tax id in the form in which it is written, or False.
+
+    It is False for text that cannot be one: "n/a", or a masked or made-up number.
+    """
     text, digits = (clean_text(text) or '').upper(), re.sub(r'\D', '', text or '')
     if len(digits) < 5 or len(set(digits)) == 1 or '*' in text or len(text) > 40:
         return False

@@ -25,11 +25,11 @@ from .vendor import (
 
 
 class RampFlowVendorBook(models.AbstractModel):
-    """Decide what becomes of a vendor in Odoo, and write it: in batch, and what differs only."""
+    """Decide what becomes of vendors in Odoo. Write it in batches, and only where it differs."""
 
     _inherit = 'ramp.flow.vendor'
 
-    # ------------------------------------------------------------------ deciding
+    # ------------------------------------------------------------------ decisions
 
     def _plan_object(self, connection, value, found):
         if value.contacts is None:
@@ -51,7 +51,10 @@ class RampFlowVendorBook(models.AbstractModel):
         )
 
     def _make_partner_values(self, value, found):
-        """What Ramp has of a vendor, as Odoo would have it. address: as ADDRESS; comment: plain text."""
+        """Return what Ramp has of a vendor, as values for its partner.
+
+        `address` is a list in the order of `ADDRESS`. `comment` is plain text.
+        """
         vendor, lines = value.vendor, []
         name, legal, address = _get_vendor_name(vendor), clean_text(vendor.name_legal), _make_partner_address(vendor)
         country = found['countries'].get(_get_text_code(address.country), False)
@@ -90,10 +93,13 @@ class RampFlowVendorBook(models.AbstractModel):
             'comment': '\n'.join(lines) or False,
         }
 
-    # ------------------------------------------------------------------ what is written
+    # ------------------------------------------------------------------ writing
 
     def _book_plans(self, connection, plans):
-        """Create or update the partners of vendors, with their contacts. A tax id that Odoo refuses is left out."""
+        """Create or update the partners of vendors, with their contacts, and return them.
+
+        A tax id that Odoo refuses is left out.
+        """
         if len(plans) > 1:
             return self._write_partners(connection, plans)
         [plan] = plans
@@ -111,7 +117,7 @@ class RampFlowVendorBook(models.AbstractModel):
         noted, notes, partners = {}, {}, {}
         new = [plan for plan in plans if not plan.partner]
         ours = self._look_up_ours([plan.partner.id for plan in plans if plan.partner])
-        # a partner without parent and children has nobody to share fields with
+        # A new partner has neither parent nor children, so there are no fields to sync.
         for plan, partner in zip(
             new,
             Partner.with_context(_partners_skip_fields_sync=True).create(
@@ -167,7 +173,7 @@ class RampFlowVendorBook(models.AbstractModel):
         return {**plan.values, 'vat': False} if plan.refused else plan.values
 
     def _describe_vendor_changes(self, plan, before):
-        """What a person who looks at the partner should know."""
+        """Return the sentences for people who look at the partner."""
         vendor, lines = plan.detail.vendor, []
         if plan.how:
             lines.append(

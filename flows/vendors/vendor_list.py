@@ -25,29 +25,32 @@ from .vendor import _get_payload_id
 
 _logger = logging.getLogger(__name__)
 
-MOST_UNREADABLE = 1000  # rows looked at, at the end of a whole list
-# clocks differ, and what is saved while a list is read must be in this one or in the next
+MOST_UNREADABLE = 1000  # unlisted rows that are checked after a complete list
+# A list reaches this far back before the last one. Clocks differ, and a vendor that is saved while a list is read must
+# be in this list or the next.
 OVERLAP = timedelta(minutes=15)
 LIST_ALL_AFTER = timedelta(days=1)
-# vendors that a list of everything asks for though it shows nothing new: contacts and own columns are not in it
+# Vendors that a complete list fetches although it shows no change. Contacts and custom fields are not in the list.
 IN_TURN = 50
-SILENCE = 3  # vendors in a row for which Ramp did not answer at all
+SILENCE = 3  # after so many vendors in a row without any answer, the run stops asking
 
 
 class RampFlowVendorList(models.AbstractModel):
-    """Read the vendors: what changed since the last list, each vendor as Ramp has it alone, and, in turn, all of them."""
+    """Read vendors from Ramp: those that changed since the last list, and all of them in turn."""
 
     _inherit = 'ramp.flow.vendor'
 
     def _pull_from_ramp(self, connection, run, client, started):
-        """List what changed, or now and then everything; fetch, store and book page by page; then look at what is open.
+        """List the vendors that changed, or from time to time all. Fetch, store and book them page by page.
 
-        Returns False when the job's time is up.
+        Then handle the open rows that were not listed.
+
+        :return: False if the job's time is up
         """
         place = self._transaction(self._get_list_beginning, connection, run)
         params = {'include_draft': 'false'}
         if place['since']:
-            # each of these is asked for, so what a run has to do at least is kept small
+            # Each listed vendor is fetched. Small pages keep the least work of a run small.
             params.update(from_updated_at=place['since'], page_size=AT_ONCE)
         unlisted, settled = set(place['unlisted']), set()
         had = place.pop('had', ())
@@ -71,7 +74,7 @@ class RampFlowVendorList(models.AbstractModel):
                 if trouble:
                     break
             settled.update(ids)
-            if isinstance(trouble, RampOutOfTime):  # the next run goes on with the page, and books what is stored
+            if isinstance(trouble, RampOutOfTime):  # the next run continues this page and books what is stored
                 self._transaction(run._leave_off, {**before, 'unlisted': sorted(unlisted), 'had': sorted({*had, *ids})})
                 raise trouble
             had = ()
@@ -91,7 +94,7 @@ class RampFlowVendorList(models.AbstractModel):
         if not self._refresh_settled_vendors(connection, run, client, settled, place):
             return False
         if place['stored'] and not place['since']:
-            # what had no id is on the list under its own now
+            # A vendor whose id could not be read is now listed under its own id.
             unreadable = (
                 self.env['ramp.record']
                 ._unlisted_rows(connection, self._flow, run.begun_at or started, MOST_UNREADABLE)
@@ -103,13 +106,16 @@ class RampFlowVendorList(models.AbstractModel):
         return True
 
     def _get_list_beginning(self, connection, run):
-        """Where a run begins: where the one before it stopped, or at the first page.
+        """Return the place where a run begins: where the one before stopped, or the first page.
 
-        since: from which moment on changes are listed, as Ramp's filter wants it, None: everything is listed; named:
-        Ramp ids that events named; turn: (number, of how many) of the part of all vendors whose turn it is; unlisted:
-        Ramp ids that are asked for if Ramp does not list them: the named ones, and open rows without a partner where
-        everything is listed; stored: whether all that was listed is in the ledger; had: Ramp ids of the page that were
-        asked for before the time was up
+        :return: dictionary with these keys
+            since: moment from which changes are listed, as Ramp's filter takes it; None if everything is listed
+            named: Ramp ids that events named
+            turn: (number of the part, number of parts) of all vendors that is fetched in this run
+            unlisted: Ramp ids that are fetched if Ramp does not list them: the named ones and, where everything is
+                listed, open rows without a partner
+            stored: whether everything that was listed is in the ledger
+            had: Ramp ids of the page that were fetched before the time was up
         """
         self._reopen_vendors_for_contacts(connection)
         if run.taken_up:
@@ -139,7 +145,10 @@ class RampFlowVendorList(models.AbstractModel):
         return {**place, 'unlisted': named + unlisted, 'turn': (now.toordinal() % parts, parts)}
 
     def _reopen_vendors_for_contacts(self, connection):
-        """Somebody pressed Retry on a contact: it is worked on with its vendor."""
+        """Reopen the vendors of contacts on which somebody pressed Retry.
+
+        A contact is handled with its vendor.
+        """
         self.env.cr.execute(
             SQL(
                 """
@@ -155,8 +164,11 @@ class RampFlowVendorList(models.AbstractModel):
         self.env['ramp.record'].invalidate_model()
 
     def _select_vendors_to_fetch(self, connection, payloads, place):
-        """The listed vendors whose details are asked for: new, changed, named by an event, or those whose turn it is;
-        where the list says what changed, all. Ends the transaction."""
+        """Return the listed vendors whose details are to be fetched.
+
+        These are the new and changed ones, those that an event named, and those whose turn it is. If the list shows
+        only changes, all are fetched. Ends the transaction.
+        """
         known = {
             record.ramp_id: record.payload
             for record in self.env['ramp.record'].search_fetch(
@@ -180,10 +192,11 @@ class RampFlowVendorList(models.AbstractModel):
         ]
 
     def _complete_listed_vendors(self, client, payloads):
-        """Listed vendors with their details and contacts; outside any transaction.
+        """Return listed vendors with their details and contacts. Call it outside any transaction.
 
-        Returns them and the error, if one makes it useless to ask for others. A vendor whose details did not arrive is
-        among them as it was listed: its row waits, and is asked for in the next run.
+        A vendor whose details did not arrive is returned as it was listed. Its row waits, and the next run fetches it.
+
+        :return: (payloads, error or None); with an error there is no use in asking for others
         """
         answers, trouble = self._fetch_all_details(
             client, {_get_payload_id(payload): payload for payload in payloads if is_uuid(_get_payload_id(payload))}
@@ -196,10 +209,11 @@ class RampFlowVendorList(models.AbstractModel):
         return complete, trouble
 
     def _fetch_all_details(self, client, listed):
-        """{Ramp id: payload with details, None if Ramp does not have it, or the error}, and the error, if one makes it
-        useless to ask for the others, which are then left out.
+        """Fetch vendors with their details.
 
         :param listed: {Ramp id: payload as it was listed, or an empty one}
+        :return: ({Ramp id: payload with details, None if Ramp does not have it, or the error}, error or None); with an
+            error there is no use in asking for the others, which are then left out
         """
         answers, silence = {}, 0
         for ramp_id, payload in listed.items():
@@ -219,7 +233,10 @@ class RampFlowVendorList(models.AbstractModel):
         return answers, None
 
     def _has_vendor_changed(self, before, payload):
-        """Whether the list shows another vendor than the row's payload. What cannot be read counts as changed."""
+        """Return whether the list shows something else than the row's payload.
+
+        A payload that cannot be read counts as changed.
+        """
         try:
             before, after = (self._get_listed_facts(self._read_payload(part)) for part in (before, payload))
         except Exception as error:
@@ -229,7 +246,10 @@ class RampFlowVendorList(models.AbstractModel):
         return json_digest(jsonable(before)) != json_digest(jsonable(after))
 
     def _fetch_vendor_detail(self, client, ramp_id, listed):
-        """A vendor's payload with details and `contacts_detail`. Raises `RampError`."""
+        """Return a vendor's payload with its details and `contacts_detail`.
+
+        :raise RampError: Ramp does not send it, or sends another object
+        """
         path = f'{self._endpoint}/{ramp_id}'
         detail = client.get(path)
         if not isinstance(detail, dict) or _get_payload_id(detail) != ramp_id:
@@ -240,20 +260,24 @@ class RampFlowVendorList(models.AbstractModel):
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed_vendors(self, connection, run, payloads, asked, count):
-        """Store a page; returns the Ramp ids and whether each is in the ledger now: what another transaction holds is
-        left out.
+        """Store a page of vendors. Leave out those that another transaction has locked.
+
+        :return: (Ramp ids that were stored, whether the whole page is in the ledger now)
         """
         busy = self.env['ramp.record']._locked_elsewhere(
             connection, self._flow, [_get_payload_id(payload) for payload in payloads]
         )
         ids = self._store_listed_page(connection, run, payloads, asked)
-        run.seen += count - len(ids)  # those that are as they were
+        run.seen += count - len(ids)  # the unchanged ones
         return ids, not busy
 
     def _refresh_settled_vendors(self, connection, run, client, settled, place):
-        """Book what is open and was not listed: held rows that may have been settled in Odoo, and rows without details.
+        """Book the open rows that were not listed.
 
-        An open row that a list of everything did not show is asked for. Returns False when the job's time is up.
+        These are rows on hold that may have been settled in Odoo, and rows without details. An open row that a complete
+        list did not show is fetched.
+
+        :return: False if the job's time is up
         """
         ids = self._transaction(self._get_open_vendor_ids, connection, settled)
         missing, trouble = place.get('missing'), None
@@ -281,8 +305,10 @@ class RampFlowVendorList(models.AbstractModel):
         return True
 
     def _get_open_vendor_ids(self, connection, settled):
-        """[(Ramp id, whether its details are there, whether it has a partner)] of the rows that are due, but for those
-        `settled`.
+        """Return the rows that are due, except those in `settled`.
+
+        :param settled: Ramp ids
+        :return: list of (Ramp id, whether its details are stored, whether it has a partner)
         """
         self.env.cr.execute(
             SQL(
@@ -321,5 +347,5 @@ class RampFlowVendorList(models.AbstractModel):
 
 
 def is_turn(ramp_id, part, parts):
-    """Whether a vendor belongs to this of so many parts of all vendors."""
+    """Return whether a vendor belongs to this part of all vendors."""
     return zlib.crc32(ramp_id.encode()) % parts == part
