@@ -5,7 +5,7 @@ from odoo.fields import Domain
 from ...models.connection_constants import UNSPENDABLE
 from ..engine.push_job import Remote
 
-# Ramp's classification by the first word of Odoo's type; a more special one is looked for first.
+# Ramp's classification by Odoo's account type. The whole type is looked up first, then its first word.
 CLASSIFICATIONS = {
     'liability_credit_card': 'CREDCARD',
     'asset': 'ASSET',
@@ -17,9 +17,9 @@ CLASSIFICATIONS = {
 
 
 class RampFlowAccount(models.AbstractModel):
-    """The chart of accounts: what people pick as accounting category in Ramp.
+    """The chart of accounts, from which people pick the accounting category in Ramp.
 
-    An archived account is hidden, not deleted: what was coded to it can still be read. Schema: GeneralLedgerAccount.
+    An archived account is hidden, not deleted, so that earlier codings stay readable. Schema: GeneralLedgerAccount.
     """
 
     _name = 'ramp.flow.account'
@@ -49,7 +49,7 @@ class RampFlowAccount(models.AbstractModel):
         )
         if connection.account_policy == 'types':
             kinds = Domain('account_type', 'in', connection.account_type_ids.mapped('code'))
-            # Ramp wants to know the account of each tax rate
+            # Ramp requires the account of each tax rate (contract 2026-08-01).
             domain &= kinds | Domain('id', 'in', self.env['ramp.flow.tax_rate']._get_tax_accounts(connection).ids)
         return domain
 

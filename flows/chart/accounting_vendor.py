@@ -6,10 +6,10 @@ from ..engine.push_job import Remote
 
 
 class RampFlowAccountingVendor(models.AbstractModel):
-    """Suppliers as accounting vendors: what a bill or a card transaction can be coded to (not the vendors of bill pay).
+    """Suppliers as accounting vendors, to which people code bills and card transactions.
 
-    Schema: VendorAccount. It has no visibility: a supplier that is archived is deleted in Ramp, which keeps the id and
-    can take that back.
+    They are not the vendors of bill pay. Schema: VendorAccount. It has no visibility, so an archived supplier is
+    deleted in Ramp. Ramp keeps the id and can take the deletion back (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.accounting_vendor'

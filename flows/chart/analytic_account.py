@@ -11,8 +11,10 @@ from ..engine.push_job import Remote
 
 
 class RampFlowAnalyticAccount(models.AbstractModel):
-    """Analytic accounts: the options of their plan's accounting field. An account that moves to another plan is hidden
-    in the field it leaves. Schema: CustomFieldOption."""
+    """Analytic accounts, which are the options of their plan's accounting field.
+
+    An account that moves to another plan is hidden in the field that it leaves. Schema: CustomFieldOption.
+    """
 
     _name = 'ramp.flow.analytic_account'
     _inherit = 'ramp.flow.push'
@@ -26,7 +28,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     _upload_key = 'options'
     _fixed = ('field',)
     _can_be_hidden = True
-    _new_id_when_fixed_changes = False  # remote ids are unique within a field
+    _new_id_when_fixed_changes = False  # a remote id has to be unique only within its field
 
     @api.model
     def _get_flow_label(self):
@@ -43,7 +45,10 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         return record.name
 
     def _get_plan_fields(self, connection, records):
-        """Ramp's ids of the fields of these accounts' plans, as far as they are offered there: {root plan id: ramp id}."""
+        """Return the fields in Ramp of these accounts' plans, as far as Ramp has them.
+
+        :return: {root plan id: Ramp id of its field}
+        """
         rows = self.env['ramp.record'].search_fetch(
             self._rows_of_business_domain(connection)
             & Domain('flow', '=', 'analytic_plan')
@@ -68,7 +73,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         }
 
     def _differs_from_remote(self, job):
-        # An option need not be withdrawn when its whole field is: what Ramp has of it is then as it was.
+        # If the whole field is withdrawn, its options need not be. Ramp keeps them unchanged.
         fields = self.env.context['ramp_memory']['fields']
         if job.desired is None and not job.blocked and job.known and job.known.get('field') not in fields:
             job.state, job.error = 'ignored', job.reason
@@ -125,7 +130,12 @@ class RampFlowAnalyticAccount(models.AbstractModel):
 
     @contextlib.contextmanager
     def _whose_field_is_there(self, field):
-        """Where Ramp does not know the field any more, the plan's job looks, and makes it again; the options follow it."""
+        """Have a field created again if Ramp no longer knows it.
+
+        The job of the plan looks for the field and creates it. Then the options follow.
+
+        :raise UserError: Ramp does not know the field
+        """
         try:
             yield
         except RampNotFound as error:

@@ -6,11 +6,11 @@ from ..engine.push_job import Remote
 
 
 class RampFlowAnalyticPlan(models.AbstractModel):
-    """Analytic plans: one accounting field of single choice each; plans below another belong to the field of their
-    root.
+    """Analytic plans: each root plan is an accounting field of single choice.
 
-    Schema: ApiAccountingCustomFieldResource. A field is created one at a time; creating one that exists answers with it
-    and shows it again. There is no hiding: a field that is not offered any more is deleted, and Ramp keeps its id.
+    A plan below another one belongs to the field of its root. Schema: ApiAccountingCustomFieldResource. Fields are
+    created one at a time. A request to create a field that exists returns the field and shows it again. A field cannot
+    be hidden: one that is no longer offered is deleted, and Ramp keeps its id (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.analytic_plan'
@@ -42,10 +42,11 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return {plan.id: {'name': plan.name, 'offered': True} for plan in records}
 
     def _get_required_plans(self, connection, plans):
-        """{plan: the kinds of objects in Ramp that need it}, of plans that Odoo demands on each line, whatever its
-        account.
+        """Return the plans that Odoo requires on each line, whatever its account.
 
-        Ramp takes it when a field is made, and later no more: so it is no part of what is compared.
+        Ramp accepts this only when a field is created (contract 2026-08-01), so it is not part of the comparison.
+
+        :return: {plan id: list of the kinds of objects in Ramp that need it}
         """
         bills = ['BILL', 'VENDOR_CREDIT'] if connection.pull_bills else []
         reimbursements = ['REIMBURSEMENT'] if connection.pull_reimbursements else []
@@ -70,7 +71,7 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         )
         if (
             field and self._read_remote_object(field, {}).values['name'] != job.desired['name']
-        ):  # it was there, under its former name
+        ):  # it existed, under its former name
             field = (
                 client.patch(f'{self._endpoint}/{field["ramp_id"]}', self._make_field_names(job), idempotent=True)
                 or field
@@ -100,14 +101,19 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return client.patch(f'{self._endpoint}/{job.ramp_id}', self._make_field_names(job), idempotent=True)
 
     def _on_options_changed(self, connection, plan_id, field):
-        """Options have waited for their field, or were deleted with it: what Ramp has of them is to be asked."""
+        """Have Ramp asked for the options of a field again.
+
+        They waited for the field, or were deleted with it.
+
+        :param field: Ramp id of the field, or None
+        """
         accounts = (
             self.env['account.analytic.account']
             .with_context(active_test=False)
             .search([('root_plan_id', '=', plan_id)])
         )
-        # also those that left the plan, or Odoo, while nothing of its field was to be seen: they are shown again with
-        # it
+        # Includes options whose account left the plan or Odoo while the field was deleted: Ramp shows them again with
+        # the field.
         left = (
             self.env['ramp.record'].search(
                 [('connection_id', '=', connection.id), ('flow', '=', 'analytic_account'), ('payload', '!=', False)]

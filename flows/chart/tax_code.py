@@ -6,17 +6,17 @@ from ...ramp_api import RampNotFound
 from ..engine.flow import Waiting
 from ..engine.push_job import Remote
 
-# What it comes to could not be posted.
+# Taxes with an archived account. Their amounts could not be posted.
 POSTS_TO_ARCHIVED = Domain(
     'invoice_repartition_line_ids', 'any', [('repartition_type', '=', 'tax'), ('account_id.active', '=', False)]
 )
 
 
 class RampFlowTaxCode(models.AbstractModel):
-    """Purchase taxes: the options of Ramp's one tax-code field; a group of taxes has the rates of its members.
+    """Purchase taxes, which are the options of Ramp's one tax-code field.
 
-    Schema: ApiAccountingTaxCodeOptionResource. An option can be deleted, and that cannot be taken back: a tax that is
-    offered again gets a new option.
+    A group of taxes has the rates of its members. Schema: ApiAccountingTaxCodeOptionResource. A deleted option cannot
+    be restored: a tax that is offered again gets a new option (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.tax_code'

@@ -11,10 +11,10 @@ from ..engine.push_job import Remote
 
 
 class RampFlowTaxRate(models.AbstractModel):
-    """Rates of purchase taxes: what tax codes are made of. Nobody picks a rate, so one that is not needed any more
-    stays.
+    """Rates of purchase taxes, of which tax codes consist.
 
-    Schema: ApiAccountingTaxRateResource. Ramp wants the account that a rate is posted to.
+    Nobody picks a rate, so a rate that is no longer needed stays. Schema: ApiAccountingTaxRateResource. Ramp requires
+    the account that a rate posts to (contract 2026-08-01).
     """
 
     _name = 'ramp.flow.tax_rate'
@@ -43,7 +43,7 @@ class RampFlowTaxRate(models.AbstractModel):
         )
 
     def _collect_changed_records(self, connections):
-        """EXTENDS: a rate is also due when another object of Ramp took the place of the account it names."""
+        """EXTENDS: mark the rates whose account was replaced by another object in Ramp."""
         for connection in connections:
             moved = self.env.execute_query(
                 SQL(
@@ -62,13 +62,14 @@ class RampFlowTaxRate(models.AbstractModel):
         return super()._collect_changed_records(connections)
 
     def _get_tax_accounts(self, connection):
-        """The accounts that offered taxes are posted to."""
+        """Return the accounts that offered taxes post to."""
         taxes = self.env['account.tax'].search(self._get_wanted_domain(connection))
         return self.env['account.account'].union(*map(self._get_tax_account, taxes))
 
     def _get_tax_account(self, tax):
-        """The account that a tax is posted to, of several the first. None: it is a part of the cost, or no account that
-        Ramp may have.
+        """Return the first account that a tax posts to.
+
+        It is empty if the tax is part of the cost, or if Ramp may not have its account.
         """
         return tax.invoice_repartition_line_ids.filtered(
             lambda line: line.repartition_type == 'tax'
@@ -84,9 +85,8 @@ class RampFlowTaxRate(models.AbstractModel):
         )
         rows = {row.res_id: row for row in rows.sorted(lambda row: bool(row.ramp_id))}
         if not all(accounts.values()):
-            # a rate of zero posts nothing, and a tax that is not deductible posts to the account of the line; Ramp
-            # wants an account
-            # all the same, so it gets the first one it has
+            # A rate of zero posts nothing, and a tax that is not deductible posts to the account of the line. Ramp
+            # requires an account even so (contract 2026-08-01), and gets the first one it has.
             rows[False] = rows.get(False) or self.env['ramp.record'].search(
                 self._rows_of_business_domain(connection)
                 & Domain('flow', '=', 'account')
@@ -103,7 +103,7 @@ class RampFlowTaxRate(models.AbstractModel):
             return Waiting(
                 self.env._('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account))
             )
-        if not row or not row.ramp_id:  # one that is hidden serves: nobody has to pick it
+        if not row or not row.ramp_id:  # a hidden account is enough, as nobody picks it
             return Held(
                 self.env._(
                     'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
@@ -132,13 +132,13 @@ class RampFlowTaxRate(models.AbstractModel):
         )
 
     def _get_lookup_query(self, job):
-        return  # Ramp has no filter for it; there are few
+        return  # Ramp has no such filter (contract 2026-08-01), and there are few rates
 
     def _differs_from_remote(self, job):
         if not super()._differs_from_remote(job):
             return False
         if not job.uncertain and job.desired is None:
-            job.state, job.error = 'ignored', job.reason  # stays in Ramp
+            job.state, job.error = 'ignored', job.reason  # the rate stays in Ramp
         return job.state != 'ignored'
 
     def _make_upload_item(self, job):
@@ -153,6 +153,9 @@ class RampFlowTaxRate(models.AbstractModel):
 
 
 def _format_plain_number(number):
-    """A number as text without an exponent and without zeros that say nothing, so that equal rates are equal texts."""
+    """Return a number as text without an exponent and without trailing zeros.
+
+    Equal rates are then equal texts.
+    """
     text = format(number, 'f')
     return text.rstrip('0').rstrip('.') if '.' in text else text
