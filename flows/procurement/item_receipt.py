@@ -13,18 +13,20 @@ from ..engine.flow import Held, Waiting
 
 _logger = logging.getLogger(__name__)
 
-DIGITS = 6  # of a quantity; what is beyond them is how computers add
-REST = 'rest-'  # key of a receipt that no transfer in Odoo stands for
+DIGITS = 6  # decimal places of a quantity; further ones are floating-point noise
+REST = 'rest-'  # start of the key of a receipt that has no transfer in Odoo
 
 
 class RampFlowItemReceipt(models.AbstractModel):
-    """What was received of purchase orders: Ramp matches bills with it.
+    """Receipts of purchase orders, which Ramp matches with bills.
 
-    One row for each order; what Ramp should have of it is the list of its receipts, one for each done transfer, so that
-    for each line their sum is Odoo's `qty_received`, in the units in which the order was sent. Ramp knows no returns,
-    and no receipt can be changed: what is not as it should be is deleted and made again. A receipt is known by its id
-    in Ramp, and, where the answer was lost, by our number. Schema: ApiItemReceiptCreateParamsRequestBody; needs Ramp
-    Plus, and orders that Ramp matches with receipts.
+    There is one row for each order. Ramp should have a list of receipts for it, one for each done transfer. For each
+    line, their sum is Odoo's `qty_received`, in the units in which the order was sent.
+
+    Ramp has no returns and cannot change a receipt (contract 2026-08-01). A receipt that is wrong is deleted and
+    created again. A receipt is known by its id in Ramp or, if the answer was lost, by our number.
+
+    Schema: ApiItemReceiptCreateParamsRequestBody. It needs Ramp Plus, and orders that Ramp matches with receipts.
     """
 
     _name = 'ramp.flow.item_receipt'
@@ -53,13 +55,16 @@ class RampFlowItemReceipt(models.AbstractModel):
     def _get_ramp_page_path(self, record):
         return self.env['ramp.flow.purchase_order']._get_ramp_page_path(record)
 
-    # ------------------------------------------------------------------ what is wanted
+    # ------------------------------------------------------------------ desired state
 
     def _get_wanted_domain(self, connection):
-        """Orders of which something is received, or was, unless Ramp does not match them with receipts."""
+        """Return the domain of the orders of which something is received, or was.
+
+        Orders that Ramp does not match with receipts are left out.
+        """
         if not self._is_enabled_for(connection):
             return Domain.FALSE
-        connection_id = connection.id  # the domain is kept: it must not hold on to a connection's cursor
+        connection_id = connection.id  # the domain is cached, and must not keep the connection's cursor
 
         def row(condition):
             return Domain.custom(
@@ -112,7 +117,7 @@ class RampFlowItemReceipt(models.AbstractModel):
             sent, row = map(rows[order.id].get, ('purchase_order', self._flow))
             try:
                 if sent and sent.state != 'held' and self._is_finer_than_unit(order, counted):
-                    if sent.state == 'confirmed':  # else the order's job is at it, and tries again in its own time
+                    if sent.state == 'confirmed':  # else the order's job is sending it, and retries by itself
                         recounted.append(order.id)
                     raise Waiting(
                         self.env._(
@@ -122,7 +127,7 @@ class RampFlowItemReceipt(models.AbstractModel):
                 desired[order.id] = self._prepare_order_values(connection, order, sent, row)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
-            except UserError as error:  # units of measure that have nothing in common
+            except UserError as error:  # units of measure that cannot be converted
                 desired[order.id] = Held(str(error))
         if recounted:
             orders = self.env['ramp.flow.purchase_order']
@@ -131,7 +136,10 @@ class RampFlowItemReceipt(models.AbstractModel):
         return desired
 
     def _is_finer_than_unit(self, order, counted):
-        """Whether what is received of an order wants smaller units than Ramp counts it in."""
+        """Return whether the received quantities of an order need smaller units than those in which Ramp counts it.
+
+        :param counted: see `_get_counted_units`
+        """
         orders = self.env['ramp.flow.purchase_order']
         return any(
             orders._get_line_unit(
@@ -174,15 +182,17 @@ class RampFlowItemReceipt(models.AbstractModel):
         return {'order': sent.ramp_id, 'offered': True, 'receipts': receipts, 'texts': texts}
 
     def _share_received_quantity(self, line, uom_id, size, before):
-        """{key of a receipt: how many units it has of a line}; together they are what the line says is received.
+        """Return how many units of a line each receipt has, with the received quantity of the line as their sum.
 
-        The line decides, whose rules on returns, kits and dropshipping are its own. Its transfers in order of arrival
-        say how it is shared: a return takes from the transfer it returns, else from the latest; what no transfer tells
-        (services, kits) is the rest. Units are whole, so each transfer brings what all up to it come to, less what
-        those before brought.
+        The line decides the total, with its own rules for returns, kits and dropshipping. Its transfers, in order of
+        arrival, decide how it is shared. A return reduces the transfer that it returns, else the latest one. What no
+        transfer explains (services, kits) is the rest. Units are whole: each transfer gets what all transfers up to it
+        come to, rounded down, less what those before it got.
 
+        :param uom_id: id of the unit of measure
         :param size: how much of the unit of measure one unit in Ramp is
-        :param before: {key: units} that Ramp has
+        :param before: {key of a receipt: units} that Ramp has
+        :return: {key of a receipt: units}
         """
         uom, size = self.env['uom.uom'].browse(uom_id), Decimal(size)
         total = receipt_quantity_text(line.product_uom_id._compute_quantity(line.qty_received, uom, round=False))
@@ -211,7 +221,7 @@ class RampFlowItemReceipt(models.AbstractModel):
             so_far += quantity
             shares[str(picking_id)], sent = math.floor(so_far / size) - sent, math.floor(so_far / size)
         rest = math.floor(total / size) - sent
-        # one that is there is kept as far as it goes: it may be matched with a bill, and then nobody can delete it
+        # Keep existing receipts as far as possible. A receipt that is matched with a bill cannot be deleted.
         last = 0
         for last in sorted(int(key.removeprefix(REST)) for key in before if key.startswith(REST)):
             shares[f'{REST}{last}'] = min(rest, before[f'{REST}{last}'])
@@ -224,8 +234,10 @@ class RampFlowItemReceipt(models.AbstractModel):
         return receipt_quantity_text(move.product_uom._compute_quantity(move.quantity, uom, rounding_method='HALF-UP'))
 
     def _make_receipt_memo(self, order, picking):
-        """Ramp takes lots for items of its own inventory only, and of those with quantities that may have been
-        returned.
+        """Return the memo of a receipt, or None.
+
+        It names the lots and serial numbers, without quantities. Ramp takes lots only for items of its own inventory,
+        and only with quantities. Some of those may have been returned.
         """
         if not picking:
             return self.env._('Received without a transfer in Odoo')
@@ -242,11 +254,13 @@ class RampFlowItemReceipt(models.AbstractModel):
             else None
         )
 
-    # ------------------------------------------------------------------ what the order's flow has to do with it
+    # ------------------------------------------------------------------ effects on the order
 
     def _store_push_results(self, run, jobs, sent=True):
-        """EXTENDS: an order that Ramp does not have any more says so; an amendment that Ramp refused because something
-        was received may be possible now."""
+        """EXTENDS: note orders that Ramp no longer has, and retry refused amendments.
+
+        Ramp refuses an amendment because of a receipt. It may accept it after the receipts changed.
+        """
         result = super()._store_push_results(run, jobs, sent)
         missed = [job.res_id for job in jobs if sent and job.blocked and job.uncertain and job.state == 'pending']
         settled = [job.res_id for job in jobs if sent and job.state == 'confirmed']

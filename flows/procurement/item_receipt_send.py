@@ -14,29 +14,25 @@ _logger = logging.getLogger(__name__)
 
 
 class RampFlowItemReceiptSend(models.AbstractModel):
-    """Send receipts to Ramp, and ask it what it has of them."""
+    """Send receipts to Ramp, and ask Ramp which ones it has."""
 
     _inherit = 'ramp.flow.item_receipt'
 
     # ------------------------------------------------------------------ sending
 
     def _differs_from_remote(self, job):
-        if job.known and job.desired:  # said once, and no reason to make a receipt again
+        if job.known and job.desired:  # a change of texts is no reason to create a receipt again
             job.known = {**job.known, 'texts': job.desired['texts']}
         return super()._differs_from_remote(job)
 
     def _update_remote_object(self, client, job, changes):
         receipts, ids, refusal = dict(job.known['receipts']), dict(job.known['ids']), None
-        job.known = {
-            **job.known,
-            'receipts': receipts,
-            'ids': ids,
-        }  # step by step: what Ramp took before it refused something is known
+        # `known` is updated step by step, so that it is right even if Ramp refuses a later request.
+        job.known = {**job.known, 'receipts': receipts, 'ids': ids}
         wanted = job.desired['receipts']
         differ = [key for key in {**receipts, **wanted} if receipts.get(key) != wanted.get(key)]
-        for key in sorted(
-            differ, key=lambda key: key in wanted
-        ):  # first what goes: at no time is more received than was
+        # Deletions come first, so that Ramp never shows more received than Odoo has.
+        for key in sorted(differ, key=lambda key: key in wanted):
             try:
                 if key in receipts:
                     with contextlib.suppress(RampNotFound):
@@ -46,7 +42,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
                     ids[key] = self._create_remote_receipt(client, job, key)
                     receipts[key] = wanted[key]
             except RampValidationError as error:
-                refusal = refusal or error  # of one receipt; the others are none the worse
+                refusal = refusal or error  # it concerns one receipt; the others are still sent
             except RampNotFound as error:
                 raise Waiting(self.env._('Ramp does not have the order any more.')) from error
         if refusal:
@@ -69,28 +65,30 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             },
         )
         if not (answer or {}).get('id'):
-            raise RampProtocolError(
-                'the receipt that was created has no id', maybe_done=True
-            )  # the next run asks for it
+            # The next run asks Ramp for it.
+            raise RampProtocolError('the receipt that was created has no id', maybe_done=True)
         return answer['id']
 
     def _deactivate_remote_object(self, client, job):
-        """Nothing is sent: receipts stay with the order that is archived, as the record of what arrived."""
+        """Send nothing: receipts stay with the archived order, as the record of what arrived."""
 
-    # ------------------------------------------------------------------ asking Ramp
+    # ------------------------------------------------------------------ lookups in Ramp
 
     def _get_lookup_query(self, job):
         return {'purchase_order_id': (job.desired or job.known or {}).get('order')}
 
     def _look_up_single_job(self, connection, client, job):
-        """OVERRIDES: an order's receipts are found by the order; of one that Ramp does not have there are none."""
+        """OVERRIDES: find the receipts of an order by the order.
+
+        An order that Ramp does not have has no receipts.
+        """
         query = self._get_lookup_query(job)
         self._apply_remote_state(
             job, next(iter(self._query_remote_objects(client, query)), None) if query['purchase_order_id'] else None
         )
 
     def _query_remote_objects(self, client, query):
-        """The receipts in a list, gathered by order."""
+        """Return the receipts of a list, grouped by order."""
         found = {}
         for page in client.list_pages(self._endpoint, query):
             for payload in page.rows:
@@ -116,7 +114,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
 
     @staticmethod
     def _order_of_unread(payload, query):
-        """Ramp's id of the order of a receipt that cannot be read, as far as one can tell."""
+        """Return Ramp's id of the order of a receipt that cannot be read, or None if it is unknown."""
         order = payload.get('purchase_order_id') if isinstance(payload, dict) else None
         return order.lower() if isinstance(order, str) else query.get('purchase_order_id')
 
@@ -124,7 +122,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
         return values.get('order')
 
     def _apply_remote_state(self, job, remote):
-        """OVERRIDES: what of the receipts in Ramp is ours, by their ids or our numbers."""
+        """OVERRIDES: find our receipts among those in Ramp, by their ids or our numbers."""
         if remote and remote.unread:
             super()._apply_remote_state(job, remote)
             return
@@ -137,11 +135,11 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             if not key:
                 strange.append(found)
                 continue
-            if key in receipts:  # twice: the second has no place
+            if key in receipts:  # Ramp has it twice; nothing wants the second one, so it is deleted
                 key = f'{key} {identity}'
             receipts[key], ids[key] = self._get_compared_values(found), identity
         for found in list(strange):
-            # somebody entered in Ramp what Odoo would send: that is the receipt, whatever its number
+            # Somebody entered in Ramp what Odoo would send. It counts as our receipt, whatever its number.
             receipt = self._get_compared_values(found)
             key = next(
                 (key for key in wanted if key not in receipts and wanted[key]['lines'] == receipt['lines']), None
@@ -165,14 +163,16 @@ class RampFlowItemReceiptSend(models.AbstractModel):
 
     @staticmethod
     def _make_receipt_key(job, receipt):
-        """The key in our own number, which ends with order and transfer."""
+        """Return the key of a receipt from our number, which ends with the order and the transfer."""
         found = re.search(rf'-{job.res_id}\.(\d+|{REST}\d+)$', receipt.number)
         return found and found[1]
 
     @staticmethod
     def _get_compared_values(receipt):
-        """What is compared. A line without a quantity is of all that was ordered, and one of a fraction is not ours
-        either: None.
+        """Return the values of a receipt that are compared.
+
+        A line without a quantity stands for all that was ordered. Odoo sends neither such lines nor fractions, so their
+        quantity is None.
         """
         lines = {}
         for line in receipt.lines:

@@ -8,32 +8,27 @@ from odoo.fields import Domain
 from ...ramp_api import EXPONENTS, to_company_date
 from ..engine.flow import Held, Waiting
 
-SENT_AT_CREATION = (
-    'promise',
-    'terms',
-    'number',
-    'owner',
-    'three_way',
-)  # said when an order is created; Ramp has no way to change them
+# Sent only when an order is created. Ramp has no way to change these (contract 2026-08-01).
+SENT_AT_CREATION = ('promise', 'terms', 'number', 'owner', 'three_way')
 HEADER = {'memo': 'memo', 'start': 'spend_start_date', 'end': 'spend_end_date'}
-CATEGORY = 'Category'  # Ramp's own field of accounts
-DIGITS = 6  # of a unit price beyond those of the currency
-MOST_DIGITS = 3  # of a quantity that is counted in smaller units
+CATEGORY = 'Category'  # Ramp's built-in field for accounts
+DIGITS = 6  # decimal places of a unit price beyond those of the currency
+MOST_DIGITS = 3  # most decimal places of a quantity that is counted in smaller units
 TEXT_LENGTH = 500
 
 
 class RampFlowPurchaseOrder(models.AbstractModel):
-    """Confirmed purchase orders: Odoo has them, Ramp matches bills and card spend with them.
+    """Confirmed purchase orders, with which Ramp matches bills and card spend.
 
-    An amendment sends only what differs: the header, lines that were added, changed or removed. A cancelled order is
-    archived; one that is confirmed again, or whose vendor or currency changed, is a new one in Ramp, under a further id
-    (`external_id` is unique, and stays with the one that is archived). Schema: ApiPurchaseOrderCreateParamsRequestBody;
-    needs Ramp Plus.
+    An amendment sends only what differs: the header, and lines that were added, changed or removed. A cancelled order
+    is archived. An order that is confirmed again, or whose vendor or currency changed, is a new order in Ramp under a
+    new id: `external_id` is unique and stays with the archived order. Schema: ApiPurchaseOrderCreateParamsRequestBody.
+    It needs Ramp Plus.
 
-    Lines: sections, notes and down payments are not sent, nor are lines of no quantity. Amounts are without taxes,
-    after discounts: the unit price is the line's subtotal by its quantity. Ramp counts in whole units: 2.5 kg are sent
-    as 25 of 1/10 kg; so are 10 kg when
-    2.5 of them are the first to be received. A negative line holds the order.
+    Sections, notes, down payments and lines without a quantity are not sent. Amounts are without taxes and after
+    discounts: the unit price is the line's subtotal divided by its quantity. Ramp counts in whole units (contract
+    2026-08-01): 2.5 kg are sent as 25 units of 1/10 kg. If the first receipt of 10 kg is 2.5 kg, the 10 kg are also
+    sent in smaller units. A negative line puts the order on hold.
     """
 
     _name = 'ramp.flow.purchase_order'
@@ -64,7 +59,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _get_ramp_page_path(self, record):
         return f'/s/procurement/purchase-orders/{record.ramp_id}' if record.ramp_id else None
 
-    # ------------------------------------------------------------------ what is wanted
+    # ------------------------------------------------------------------ desired state
 
     def _get_wanted_domain(self, connection):
         if not connection.push_orders:
@@ -84,7 +79,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
     def _get_desired_values(self, connection, records):
         vendors = self._get_vendor_ids(connection, records.partner_id.commercial_partner_id)
-        # the buyer may work for another company of the same Ramp business; for this one, too, that counts
+        # The buyer may work for another company of the same Ramp business. An employee of this one has priority.
         owners = {
             employee.user_id.id: employee.ramp_user_id
             for employee in self.env['hr.employee']
@@ -125,8 +120,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         return desired
 
     def _get_vendor_ids(self, connection, partners):
-        """{partner id: Ramp's id of its vendor, or a `Waiting` or `Held`}; a vendor that Ramp does not have is asked
-        for.
+        """Return Ramp's id of each partner's vendor, and request the vendors that Ramp does not have.
+
+        :return: {partner id: Ramp id of its vendor, or a `Waiting` or `Held`}
         """
         found = {}
         for row in self.env['ramp.record'].search_fetch(
@@ -154,7 +150,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             if reason := partner._ramp_no_vendor():
                 found[partner.id] = Held(self.env._('Ramp has no vendor for it. %s', reason))
         missing = missing.filtered(lambda partner: not isinstance(found.get(partner.id), Held))
-        # an order needs its vendor: that is what asks for it, whatever rights its buyer has on partners
+        # The order requests the vendor it needs, whatever rights its buyer has on partners.
         missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
         return {
             **{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing},
@@ -162,8 +158,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         }
 
     def _get_offered_codings(self, connection, records):
-        """{(model, record id): (our id of its field, our id of it)} of the accounts and analytic accounts that Ramp
-        has.
+        """Return the accounts and analytic accounts of these orders that Ramp has.
+
+        :return: {(model, record id): (our id of its field, our id of it)}
         """
         lines = records.order_line
         accounts = self.env['account.account'].union(*filter(None, map(self._get_line_account, lines)))
@@ -208,7 +205,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             )
         lines = {}
         for line in order.order_line:
-            # what is received of a line keeps it in Ramp, which deletes no line that receipts are of
+            # A line with receipts stays in Ramp, which does not delete such lines.
             is_kept = counted.get(line.id, (None, False))[1] and line.qty_received > 0
             if line.display_type or line.is_downpayment or not (line.product_qty or is_kept):
                 continue
@@ -237,13 +234,13 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             'memo': self._shorten_text(' '.join(filter(None, (order.name, order.partner_ref, order.origin)))),
             'start': approved,
             'end': max(filter(None, (planned, approved)), default=None),
-            # Ramp counts days from the bill's arrival and knows nothing of ends of months
             'promise': planned,
             'owner': owner,
+            # Ramp counts days from the bill's arrival, and has no terms for the end of a month.
             'terms': terms.nb_days
             if len(order.payment_term_id.line_ids) == 1 and terms.delay_type == 'days_after'
             else None,
-            # content after the digits: else Ramp makes another number of it
+            # The id follows the name, because Ramp rewrites a number such as P00012 to P-12 (seen in its sandbox).
             'number': f'{order.name}-{order.id}',
             'three_way': any(line.product_id.type == 'consu' for line in order.order_line),
             'lines': lines,
@@ -257,11 +254,13 @@ class RampFlowPurchaseOrder(models.AbstractModel):
     def _shorten_text(text):
         return ' '.join((text or '').split())[:TEXT_LENGTH]
 
-    # ------------------------------------------------------------------ what Ramp says of its lines
+    # ------------------------------------------------------------------ lookups for bills
 
     @api.model
     def _look_up_ordered(self, connection, ramp_ids):
-        """What bills need of the orders they are of. Two queries, however many; none without orders.
+        """Return what bills need to know of their orders.
+
+        This takes two queries for any number of orders, and none without orders.
 
         :param ramp_ids: Ramp's ids of orders
         :return: {'orders': name by Ramp id, 'order_lines': (order line, how much of it one unit in Ramp is) by Ramp's
@@ -275,7 +274,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             if ramp_ids
             else self.env['ramp.record']
         )
-        known = {}  # by id of the order line: its id in Ramp, and what one of it is there
+        known = {}  # {id of an order line: (its id in Ramp, size of one unit there, id of the unit of measure)}
         for row in rows:
             values = row.payload or {}
             for identity, ramp_id in values.get('line_ids', {}).items():
@@ -300,12 +299,12 @@ class RampFlowPurchaseOrder(models.AbstractModel):
 
 
 def quantity_text(quantity):
-    """A quantity as JSON: a whole number where it is one."""
+    """Return a quantity as JSON: a whole number if it is one."""
     if quantity is None:
         return None
     return int(quantity) if quantity == int(quantity) else float(quantity)
 
 
 def _count_decimal_digits(number):
-    """How many digits a Decimal has after the point; zeros at its end do not count."""
+    """Return how many decimal places a Decimal has, without trailing zeros."""
     return max(0, -number.normalize().as_tuple().exponent)

@@ -11,13 +11,13 @@ from .purchase_order import DIGITS, MOST_DIGITS, _count_decimal_digits
 
 
 class RampFlowPurchaseOrderLines(models.AbstractModel):
-    """The lines of an order as Ramp takes them: whole quantities, unit prices, coding."""
+    """Prepare the lines of an order as Ramp takes them: whole quantities, unit prices, coding."""
 
     _inherit = 'ramp.flow.purchase_order'
 
     @api.model
     def _get_line_account(self, line):
-        """The account that a bill of the line would be booked on."""
+        """Return the account that a bill of the line would be posted to."""
         if not line.product_id:
             return None
         product = line.product_id.with_company(line.company_id)
@@ -65,8 +65,10 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
 
     @api.model
     def _get_counted_units(self, rows):
-        """{id of an order line: (its `_get_line_unit` in Ramp, whether Ramp has receipts of it)}. `rows`: of orders,
-        and of their receipts.
+        """Return the units in which Ramp counts order lines, and whether it has receipts of them.
+
+        :param rows: rows of orders and of their receipts
+        :return: {id of an order line: (its `_get_line_unit` in Ramp, whether Ramp has receipts of it)}
         """
         told = {flow: [row.payload or {} for row in rows if row.flow == flow] for flow in (self._flow, 'item_receipt')}
         received = {
@@ -84,23 +86,32 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
 
     @staticmethod
     def _get_line_unit(line, size):
-        """What a line is counted in, as JSON: the unit of measure, and how much of it one unit in Ramp is."""
+        """Return the unit in which Ramp counts a line, as JSON.
+
+        :return: [id of the unit of measure, how much of it one unit in Ramp is]
+        """
         return [line.product_uom_id.id, f'{size:f}']
 
     @staticmethod
     def _get_ordered_quantity(line):
-        """How much of a line is ordered, Decimal in its unit; of one that was set to nothing, as much as was received."""
+        """Return the ordered quantity of a line, as a Decimal in its unit of measure.
+
+        If the line was set to zero, it is the received quantity.
+        """
         return Decimal(str(line.product_qty or line.qty_received))
 
     def _get_whole_quantity(self, line, quantity, known=None, has_receipts=False):
-        """(quantity as a whole number, how much one of them is in the line's unit, words for that if it is not one).
+        """Return the quantity of a line as a whole number of units.
 
-        A line is counted as its quantity wants it, until something is received of it: then as finely as Odoo does, if
-        that is no whole number. There it stays: receipts in Ramp count in it, and one that is matched with a bill
-        cannot be made again.
+        The ordered quantity decides the unit until something is received. If the received quantity needs a finer unit,
+        the line is counted as finely as Odoo counts. The unit then stays: receipts in Ramp count in it, and one that is
+        matched with a bill cannot be created again.
 
-        :param quantity: in the line's unit
+        :param quantity: ordered quantity, Decimal in the line's unit of measure
         :param known: the `_get_line_unit` that Ramp has
+        :param has_receipts: whether Ramp has receipts of the line
+        :return: (whole number of units, size of one in the line's unit of measure, its name or None if that unit is the
+            same)
         """
         digits = _count_decimal_digits(quantity)
         if digits > MOST_DIGITS:
@@ -119,7 +130,10 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
         return int(quantity.scaleb(digits)), Decimal(1).scaleb(-digits), f'1/{10**digits} {line.product_uom_id.name}'
 
     def _get_line_coding(self, line, offered):
-        """Selections [[field, option]]: what of the line's account and analytic accounts Ramp has."""
+        """Return the coding of a line, as far as Ramp has its account and analytic accounts.
+
+        :return: sorted list of [field, option]
+        """
         found = []
         account = self._get_line_account(line)
         if account and ('account.account', account.id) in offered:
@@ -130,5 +144,5 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
                 option = offered.get(('account.analytic.account', int(identity)))
                 if option:
                     fields.setdefault(option[0], []).append(option[1])
-        # a field takes one option: where a line is shared by several, none is right
+        # A field takes one option. If several share the line, none of them is right.
         return sorted(found + [[field, options[0]] for field, options in fields.items() if len(options) == 1])

@@ -10,7 +10,7 @@ from .purchase_order import HEADER, SENT_AT_CREATION, quantity_text
 
 
 class RampFlowPurchaseOrderSend(models.AbstractModel):
-    """Send orders to Ramp, and ask it what it has of them."""
+    """Send orders to Ramp, and ask Ramp what it has of them."""
 
     _inherit = 'ramp.flow.purchase_order'
 
@@ -41,7 +41,10 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         return {key: value for key, value in body.items() if value not in (None, '')}
 
     def _get_order_number(self, job):
-        """Its number in Ramp: one that takes another's place has a number of its own."""
+        """Return the number of an order in Ramp.
+
+        An order that replaces another one gets a number of its own.
+        """
         generation = job.remote_id.partition('.')[2]
         return '-'.join(filter(None, (job.desired['number'], generation)))
 
@@ -64,13 +67,10 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         if 'lines' not in changes:
             return
         lines, before, ids = changes['lines'], dict(job.known.get('lines', {})), dict(job.known.get('line_ids', {}))
-        job.known = {
-            **job.known,
-            'lines': before,
-            'line_ids': ids,
-        }  # step by step: what Ramp took before it refused something is known
+        # `known` is updated step by step, so that it is right even if Ramp refuses a later request.
+        job.known = {**job.known, 'lines': before, 'line_ids': ids}
         new = {identity: line for identity, line in lines.items() if identity not in ids}
-        if new:  # before others go: an order keeps a line
+        if new:  # before others are deleted, because an order keeps at least one line
             answer = client.post(
                 f'{path}/line-items',
                 {'line_items': [self._make_line_item(line, identity) for identity, line in new.items()]},
@@ -90,7 +90,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         client.post(f'{self._endpoint}/{job.ramp_id}/archive', {}, idempotent=True)
 
     def _store_push_results(self, run, jobs, sent=True):
-        """EXTENDS: receipts name the lines of Ramp's order, and count in its units."""
+        """EXTENDS: compare the receipts again, which name the lines of Ramp's order and count in its units."""
         result = super()._store_push_results(run, jobs, sent)
         receipts = self.env['ramp.flow.item_receipt']
         if sent and jobs and receipts._is_enabled_for(run.connection_id):
@@ -98,7 +98,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
             receipts._trigger()
         return result
 
-    # ------------------------------------------------------------------ asking Ramp
+    # ------------------------------------------------------------------ lookups in Ramp
 
     def _read_remote_objects(self, payloads, query):
         return [
@@ -145,7 +145,10 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         return {'external_id': job.remote_id, 'include_archived': 'true'}
 
     def _query_remote_objects(self, client, query):
-        """Both lists: by default one of them hides orders whose receipts are matched."""
+        """Return the orders of both lists.
+
+        Unless asked, Ramp leaves out the orders that it matches with receipts.
+        """
         found = {}
         for three_way in ('true', 'false'):
             for page in client.list_pages(self._endpoint, {**query, 'three_way_match_enabled': three_way}):
@@ -155,7 +158,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
     def _apply_remote_state(self, job, remote):
         told = job.desired or job.known
         if remote and told and not remote.unread:
-            # what was said once, Ramp is believed to have; a price that is finer than the currency, it shows rounded
+            # Ramp is assumed to have what was sent at creation. It shows a price rounded to the currency.
             desired, known = told.get('lines', {}), (job.known or {}).get('lines', {})
             lines = {
                 identity: self._read_line_as_sent(line, desired.get(identity), known.get(identity), told['currency'])
@@ -167,9 +170,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
 
     @staticmethod
     def _read_line_as_sent(line, desired, known, currency):
-        """A line that Ramp shows, with what it does not show: what it is counted in, and the price before it was
-        rounded.
-        """
+        """Return a line with the values that Ramp does not show: its unit, and its price before rounding."""
         described = [
             sent
             for sent in (desired, known)
@@ -183,6 +184,6 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         return {**line, 'price': desired['price'] if is_same else f'{price.decimal:f}'}
 
     def _differs_from_remote(self, job):
-        if job.desired and job.known and job.offered:  # said once
+        if job.desired and job.known and job.offered:  # sent only at creation
             job.desired = {**job.desired, **{key: job.known[key] for key in SENT_AT_CREATION if key in job.known}}
         return super()._differs_from_remote(job)

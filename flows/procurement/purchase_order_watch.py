@@ -6,14 +6,12 @@ from ..engine.flow import is_of_object
 
 
 class RampFlowPurchaseOrderWatch(models.AbstractModel):
-    """See what happens to orders in Ramp: edited, archived, unreadable."""
+    """Check what becomes of orders in Ramp: edited, archived, unreadable."""
 
     _inherit = 'ramp.flow.purchase_order'
 
     def _inspect_remote_objects(self, connection, client):
-        """The nightly check: what people did in Ramp to orders of ours is said on them, and what Ramp received and
-        billed.
-        """
+        """Note what people in Ramp did to our orders, and what Ramp received and billed (nightly check)."""
         for three_way in ('true', 'false'):
             for page in client.list_pages(
                 self._endpoint,
@@ -30,15 +28,17 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
                 )
 
     def _compare_named_rows(self, connection, rows):
-        """OVERRIDES: what people did in Ramp stays, and is said."""
+        """OVERRIDES: keep what people did in Ramp, and note it on the row."""
         ramp_ids, client = rows.mapped('ramp_id'), connection._run_client()
-        self.env.cr.rollback()  # nothing is open while Ramp is asked
+        self.env.cr.rollback()  # no transaction stays open during the requests
         for ramp_id, payload in self._fetch_each_object(client, ramp_ids):
             self._transaction(self._note_remote_orders, connection, {ramp_id: payload})
 
     def _note_remote_orders(self, connection, there):
-        """`there`: what Ramp has of each order, by its id; None: nothing, as it says of an archived one when asked for
-        that alone.
+        """Note on their rows what Ramp has of orders.
+
+        :param there: {Ramp id: payload, or None if Ramp does not find the order}. Fetched alone, an archived order is
+            not found either.
         """
         Record = self.env['ramp.record']
         ours = [('connection_id', '=', connection.id), ('remote_id', '!=', False)]
@@ -78,7 +78,10 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             self.env['ramp.flow.item_receipt']._trigger()
 
     def _note_remote_order(self, row, order):
-        """What became of an order. `order`: as Ramp has it, or None."""
+        """Note on its row what became of an order.
+
+        :param order: the order as Ramp has it, or None
+        """
         noted = {key: getattr(order, key) for key in ('receipt_status', 'billing_status')} if order else row.noted
         if row.noted != noted:
             row.noted = noted
@@ -92,7 +95,10 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             row.error_message = edited
 
     def _note_unread_order(self, row, payload):
-        """An order of which nobody understands what Ramp says: held, and asked for again in the next run."""
+        """Put an order on hold whose payload cannot be read.
+
+        The next run asks for it again.
+        """
         if row.state == 'confirmed':
             row.write(
                 {
@@ -118,7 +124,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             )
 
     def _describe_remote_edits(self, sent, order):
-        """What of an order is not in Ramp as it was sent, in words; '' if nothing."""
+        """Return in words what differs in Ramp from what was sent, or '' if nothing does."""
         values = self._read_order_as_remote(order).values
         lines = {
             identity: self._read_line_as_sent(line, sent['lines'].get(identity), None, sent['currency'])

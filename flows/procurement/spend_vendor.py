@@ -13,17 +13,18 @@ from ..engine.resolve import LOOK_UP_ALONE
 
 PLACE = ('country', 'state', 'address')
 ADDRESS = ('address_line_1', 'address_line_2', 'city', 'postal_code', 'state', 'country')
-VENDOR_SENT_ONCE = ('name', 'contact')  # said when a vendor is created; Ramp has no way to change them
-EVERYTHING = {'include_draft': 'true'}  # drafts await their approval in Ramp
+# Sent only when a vendor is created. Ramp has no way to change these (contract 2026-08-01).
+VENDOR_SENT_ONCE = ('name', 'contact')
+EVERYTHING = {'include_draft': 'true'}  # drafts are vendors that await approval in Ramp
 
 
 class RampFlowSpendVendor(models.AbstractModel):
-    """Partners as vendors of bill pay, where somebody in Odoo needs one in Ramp (see `res.partner.ramp_spend_vendor`).
+    """Partners as vendors of bill pay, if somebody in Odoo needs them in Ramp (see `res.partner.ramp_spend_vendor`).
 
-    Schema: ApiVendorCreateRequestBody. Ramp takes any number of vendors of one external id, so each is looked for
-    before it is created: by our id, and by the accounting vendor that stands for the partner; one that is there is
-    adopted. It comes back by the flow `vendor`, which knows it by our id. A partner that the pull has linked to some
-    other vendor is left alone.
+    Schema: ApiVendorCreateRequestBody. Ramp takes several vendors of one external id (contract 2026-08-01). So each
+    vendor is looked up before it is created: by our id, then by the accounting vendor of the partner. A vendor that
+    exists is adopted. The flow `vendor` pulls it back, and knows it by our id. A partner that the pull has linked to
+    another vendor is left alone.
     """
 
     _name = 'ramp.flow.spend_vendor'
@@ -51,12 +52,12 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _get_ramp_page_path(self, record):
         return f'/bill-pay/vendors/{record.ramp_id}' if record.ramp_id else None
 
-    # ------------------------------------------------------------------ what is wanted
+    # ------------------------------------------------------------------ desired state
 
     def _get_wanted_domain(self, connection):
         if not connection.pull_bills:
             return Domain.FALSE
-        seat = connection.accounting_connection_id  # the domain is kept: it must not hold on to a connection's cursor
+        seat = connection.accounting_connection_id  # the domain is cached, and must not keep the connection's cursor
 
         def is_nobody_else(model, alias, query):
             return SQL(
@@ -130,8 +131,8 @@ class RampFlowSpendVendor(models.AbstractModel):
                 values |= {'name': self._get_display_title(partner), 'contact': self._get_vendor_contact(partner)}
             if partner.id in suppliers:
                 values['accounting_vendor'] = suppliers[partner.id]
-            if not missing and partner.id not in pulled:  # what belongs to Ramp is not sent back
-                # of a vendor that was there before, what Ramp had stays until Odoo's changes
+            if not missing and partner.id not in pulled:  # Ramp's own data are not sent back
+                # An adopted vendor keeps Ramp's value until the value in Odoo changes.
                 kept = (known or {}).get('kept', {})
                 values |= {
                     key: value
@@ -145,9 +146,9 @@ class RampFlowSpendVendor(models.AbstractModel):
         return record.name or record.display_name
 
     def _get_vendor_place(self, partner):
-        """Country, state and, if Ramp would take it as one, the address."""
+        """Return the country and state of a partner and, if Ramp would accept it, the address."""
         country = partner.country_id.code
-        # a code where Ramp wants one; elsewhere codes mean nothing to whoever reads an address
+        # A code where Ramp requires one. Elsewhere, codes mean nothing to the reader of an address.
         state = (partner.state_id.code if country in WANT_STATE else partner.state_id.name) or None
         place = {'country': country, 'state': state}
         if partner._ramp_vendor_has_address():
@@ -195,7 +196,7 @@ class RampFlowSpendVendor(models.AbstractModel):
         return self.env._('It does not belong to the company of the connection.')
 
     def _collect_changed_records(self, connections):
-        """EXTENDS: a supplier that Ramp has learned of meanwhile is linked to its vendor."""
+        """EXTENDS: link a supplier to its vendor once Ramp has the supplier."""
         self.env['ramp.record'].flush_model()
         for connection in connections:
             rows = self.env.execute_query(
@@ -221,9 +222,9 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
         if 'contact' not in job.desired:
-            return []  # somebody deleted it in Ramp a moment ago: the next run looks whether it is still wanted
+            return []  # somebody just deleted it in Ramp: the next run checks whether it is still wanted
         answer = client.post(self._endpoint, self._make_upload_item(job))
-        # it is the one that was sent, whatever the answer repeats
+        # The answer is about the vendor that was sent, whatever external id it shows.
         return [{**answer, 'external_vendor_id': job.remote_id}] if isinstance(answer, dict) else []
 
     def _make_upload_item(self, job):
@@ -245,14 +246,16 @@ class RampFlowSpendVendor(models.AbstractModel):
             try:
                 client.patch(f'{self._endpoint}/{job.ramp_id}', body, idempotent=True)
             except RampNotFound as error:
-                # deleted there a moment ago, then it is created again once Ramp does not list it; or what it refers to
-                # is gone
+                # It was just deleted, and is created again once Ramp does not list it. Or what it refers to is gone.
                 raise Held(
                     self.env._('Ramp does not find the vendor, or what it refers to: %s. Odoo looks again.', error)
                 ) from error
 
     def _deactivate_remote_object(self, client, job):
-        """A vendor may have bills, and people in Ramp who work with it: it is theirs to deactivate."""
+        """Send nothing: the vendor stays in Ramp, and the reason says so.
+
+        It may have bills, and people in Ramp who work with it. They decide whether to deactivate it.
+        """
         job.reason = self.env._(
             '%s The vendor stays in Ramp as it is; deactivate it there if nobody needs it.', job.reason
         )
@@ -260,7 +263,7 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _store_push_results(self, run, jobs, sent=True):
         for job in jobs:
             if job.known:
-                job.known.pop('contact', None)  # Ramp's own from now on, read by the flow `vendor`
+                job.known.pop('contact', None)  # owned by Ramp from now on, and read by the flow `vendor`
             if job.state == 'confirmed' and job.known.get('name') not in (None, job.name):
                 job.error = self.env._(
                     'Its name in Ramp is "%s". Ramp lets nobody change a name from outside: change it there, if it '
@@ -271,7 +274,7 @@ class RampFlowSpendVendor(models.AbstractModel):
             self.env['ramp.flow.purchase_order']._trigger()  # orders may wait for their vendor
         return super()._store_push_results(run, jobs, sent)
 
-    # ------------------------------------------------------------------ asking Ramp
+    # ------------------------------------------------------------------ lookups in Ramp
 
     def _read_remote_object(self, payload, query):
         vendor = read_vendor(payload)
@@ -304,7 +307,10 @@ class RampFlowSpendVendor(models.AbstractModel):
         return {'external_vendor_id': job.remote_id, **EVERYTHING}
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
-        """OVERRIDES: by our id, else by the accounting vendor; many of them in the list of all vendors."""
+        """OVERRIDES: look up each vendor by our id, else by the accounting vendor.
+
+        Many vendors are looked up in the list of all vendors.
+        """
         listed = self._fetch_remote_list(client, EVERYTHING) if len(jobs) > LOOK_UP_ALONE else None
         by_ramp_id = {remote.ramp_id: remote for remote in listed or ()}
         by_id = {remote.remote_id: remote for remote in listed or ()}
@@ -325,7 +331,7 @@ class RampFlowSpendVendor(models.AbstractModel):
                     self._adopt_remote_vendor(connection, job, remote)
 
     def _adopt_remote_vendor(self, connection, job, remote):
-        """The vendor that Ramp has for this supplier becomes ours, unless it is somebody else here."""
+        """Adopt the vendor that Ramp has for this supplier, unless it is another partner in Odoo."""
         other = self.env['ramp.record'].search(
             self._rows_of_business_domain(connection)
             & Domain('flow', 'in', ('vendor', self._flow))
@@ -354,7 +360,7 @@ class RampFlowSpendVendor(models.AbstractModel):
     def _apply_remote_state(self, job, remote):
         kept = (job.known or {}).get('kept')
         if remote:
-            # one that was adopted has an id of somebody else's, or none
+            # An adopted vendor has somebody else's external id, or none.
             remote = dataclasses.replace(
                 remote, remote_id=job.remote_id, values={**remote.values, **({'kept': kept} if kept else {})}
             )
