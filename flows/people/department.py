@@ -5,8 +5,10 @@ from ...ramp_api import read_department
 
 
 class RampFlowDepartment(models.AbstractModel):
-    """Departments. Ramp has no tree of them: where two are called the same, the whole path is the name. Schema:
-    Department.
+    """Departments.
+
+    Ramp has no hierarchy of departments (contract 2026-08-01). If two have the same name, the whole path is the name.
+    Schema: Department.
     """
 
     _name = 'ramp.flow.department'

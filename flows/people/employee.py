@@ -5,8 +5,9 @@ from odoo.tools import SQL
 
 
 class RampFlowEmployee(models.AbstractModel):
-    """Employees of the connection's company. Which Ramp user an employee is, the link on the employee decides, whoever
-    set it.
+    """Employees of the connection's company.
+
+    The link on the employee decides which Ramp user an employee is, whoever set it.
     """
 
     _name = 'ramp.flow.employee'
@@ -44,7 +45,7 @@ class RampFlowEmployee(models.AbstractModel):
         return person.ramp_user_id
 
     def _collect_changed_records(self, connections):
-        """EXTENDS: what was believed of an employee who is linked to somebody else now, or to nobody, is forgotten."""
+        """EXTENDS: forget what is known of employees whose link to a Ramp user was changed or cleared."""
         self.env['ramp.record'].flush_model()
         self.env['hr.employee'].flush_model(['ramp_user_id'])
         self.env.cr.execute(
@@ -78,7 +79,7 @@ class RampFlowEmployee(models.AbstractModel):
     def _get_extra_person_values(self, connection, records):
         departments = self.env['ramp.flow.department']._get_ramp_ids(connection, records.department_id)
         locations = self.env['ramp.flow.location']._get_ramp_ids(connection, records.work_location_id)
-        # managers may work for another company of the same Ramp business
+        # A manager may work for another company of the same Ramp business.
         companies = connection._seat_companies()
         further = {}
         for employee in records:
@@ -86,20 +87,19 @@ class RampFlowEmployee(models.AbstractModel):
             if manager in (employee, manager.browse()):
                 values['manager'] = None
             elif manager.ramp_user_id and manager.company_id in companies:
-                values['manager'] = manager.ramp_user_id  # until Ramp has the manager, nothing is said
+                values['manager'] = manager.ramp_user_id  # until Ramp has the manager, none is sent
             places = {
                 'department': departments.get(employee.department_id.id),
                 'location': locations.get(employee.work_location_id.id),
             }
-            values.update(
-                (key, ramp_id) for key, ramp_id in places.items() if ramp_id
-            )  # Ramp lets nobody be without one again
+            # In Ramp, a user who has a department or location cannot be without one again.
+            values.update((key, ramp_id) for key, ramp_id in places.items() if ramp_id)
             further[employee.id] = values
         return further
 
     def _link_push_jobs(self, jobs):
         users = {job.res_id: job.ramp_id for job in jobs}
-        # what is written here is known here
+        # With `ramp_linking`, this write is not noted as a change to compare with Ramp.
         Employee = self.env['hr.employee'].with_context(active_test=False, ramp_linking=True)
         for employee in Employee.search([('id', 'in', list(users))]):
             if employee.ramp_user_id != users[employee.id]:

@@ -5,7 +5,11 @@ from ...ramp_api import read_location
 
 
 class RampFlowLocation(models.AbstractModel):
-    """Work locations. A location of Ramp belongs to an entity, and so do all who work there. Schema: Location."""
+    """Work locations.
+
+    A location in Ramp belongs to an entity, and so does everybody who works there (contract 2026-08-01). Schema:
+    Location.
+    """
 
     _name = 'ramp.flow.location'
     _inherit = ['ramp.flow.place', 'ramp.flow.push']
@@ -33,7 +37,7 @@ class RampFlowLocation(models.AbstractModel):
         return (connection.ramp_entity_id or connection.primary_entity_id or '').lower()
 
     def _find_nearest_place(self, connection, remotes):
-        """OVERRIDES: in the connection's entity, else in none."""
+        """OVERRIDES: prefer those in the connection's entity, then those without an entity."""
         entities = [(remote.values['entity'] or '').lower() for remote in remotes]
         for entity in (self._get_location_entity(connection), ''):
             if entity in entities:
@@ -44,7 +48,10 @@ class RampFlowLocation(models.AbstractModel):
         return {'entity': place.entity_id}
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
-        """EXTENDS: people are not moved to another entity because two places are called the same."""
+        """EXTENDS: put a location on hold if Ramp has one of that name in another entity.
+
+        Otherwise people would move to that entity only because two locations have the same name.
+        """
         result = super()._resolve_uncertain_jobs(connection, client, jobs)
         entity = (connection.ramp_entity_id or '').lower()
         for job in jobs:

@@ -13,27 +13,29 @@ from ..engine.resolve import LOOK_UP_ALONE
 from ..engine.send import PATIENCE
 
 PEOPLE = ('employee', 'user')  # the flows that send people
-PERSON_SENT_ONCE = ('role',)  # said when somebody is created; Ramp's own from then on
+PERSON_SENT_ONCE = ('role',)  # sent only when a user is created; owned by Ramp from then on
 FULL_NAME = ('first_name', 'last_name')
 PLACES = {'department': 'department_id', 'location': 'location_id'}
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
 NAME_LENGTH = 255
-LAG = timedelta(minutes=15)  # in which what Ramp made may not be found yet: it answers from a copy of its database
+# Ramp may not find a user for this long after it created one, because it answers from a copy of its database.
+LAG = timedelta(minutes=15)
 
 
 class _AskedBefore(RampServerError):
-    summary = ''  # the message is a whole sentence
+    summary = ''  # the message is a complete sentence
 
 
 class RampFlowPerson(models.AbstractModel):
-    """People as users of Ramp; schema: ApiUserCreateRequestBody. What an employee and a user of Odoo have in common.
+    """People as users of Ramp: the common part of the flows of employees and users.
 
-    Whoever Ramp has is found first: by the link to the Ramp user, else by the email, in every list Ramp has. Somebody
-    new is created as a draft, which sends no email, by a task whose id the row keeps until it has ended. Everything
-    else follows as a change: the manager (who may be created in the same run), the invitation if it is asked for.
+    An existing user of Ramp is found first: by the link to the Ramp user, else by the email, in every list that Ramp
+    has. A new user is created as a draft, which sends no email. A task of Ramp does this, and the row keeps the task's
+    id until the task has ended. Everything else follows as a change: the manager, who may be created in the same run,
+    and the invitation, if it is requested.
 
-    Whether the person is archived in Odoo is `offered`. Who was deactivated in Ramp by somebody else stays so: only
-    what was done here (`withdrawn`) is undone here.
+    `offered` says whether the person is active in Odoo. A user whom somebody else deactivated in Ramp stays inactive:
+    only a deactivation by Odoo (`withdrawn`) is undone by Odoo. Schema: ApiUserCreateRequestBody.
     """
 
     _name = 'ramp.flow.person'
@@ -52,10 +54,13 @@ class RampFlowPerson(models.AbstractModel):
     def _get_ramp_page_path(self, record):
         return '/people' if record.ramp_id else None
 
-    # ------------------------------------------------------------------ what is wanted
+    # ------------------------------------------------------------------ desired state
 
     def _find_namesakes(self, connection, emails):
-        """{email: those people of this connection who have it}."""
+        """Return the people of this connection who have these emails.
+
+        :return: {email: list of people}
+        """
         found = defaultdict(list)
         for flow in PEOPLE:
             People = self.env[f'ramp.flow.{flow}']
@@ -112,7 +117,7 @@ class RampFlowPerson(models.AbstractModel):
         return desired
 
     def _get_linked_user_id(self, person):
-        """Ramp's id of the user whom a person of Odoo is linked to."""
+        """Return the id of the Ramp user to whom a person in Odoo is linked."""
         return
 
     def _prepare_person_values(self, connection, person, known, email, further):
@@ -120,19 +125,25 @@ class RampFlowPerson(models.AbstractModel):
         if not known:
             values['role'] = connection.user_role
         else:
-            # of somebody who was there before, what Ramp had stays until Odoo's changes
+            # A user who existed before keeps Ramp's value until the value in Odoo changes.
             values = {key: value for key, value in values.items() if known.get('kept', {}).get(key, UNSAID) != value}
         if connection.user_invitation == 'invite' or person.ramp_invite:
             values['invited'] = True
         return values
 
     def _get_extra_person_values(self, connection, records):
-        """{record id: what else Odoo says of the person}."""
+        """Return the further values that Odoo has of people.
+
+        :return: {record id: values}
+        """
         return {person.id: {} for person in records}
 
     @staticmethod
     def _split_person_name(person):
-        """[first, last name]: the first word and the rest, "last, first" as it says; Ramp wants both."""
+        """Return [first name, last name]. Ramp requires both.
+
+        The first word is the first name, except in "last, first".
+        """
         last, comma, first = (clean_text(person.name) or '').partition(',')
         if not comma or not first.strip():
             first, _space, last = last.strip().partition(' ')
@@ -143,7 +154,7 @@ class RampFlowPerson(models.AbstractModel):
             return self.env._('Archived in Odoo, so the person is deactivated in Ramp.')
         return self.env._('This person no longer belongs to this connection.')
 
-    # ------------------------------------------------------------------ writing down
+    # ------------------------------------------------------------------ results
 
     def _store_push_results(self, run, jobs, sent=True):
         for job in jobs:
@@ -157,21 +168,21 @@ class RampFlowPerson(models.AbstractModel):
         )
         self.env['ramp.record']._store_noted(dict.fromkeys(settled.filtered('noted').ids, {}))
         if any((job.known or {}).get('task') and job.state == 'pending' for job in jobs):
-            # the job belongs to the system; see `_trigger`
+            # sudo: the job belongs to the system; see `_trigger`
             self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + PATIENCE)
         self._link_push_jobs([job for job in jobs if job.ramp_id])
         ignored = [job for job in jobs if job.state == 'ignored' and job.ramp_id]
         existing = self.env[self._model].browse(job.res_id for job in ignored).exists()._ids
         for job in ignored:
             if job.res_id not in existing:
-                job.ramp_id, job.known = None, None  # somebody else may be that user of Ramp
+                job.ramp_id, job.known = None, None  # another person may be that Ramp user
         return super()._store_push_results(run, jobs, sent)
 
     def _link_push_jobs(self, jobs):
-        """Note in Odoo which Ramp user each person is."""
+        """Store in Odoo which Ramp user each person is (here: nothing)."""
 
     def _describe_person_remarks(self, job):
-        """What a person should know of somebody who is in Ramp, a sentence each."""
+        """Yield the sentences that people should read about a user who is in Ramp."""
         known = job.known
         if known['status'] == 'USER_DRAFT':
             yield (

@@ -13,16 +13,16 @@ from .person import FULL_NAME, LAG, OUT, PERSON_SENT_ONCE
 
 
 class RampFlowPersonResolve(models.AbstractModel):
-    """Ask Ramp who of its users a person is."""
+    """Find out which Ramp user a person is."""
 
     _inherit = 'ramp.flow.person'
 
     def _differs_from_remote(self, job):
-        # one whose creation failed waits for a person
+        # A failed creation stays on hold until a person settles it.
         return job.state != 'held' and super()._differs_from_remote(job)
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
-        """OVERRIDES: by the task that creates the person, by Ramp's id, by the email."""
+        """OVERRIDES: find the user by the creation task, else by Ramp's id, else by the email."""
         doubts = {
             job.id: self._follow_creation_task(client, job)
             for job in jobs
@@ -44,7 +44,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         owners = self._get_user_owners(connection)
         for job in jobs:
             remote = listed.get(job.ramp_id)
-            if job.ramp_id and not remote:  # who is invited and has not come in yet is on no list
+            if job.ramp_id and not remote:  # an invited user who has not signed in yet is on no list
                 remote = self._search_ramp_user(client, job)
             for email in filter(None, [(job.desired or {}).get('email'), *asked.get(job.id, ())]):
                 if not remote and not job.blocked:
@@ -59,7 +59,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                 job.block(Held(remote.unread))
                 job.uncertain = True
             if job.id in doubts and job.blocked:
-                job.ramp_id = None  # the task is followed on
+                job.ramp_id = None  # the task is still followed
             if doubts.get(job.id) and not remote:
                 self._wait_for_ramp(job, doubts[job.id])
             if job.blocked:
@@ -73,7 +73,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                     email=remote.values['ramp_email'],
                     other=owner[2],
                 )
-            elif job.error and job.desired and not remote:  # what the task said
+            elif job.error and job.desired and not remote:  # the task reported this error
                 job.state, job.known, job.uncertain = 'held', None, True
             elif job.known and job.desired and not remote:
                 self._apply_remote_state(job, None)
@@ -84,7 +84,10 @@ class RampFlowPersonResolve(models.AbstractModel):
                 self._apply_remote_state(job, remote)
 
     def _search_ramp_user(self, client, job):
-        """The user who has the id that we know; None only if there is none."""
+        """Return the user with the known Ramp id, or None.
+
+        If Ramp refuses to show a valid id, the job is blocked, because the user may exist.
+        """
         try:
             return self._fetch_current_user(client, job)
         except RampNotFound:
@@ -107,7 +110,10 @@ class RampFlowPersonResolve(models.AbstractModel):
             return None
 
     def _match_user_by_email(self, job, email, remotes):
-        """The user of Ramp who has the email of a person; several are a question."""
+        """Return the only Ramp user with the email, or None.
+
+        Several users put the job on hold.
+        """
         if len(remotes) > 1:
             job.state, job.blocked, job.uncertain = 'held', True, True
             job.error = self.env._(
@@ -119,8 +125,9 @@ class RampFlowPersonResolve(models.AbstractModel):
         return remotes[0] if len(remotes) == 1 else None
 
     def _ask_which_user(self, job, email, remote, name):
-        """Users may change their email themselves: it is no reason to take a user of Ramp for them, who may be
-        somebody else.
+        """Put the job on hold until a person confirms that the Ramp user is this person.
+
+        Users can change their own email. So a shared email does not prove that they are the same person.
         """
         job.block(
             Held(
@@ -139,10 +146,11 @@ class RampFlowPersonResolve(models.AbstractModel):
         job.uncertain = True
 
     def _follow_creation_task(self, client, job):
-        """Look at the task that creates somebody: it leaves the job blocked (not done yet), with Ramp's id, or with the
-        reason why not.
+        """Read the task that creates a user.
 
-        Returns why nobody is to be created although nobody may be found, if so.
+        The job is then blocked (the task is not done yet), has Ramp's id, or has the reason of the failure.
+
+        :return: why no user may be created even if none is found, or None
         """
         now = fields.Datetime.to_string(fields.Datetime.now())
         job.known = {'since': now, **job.known}
@@ -153,7 +161,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                 if self._may_still_lag(job):
                     job.blocked = True
                 else:
-                    job.known = None  # no such task any more: the person is there, or is created again
+                    job.known = None  # the task no longer exists: the user is found, or created again
                 return None
             except PayloadError as error:
                 return self.env._(
@@ -180,7 +188,10 @@ class RampFlowPersonResolve(models.AbstractModel):
         return fields.Datetime.now() - fields.Datetime.to_datetime(job.known['since']) < LAG
 
     def _wait_for_ramp(self, job, doubt):
-        """Somebody was created, or may have been, and is not found: a second user would be worse than none."""
+        """Wait for a user who was created, or may have been, and is not found.
+
+        A second user would be worse than none.
+        """
         job.ramp_id, job.uncertain = None, True
         if self._may_still_lag(job):
             job.blocked = True
@@ -198,7 +209,10 @@ class RampFlowPersonResolve(models.AbstractModel):
             )
 
     def _get_user_owners(self, connection):
-        """{Ramp's id: (model, record id, name) of who is that user in Odoo}."""
+        """Return who in Odoo each Ramp user is.
+
+        :return: {Ramp id: (model, record id, name)}
+        """
         rows = self.env['ramp.record'].search_fetch(
             [
                 ('connection_id', '=', connection.id),
@@ -224,7 +238,10 @@ class RampFlowPersonResolve(models.AbstractModel):
         return owners
 
     def _query_remote_objects(self, client, query):
-        """Everybody whom Ramp lists; a query of the plain list leaves out drafts and who is suspended."""
+        """Return all users that Ramp lists.
+
+        Without a status, the list leaves out drafts and suspended users.
+        """
         found = {}
         for status in USER_LISTED_STATUSES:
             for page in client.list_pages(self._endpoint, {'status': status}):
@@ -257,7 +274,10 @@ class RampFlowPersonResolve(models.AbstractModel):
         )
 
     def _make_unread_user(self, payload, error):
-        """Somebody who is there, of whom no more is known: nobody may be taken for missing because of that."""
+        """Return a user who exists, but cannot be read.
+
+        A user who cannot be read must not be taken for missing.
+        """
         ident, email, *name = (str(payload.get(key) or '').strip() for key in ('id', 'email', *FULL_NAME))
         return Remote(
             None,
@@ -279,8 +299,8 @@ class RampFlowPersonResolve(models.AbstractModel):
         is_out, is_new = values['status'] in OUT, not before or 'task' in before
         withdrawn = is_out and (before.get('withdrawn', False) or job.desired is None)
         kept = before.get('kept', {})
-        if is_new and job.desired and values['status'] != 'USER_DRAFT':  # drafts may be of our making
-            # nor does anybody move to another entity, which is that of the location
+        if is_new and job.desired and values['status'] != 'USER_DRAFT':  # a draft may be Odoo's own
+            # The location decides the entity, and nobody is moved to another entity.
             kept = {
                 'name': job.desired['name'],
                 **({'location': job.desired.get('location')} if values['location'] else {}),
@@ -302,7 +322,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                     **values,
                     'email': before.get('email') or (job.desired or {}).get('email') or values['ramp_email'],
                     'kept': kept,
-                    # of one who is out, Ramp does not say whether there was an invitation
+                    # For an inactive user, Ramp does not say whether there was an invitation.
                     'invited': before.get('invited', values['invited']) if is_out else values['invited'],
                     'withdrawn': withdrawn,
                     'offered': not withdrawn,

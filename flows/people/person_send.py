@@ -11,16 +11,15 @@ from .person import FULL_NAME, OUT, PLACES, _AskedBefore
 
 
 class RampFlowPersonSend(models.AbstractModel):
-    """Send persons to Ramp: invite, change, deactivate."""
+    """Send people to Ramp: create, invite, change and deactivate users."""
 
     _inherit = 'ramp.flow.person'
 
     def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
         wanted = job.desired
-        job.key = job.key or self._transaction(
-            self._note_invitation_sent, job
-        )  # one in a run, as the person may be there a moment later
+        # One key for the whole run, because the user may exist a moment later.
+        job.key = job.key or self._transaction(self._note_invitation_sent, job)
         body = {
             'email': wanted['email'],
             'role': wanted['role'],
@@ -32,8 +31,8 @@ class RampFlowPersonSend(models.AbstractModel):
         try:
             task = client.post(f'{self._endpoint}/deferred', body)
         except RampIdempotencyReused as error:
-            # asked for by a run whose end nobody saw, or refused then: if the person is not there by the next run, that
-            # asks anew
+            # An earlier run sent this request, and its outcome is unknown or was a refusal. If the next run does not
+            # find the user, it asks with a new key.
             self._transaction(self._note_invitation_sent, job, True)
             raise _AskedBefore(
                 self.env._(
@@ -44,10 +43,13 @@ class RampFlowPersonSend(models.AbstractModel):
         return [Remote(job.remote_id, None, {'task': task['id']})] if isinstance(task, dict) and task.get('id') else []
 
     def _note_invitation_sent(self, job, spent=False):
-        """The key under which Ramp is asked to create somebody, written down before with the email: until the end of
-        the task is known, later runs look for that, too, as the email may be another one by then.
+        """Store the email and the idempotency key before Ramp is asked to create a user.
 
-        :param spent: Ramp takes the key no more; the next time it is another one
+        Until the end of the task is known, later runs also look for this email, because the person may have another one
+        by then.
+
+        :param spent: whether Ramp no longer accepts the key; the next request has a new one
+        :return: the key, or None if it is spent
         """
         row = self.env['ramp.record'].browse(job.id)
         noted = row.noted or {}
@@ -61,8 +63,13 @@ class RampFlowPersonSend(models.AbstractModel):
 
     @contextlib.contextmanager
     def _investigate_not_found(self, client, job):
-        """Ramp says that it does not find something, and not what: the user, or what the request is about (a
-        department, a manager).
+        """Find out what Ramp did not find: the user, or what the request refers to (a department, a manager).
+
+        Ramp's answer does not say which.
+
+        :raise RampValidationError: the user exists
+        :raise RampNotFound: the user is gone, and is not wanted
+        :raise Waiting: the user is gone, and is to be created again
         """
         try:
             yield
@@ -80,7 +87,7 @@ class RampFlowPersonSend(models.AbstractModel):
                 ) from error
             if job.desired is None:
                 raise
-            # what is wanted of somebody who is there is less than what it takes to create them
+            # The desired values of an existing user do not suffice to create one. The next run prepares them again.
             job.ramp_id, job.known = None, None
             self._trigger()
             raise self._wait_for_gone_user() from error
@@ -99,7 +106,7 @@ class RampFlowPersonSend(models.AbstractModel):
     def _update_ramp_user(self, client, job, changes):
         path = f'{self._endpoint}/{job.ramp_id}'
 
-        def told(*keys):  # what Ramp has accepted holds, even if it refuses the rest
+        def told(*keys):  # keeps what Ramp has accepted, even if it refuses the rest
             kept = {key: value for key, value in job.known.get('kept', {}).items() if key not in keys}
             job.known = {**job.known, **{key: changes[key] for key in keys}, 'kept': kept}
 
@@ -120,8 +127,8 @@ class RampFlowPersonSend(models.AbstractModel):
             told(*({'name', *PLACES} & changes.keys()))
         if job.desired.get('invited') and not job.known['invited']:
             job.known = {**job.known, **self._get_current_user(client, job)}
-            if not job.known['invited']:  # somebody in Ramp may have been faster
-                client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # a real email
+            if not job.known['invited']:  # somebody in Ramp may have invited the user
+                client.post(f'{path}/invite', {'action': 'SEND_NOW'})  # this sends a real email
                 job.known = {**job.known, 'invited': True, 'status': 'INVITE_PENDING'}
         if 'manager' in changes:
             client.patch(
@@ -133,7 +140,10 @@ class RampFlowPersonSend(models.AbstractModel):
             told('manager')
 
     def _get_current_user(self, client, job):
-        """What others may have changed of a user a moment ago."""
+        """Return the values that others may just have changed of a user.
+
+        :raise Held: the user cannot be read
+        """
         remote = self._fetch_current_user(client, job)
         if remote.unread:
             raise Held(remote.unread)
@@ -143,7 +153,7 @@ class RampFlowPersonSend(models.AbstractModel):
         return self._read_remote_object(client.get(f'{self._endpoint}/{job.ramp_id}'), {})
 
     def _deactivate_remote_object(self, client, job):
-        """Deactivate who left, if it is us to do that."""
+        """Deactivate the user of a person who left, if Odoo may do that."""
         person = self.env[self._model].browse(job.res_id).exists()
         gone = not person or not person.active
         email = job.known.get('email')
@@ -184,9 +194,8 @@ class RampFlowPersonSend(models.AbstractModel):
             job.known = {**job.known, 'withdrawn': True, 'status': 'USER_INACTIVE'}
 
     def _hold_refused_job(self, job, error):
-        if (
-            'direct_manager_id' in error.details
-        ):  # the manager may report to this person until that one's own change arrives
+        # The manager may still report to this person, until the manager's own change arrives.
+        if 'direct_manager_id' in error.details:
             job.blocked = True
             self._remember_in_run('managers refused')
         return super()._hold_refused_job(job, error)
@@ -195,7 +204,10 @@ class RampFlowPersonSend(models.AbstractModel):
         self.env.context.get('ramp_memory', {})[what] = True
 
     def _send_all_differences(self, connection, run):
-        """EXTENDS: who could not be put under a manager may be, now that others were moved."""
+        """EXTENDS: have the run repeated if a manager was refused and others were accepted.
+
+        After the others moved, Ramp may accept the refused one.
+        """
         done = super()._send_all_differences(connection, run)
         memory = self.env.context.get('ramp_memory', {})
         return done and not (memory.pop('managers refused', False) and memory.pop('managers told', False))

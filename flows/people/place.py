@@ -11,9 +11,10 @@ from ..engine.push_job import Remote
 
 
 class RampFlowPlace(models.AbstractModel):
-    """Where people belong: found in Ramp by its name, else created; renamed with Odoo's. Ramp has no way to delete one.
+    """Places where people belong: the common part of the flows of departments and locations.
 
-    Sent are those in which an employee works.
+    A place is found in Ramp by its name, else created. It is renamed with Odoo's. Ramp has no way to delete one
+    (contract 2026-08-01). Only places where an employee works are sent.
     """
 
     _name = 'ramp.flow.place'
@@ -21,9 +22,9 @@ class RampFlowPlace(models.AbstractModel):
 
     _upload_size = 1
     _asked_first = True
-    _by_code = True  # the form in which names are compared: Ramp has no code
+    _by_code = True  # Ramp has no code, so the normalized name serves as one
     _remote_keys = ('id', None)
-    _of_version = None  # the column that says where an employee works
+    _of_version = None  # column of `hr_version` that says where an employee works
 
     @api.model
     def _is_enabled_for(self, connection):
@@ -85,7 +86,7 @@ class RampFlowPlace(models.AbstractModel):
         return self.env._('Nobody works there; Ramp has no way to delete it, so it stays there.')
 
     def _deactivate_remote_object(self, client, job):
-        """Ramp deletes none of them; the reason says so."""
+        """Send nothing: Ramp cannot delete a place, and the reason says so."""
 
     def _post_push_jobs(self, connection, client, jobs):
         [job] = jobs
@@ -122,14 +123,20 @@ class RampFlowPlace(models.AbstractModel):
         )
 
     def _read_place_object(self, payload):
-        """A place as a value object; raises `PayloadError`."""
+        """Return a place as a value object.
+
+        :raise PayloadError: the payload cannot be read
+        """
         raise NotImplementedError
 
     def _get_extra_place_values(self, place):
         return {}
 
     def _resolve_uncertain_jobs(self, connection, client, jobs):
-        """EXTENDS: nothing in Ramp makes names unique; another one of the name would make it worse."""
+        """EXTENDS: look for a place of the same name.
+
+        Nothing in Ramp makes names unique, and a second place of that name would be confusing.
+        """
         result = super()._resolve_uncertain_jobs(connection, client, jobs)
         taken = self._get_taken_remote_ids(connection) if jobs else ()
         for job in jobs:
@@ -163,27 +170,30 @@ class RampFlowPlace(models.AbstractModel):
         return result
 
     def _find_nearest_place(self, connection, remotes):
-        """Those of one name that may be meant."""
+        """Return those of the places with the same name that may be meant."""
         return remotes
 
     def _get_lookup_query(self, job):
-        return None  # Ramp has no id of ours of it, and no such filter
+        return None  # Ramp stores no id of ours for a place, and has no such filter
 
     def _apply_remote_state(self, job, remote):
         return super()._apply_remote_state(job, remote and dataclasses.replace(remote, remote_id=job.remote_id))
 
     def _store_push_results(self, run, jobs, sent=True):
-        """EXTENDS: who works there is compared again."""
+        """EXTENDS: compare the people who work there again."""
         for job in jobs:
             if job.state == 'ignored':
-                job.ramp_id, job.known = None, None  # another may have the name next; this one is found again by it
+                job.ramp_id, job.known = None, None  # another place may get the name; this one is found by it again
         places = [job.res_id for job in jobs if job.state == 'confirmed'] if sent else []
         if places:
             self.env['hr.employee'].search([(self._of_version, 'in', places)])._ramp_note_changes()
         return super()._store_push_results(run, jobs, sent)
 
     def _get_ramp_ids(self, connection, records):
-        """{record id: Ramp's id of it}; the job is woken for those that it has not seen."""
+        """Return the Ramp ids of records, and wake the job for those that it has not seen.
+
+        :return: {record id: Ramp id}
+        """
         rows = self.env['ramp.record'].search_fetch(
             self._rows_of_business_domain(connection)
             & Domain('flow', '=', self._flow)

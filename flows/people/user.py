@@ -5,8 +5,9 @@ from odoo.tools import SQL
 
 
 class RampFlowUser(models.AbstractModel):
-    """Internal users whose company is that of the connection and who are nobody's employee: who is, is sent as an
-    employee.
+    """Internal users of the connection's company who are not employees.
+
+    A user who is an employee is sent as an employee.
     """
 
     _name = 'ramp.flow.user'
