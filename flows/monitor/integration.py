@@ -6,11 +6,11 @@ from ...ramp_api import read_accounting_provider
 
 
 class RampFlowSeat(models.AbstractModel):
-    """The settings of the accounting integration: what Ramp shows and lists only to those who ask for it; see
-    `_wanted_seat_settings`.
+    """Settings of the accounting integration that decide what Ramp shows and lists.
 
-    Schema: ApiAccountingConnectionSettingsUpdateParams of PATCH /accounting/connection/{connection_id} (2026-08-01,
-    beta). A comparison of states, as all that goes to Ramp: hourly, and whenever what the connection wants changes.
+    See `_wanted_seat_settings`. Schema: ApiAccountingConnectionSettingsUpdateParams of PATCH
+    /accounting/connection/{connection_id} (2026-08-01, beta). States are compared, as for everything that goes to Ramp:
+    hourly, and whenever the connection needs other settings.
     """
 
     _name = 'ramp.flow.seat'
@@ -29,10 +29,10 @@ class RampFlowSeat(models.AbstractModel):
         there = connection._check_own_seat(client).settings
         wanted = connection._wanted_seat_settings()
         changes = {name for name, value in wanted.items() if there.get(name, False) != value}
-        self.env.cr.rollback()  # nothing is to be held while Ramp is asked
+        self.env.cr.rollback()  # no transaction stays open during the request
         if not changes:
             return
-        # all of ours, should Ramp take the rest for switched off
+        # Send all of our settings, in case Ramp takes missing ones for switched off.
         answer = read_accounting_provider(
             client.patch(
                 f'/accounting/connection/{connection.accounting_connection_id}', {'settings': wanted}, idempotent=True
@@ -50,4 +50,4 @@ class RampFlowSeat(models.AbstractModel):
                 )
             )
         if 'vendor_credits_enabled' in changes:
-            self.env['ramp.flow.vendor_credit']._trigger()  # what was on no list is there now
+            self.env['ramp.flow.vendor_credit']._trigger()  # credits that no list showed are listed now

@@ -14,26 +14,28 @@ from ..engine.flow import is_of_object
 
 _logger = logging.getLogger(__name__)
 
-EVERYTHING = timedelta(days=7)  # so often all since the start date is read; else what is of the last months
+# A check reads everything since the start date this often. The other checks read the last MONTHS only.
+EVERYTHING = timedelta(days=7)
 MONTHS = 3
+# Fields of the connection that say whether a document is to be posted, by flow.
 POLICIES = {
     'bill': 'bill_post',
     'vendor_credit': 'bill_post',
     'reimbursement': 'reimbursement_post',
     'transaction': 'card_post',
     'statement': 'statement_post',
-}  # whether a document is to be posted
+}
 
 
 class RampFlowWatch(models.AbstractModel):
-    """The nightly check: what no list of what is ready tells, in Ramp and in Odoo.
+    """The nightly check, which finds what the lists of ready objects do not show, in Ramp and in Odoo.
 
-    In Ramp: everything is read, whatever is offered of it, so that the tie-out knows what is not marked as ready, and
-    what somebody exported without this connection. In Odoo: documents that were deleted, reset to draft, cancelled,
-    reversed or edited after they were booked. What is found is opened: it is to clear, with its reason, until it is
-    mended or somebody accepts it (Retry).
+    In Ramp it reads everything, offered or not. So the tie-out knows what is not marked as ready, and what was exported
+    without this connection. In Odoo it looks for documents that were deleted, reset to draft, cancelled, reversed or
+    edited after they were posted. A finding puts the row on hold with the reason, until it is corrected or somebody
+    accepts it (Retry).
 
-    Each flow is judged alone: the run names those that could not be looked at, and has looked at the others.
+    Each flow is checked by itself. If one fails, the run names it and still checks the others.
     """
 
     _name = 'ramp.flow.watch'
@@ -64,10 +66,8 @@ class RampFlowWatch(models.AbstractModel):
         ]
         names = [flow._flow for flow in flows]
         done = names.index(place['flow']) if place.get('flow') in names else 0
-        judged = {
-            'failed': place.get('failed', {}),
-            'left_out': place.get('left_out', []),
-        }  # by the runs before, which this one continues
+        # It starts with the results of the runs that this one continues.
+        judged = {'failed': place.get('failed', {}), 'left_out': place.get('left_out', [])}
         for number, flow in enumerate(flows[done:]):
             try:
                 stopped = (
@@ -82,7 +82,7 @@ class RampFlowWatch(models.AbstractModel):
             except RampConnectionError:
                 if is_full:
                     self._transaction(self._note_looked_at, connection, names[: done + number], judged)
-                raise  # Ramp is not there: no use in asking for the others now
+                raise  # Ramp cannot be reached, so there is no use in asking for the others now
             except Exception as error:
                 self._judge_flow_failure(connection, client, flow, error, judged)
                 stopped = None
@@ -105,8 +105,9 @@ class RampFlowWatch(models.AbstractModel):
             raise UserError('\n'.join(judged['failed'].values()))
 
     def _judge_flow_failure(self, connection, client, flow, error, judged):
-        """One flow could not be looked at, which is no reason not to look at the others. What is nobody's fault is
-        raised.
+        """Note that a flow could not be checked, so that the others still are.
+
+        :raise Exception: the error itself, if it does not concern this flow alone
         """
         self.env.cr.rollback()
         if isinstance(error, RampError):
@@ -138,14 +139,18 @@ class RampFlowWatch(models.AbstractModel):
 
     @staticmethod
     def _is_not_included(client, flow):
-        """Whether Ramp refuses what a flow is about although the app has the permissions for it: then the subscription
-        lacks it.
+        """Return whether the subscription lacks what a flow needs.
+
+        That is so if Ramp refuses it although the app has the permissions for it.
         """
         switch = getattr(flow, '_switch', None)
         return bool(switch) and client.granted_scopes.issuperset(OPTIONAL_SCOPES[switch])
 
     def _read_flow_objects(self, connection, client, flow, since, begun, place):
-        """Read what Ramp has of a flow's objects. Returns where it stopped, as the job's time was up; None: nowhere."""
+        """Read what Ramp has of a flow's objects.
+
+        :return: the place where it stopped because the job's time was up, or None if it read everything
+        """
         if flow._sends:
             return flow._inspect_remote_objects(connection, client)
         listings = flow._get_nightly_listings(connection, since)
@@ -155,22 +160,27 @@ class RampFlowWatch(models.AbstractModel):
         return stopped
 
     def _note_check_result(self, connection, run, entities, is_full, started, is_whole):
-        """`is_whole`: whether all was read that counts in the tie-out."""
+        """Store the result of a check.
+
+        :param is_full: whether everything since the start date was read
+        :param is_whole: whether everything was read that counts in the tie-out
+        """
         run.reread = is_full and is_whole
         if is_whole:
             connection.last_watch = started
         connection._note_entities(entities)
 
     def _note_looked_at(self, connection, names, judged):
-        """Of these flows, those that were read to their end have had their first look at everything."""
+        """Note which of these flows had their first complete look, because they were read to the end."""
         before = connection.looked_at or []
         found = {*before, *names} - ({*judged['failed'], *judged['left_out']} - {*before})
         if found != set(before):
             connection.looked_at = sorted(found)
 
     def _note_left_out(self, connection, left_out):
-        """What the subscription does not include is said once, on the connection's page; it is looked for again each
-        night.
+        """Report once, on the connection's page, what the subscription does not include.
+
+        It is checked again each night.
         """
         before = connection.left_out or []
         for name in sorted(set(left_out) - set(before)):
@@ -188,13 +198,13 @@ class RampFlowWatch(models.AbstractModel):
     # ------------------------------------------------------------------ documents in Odoo
 
     def _check_booked_documents(self, connection, run):
-        """Open the rows whose documents do not say any more what was booked; close those that do again."""
+        """Put rows on hold whose documents no longer match what was posted, and release those that match again."""
         found = self._find_changed_documents(connection)
         Record = self.env['ramp.record']
         opened = Record.search([('connection_id', '=', connection.id), ('finding', '!=', False)])
         for record in (opened - Record.browse(found)).try_lock_for_update():
             record.finding = False
-            # one whose document is gone meanwhile, or that is held for something else now, is not settled by this
+            # A row without a document, or on hold for another reason by now, is not settled by this.
             if (
                 record.res_id
                 and record.state == 'held'
@@ -231,7 +241,10 @@ class RampFlowWatch(models.AbstractModel):
         return bool(self.env[f'ramp.flow.{record.flow}']._sync_type)
 
     def _find_changed_documents(self, connection):
-        """{row id: (kind, sentence)} of what is booked and does not say any more what was booked."""
+        """Return the rows whose documents no longer match what was posted.
+
+        :return: {row id: (kind, sentence)}
+        """
         report = self.env['report.ramp_connector.tie_out']
         report._flush_read_models()
         found = {}

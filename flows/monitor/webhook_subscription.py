@@ -5,20 +5,20 @@ from odoo import api, models
 
 from ...ramp_api import PayloadError, RampConnectionError, RampError, RampOutOfTime, read_subscription
 
-PATIENCE = timedelta(minutes=30)  # with which a challenge is waited for
+PATIENCE = timedelta(minutes=30)  # how long to wait for a challenge
 
 
 class RampFlowWebhook(models.AbstractModel):
-    """The webhook subscription of a connection: created, verified, repaired and removed, as the connection wants it.
+    """The webhook subscription of a connection: created, verified, repaired and removed as the connection needs.
 
         row with a new address                                        COMMIT
         POST /webhooks -> Ramp's id and the secret                    COMMIT
         (Ramp sends a challenge to the address; the controller keeps it and wakes the job)
         POST /webhooks/<id>/verify -> active                          COMMIT
 
-    There is no way to change a subscription: another one takes its place, at another address. Whatever Ramp has for an
-    address of ours and we do not know, a crash left behind. Nothing depends on all this: without it the jobs look by
-    themselves, only later.
+    A subscription cannot be changed (contract 2026-08-01): another one replaces it, at another address. A subscription
+    at an address of ours that we do not know was left by a crash. Nothing depends on webhooks. Without them, the jobs
+    find changes by themselves, only later.
     """
 
     _name = 'ramp.flow.webhook'
@@ -64,12 +64,12 @@ class RampFlowWebhook(models.AbstractModel):
         except (RampConnectionError, RampOutOfTime):
             raise
         except (RampError, PayloadError) as error:
-            # the jobs go on without it: this is no reason to say that the synchronization stopped
+            # The jobs work without it, so the run must not report that the synchronization stopped.
             self.env.cr.rollback()
             self._transaction(webhook.write, {'state': 'failed', 'message': str(error)})
 
     def _is_in_order(self, connection, webhook, subscription):
-        """Whether a subscription at our address can stay, or has to make place for another one."""
+        """Return whether a subscription at our address can stay, or has to be replaced."""
         if (
             subscription.id != webhook.ramp_id
             or not webhook.secret
@@ -82,9 +82,9 @@ class RampFlowWebhook(models.AbstractModel):
         return subscription.status == 'active' or subscription.status == 'pending_verification' and bool(waits)
 
     def _complete_subscription(self, connection, client, webhook, kept):
-        """Whatever is missing of the subscription: Ramp's side of it, the verification."""
+        """Do what is missing of the subscription: create it in Ramp, verify it."""
         subscription = kept[0] if kept else self._create_subscription(connection, client, webhook)
-        self.env.invalidate_all()  # the challenge may have come meanwhile
+        self.env.invalidate_all()  # the challenge may have arrived meanwhile
         if subscription.status == 'pending_verification':
             if not webhook.challenge:
                 return
@@ -100,7 +100,7 @@ class RampFlowWebhook(models.AbstractModel):
 
     def _activate_subscription(self, webhook):
         webhook.write({'state': 'active', 'challenge': False, 'message': False})
-        self.env['ramp.flow.seat']._trigger()  # what waits for events may be offered in Ramp
+        self.env['ramp.flow.seat']._trigger()  # Ramp may now offer what needs events
 
     def _forget_subscription(self, webhook):
         if webhook.state == 'active':
@@ -114,7 +114,7 @@ class RampFlowWebhook(models.AbstractModel):
                 {
                     'endpoint_url': webhook._endpoint_url(),
                     'event_types': connection._wanted_event_types(),
-                    # which of several databases it is for; Odoo itself understands it
+                    # Odoo itself reads this header to select one of several databases.
                     'additional_headers': {'X-Odoo-Database': self.env.cr.dbname},
                 },
             )
