@@ -10,7 +10,12 @@ XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
 class RampTieOut(http.Controller):
     @http.route('/ramp_connector/tie_out/xlsx', type='http', auth='user', methods=['GET', 'POST'], readonly=True)
     def xlsx(self, connection_id='', month_from=None, month_to=None):
-        """The tie-out as a workbook; who may have it, the report itself decides."""
+        """Return the tie-out as a workbook.
+
+        The report itself checks the access rights.
+
+        :raise BadRequest: the id of the connection is not a number
+        """
         if not connection_id.isdecimal():
             raise BadRequest
         name, content = request.env['report.ramp_connector.tie_out']._workbook_file(

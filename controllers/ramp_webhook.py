@@ -11,11 +11,11 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 _logger = logging.getLogger(__name__)
 
-MAX_BYTES = 64 * 1024  # Ramp's events have a few hundred
+MAX_BYTES = 64 * 1024  # an event of Ramp has a few hundred bytes
 
 
 class RampWebhook(Controller):
-    # Without a session: whoever asks is nobody, and what they may do, the signature says.
+    # There is no session and no user. The signature decides what the caller may do.
     @route(
         '/ramp_connector/webhook/<uuid:token>',
         type='http',
@@ -27,31 +27,29 @@ class RampWebhook(Controller):
         max_content_length=MAX_BYTES,
     )
     def receive(self, token, **_ignored):
-        """An event from Ramp, who takes 2xx as delivered, drops the event at 3xx and 4xx, and sends it again later at
-        5xx.
+        """Receive an event from Ramp.
 
-        So a genuine event never gets a 4xx, and trouble of ours is a 503. The jobs do what there is to do.
+        Ramp takes 2xx as delivered, drops the event at 3xx and 4xx, and sends it again later at 5xx. So a genuine event
+        never gets a 4xx, and a failure of ours is a 503. The jobs do the work.
         """
-        if (
-            not request.db
-        ):  # PostgreSQL is down: who has this module in `server_wide_modules` gets here, others tell Ramp 404
+        # PostgreSQL is down. Only with this module in `server_wide_modules` does Odoo get here. Else it answers 404.
+        if not request.db:
             return request.make_response('', status=503)
         cron = request.env(user=SUPERUSER_ID)['ir.cron']
         try:
-            # kept, as a transaction that is done again reads it again
+            # The body is cached, because a retried transaction reads it again.
             body = request.httprequest.get_data(cache=True)
             status, wakes = cron.env['ramp.webhook']._receive_request(str(token), body, request.httprequest.headers)
         except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError):
-            raise  # Odoo does it again
+            raise  # Odoo retries the request
         except Exception:
             _logger.exception('An event of Ramp could not be taken; Ramp sends it again')
             request.env.cr.rollback()
             status, wakes = 503, False
         response = request.make_response('', status=status)
         if wakes:
-            response.call_on_close(
-                partial(_wake_jobs, cron)
-            )  # by a connection of its own: Ramp has the answer then, and does not wait
+            # This runs after the answer, on a database connection of its own. So Ramp does not wait.
+            response.call_on_close(partial(_wake_jobs, cron))
         return response
 
 

@@ -7,8 +7,9 @@ class AccountPaymentRegister(models.TransientModel):
 
     @api.model
     def default_get(self, fields):
-        """EXTENDS: of several documents, those that Ramp pays are left out. Who chooses one alone, or only such, may
-        pay it here.
+        """EXTENDS: leave out the documents that Ramp pays, if there are others.
+
+        A user who chooses one alone, or only such documents, may pay them here.
         """
         result = super().default_get(fields)
         if 'line_ids' in result and 'default_line_ids' not in self.env.context:
@@ -20,7 +21,7 @@ class AccountPaymentRegister(models.TransientModel):
 
     @api.depends('line_ids')
     def _compute_actionable_errors(self):
-        """EXTENDS: a bill that Ramp pays is not to be paid twice."""
+        """EXTENDS: warn that Ramp pays a bill, so that it is not paid twice."""
         result = super()._compute_actionable_errors()
         for wizard in self:
             paid = wizard.line_ids.move_id.filtered('ramp_payment')
@@ -62,7 +63,7 @@ class AccountPaymentRegister(models.TransientModel):
 
     @api.model
     def _chosen_moves(self):
-        """The documents for which the wizard was opened."""
+        """Return the documents for which the wizard was opened."""
         model, ids = self.env.context.get('active_model'), self.env.context.get('active_ids', [])
         if model == 'account.move.line':
             return self.env[model].browse(ids).move_id

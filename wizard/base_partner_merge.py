@@ -9,8 +9,8 @@ class BasePartnerMerge(models.TransientModel):
 
     @api.model
     def _update_reference_fields(self, src_partners, dst_partner):
-        """EXTENDS: the vendor that a partner was in Ramp is the partner that is left."""
-        # who may merge partners may have their vendors go along
+        """EXTENDS: link the Ramp vendors of the merged partners to the remaining partner."""
+        # sudo: a user who may merge partners may also move their vendors
         self.env['ramp.record'].sudo().search(
             [('res_model', '=', 'res.partner'), ('res_id', 'in', src_partners.ids), ('flow', 'in', VENDOR_FLOWS)]
         ).write({'res_id': dst_partner.id})

@@ -3,7 +3,10 @@ from odoo import fields, models
 
 
 class RampRecordIgnore(models.TransientModel):
-    """Asks why objects are left out of the books: the reason stays on the row and is told to Ramp."""
+    """Ask why objects are left out of the books.
+
+    The reason stays on the row and is sent to Ramp.
+    """
 
     _name = 'ramp.record.ignore'
     _description = 'Ignore Ramp Records'
@@ -12,6 +15,6 @@ class RampRecordIgnore(models.TransientModel):
     reason = fields.Char(required=True)
 
     def action_confirm(self):
-        """Ignore the rows for the reason given."""
+        """Ignore the rows for the given reason."""
         self.record_ids._ignore_by_person(self.reason)
         return {'type': 'ir.actions.act_window_close'}
