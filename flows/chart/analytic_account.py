@@ -28,7 +28,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
     _upload_key = 'options'
     _fixed = ('field',)
     _can_be_hidden = True
-    _new_id_when_fixed_changes = False  # a remote id has to be unique only within its field
+    _new_id_when_fixed_changes = False  # remote ids are unique within a field only
 
     @api.model
     def _get_flow_label(self):

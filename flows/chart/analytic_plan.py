@@ -71,7 +71,7 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         )
         if (
             field and self._read_remote_object(field, {}).values['name'] != job.desired['name']
-        ):  # it existed, under its former name
+        ):  # the field existed, under its former name
             field = (
                 client.patch(f'{self._endpoint}/{field["ramp_id"]}', self._make_field_names(job), idempotent=True)
                 or field

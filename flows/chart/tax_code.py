@@ -6,7 +6,7 @@ from ...ramp_api import RampNotFound
 from ..engine.flow import Waiting
 from ..engine.push_job import Remote
 
-# Taxes with an archived account. Their amounts could not be posted.
+# Taxes that post to an archived account. Their amounts could not be posted.
 POSTS_TO_ARCHIVED = Domain(
     'invoice_repartition_line_ids', 'any', [('repartition_type', '=', 'tax'), ('account_id.active', '=', False)]
 )

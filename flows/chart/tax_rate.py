@@ -86,7 +86,7 @@ class RampFlowTaxRate(models.AbstractModel):
         rows = {row.res_id: row for row in rows.sorted(lambda row: bool(row.ramp_id))}
         if not all(accounts.values()):
             # A rate of zero posts nothing, and a tax that is not deductible posts to the account of the line. Ramp
-            # requires an account even so (contract 2026-08-01), and gets the first one it has.
+            # still requires an account (contract 2026-08-01), so they get the first one that Ramp has.
             rows[False] = rows.get(False) or self.env['ramp.record'].search(
                 self._rows_of_business_domain(connection)
                 & Domain('flow', '=', 'account')

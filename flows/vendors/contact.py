@@ -157,7 +157,7 @@ class RampFlowVendorContact(models.AbstractModel):
 
         :return: {Ramp id of a vendor: {Ramp id of a contact: row}}, with the contacts that Ramp no longer has
         """
-        # A copy, so that `found` keeps no rows that a rollback of the batch removes.
+        # This is a copy, so that `found` keeps no rows that a rollback of the batch removes.
         known = {plan.detail.id: dict(plan.found['contact_rows'][plan.detail.id]) for plan in plans}
         Record, rows = self.env['ramp.record'], []
         for plan in plans:

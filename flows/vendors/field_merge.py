@@ -11,11 +11,11 @@ OURS = 'o_ramp_vendor'  # CSS class of our part of a partner's notes
 GONE = 'gone'
 # Partners that are more than a vendor. OWN: a company, an employee or an internal user. GUEST: a portal user.
 OWN, GUEST = 'own', 'guest'
-WHO = ('name', 'email')  # These identify a person with a login. A password reset goes to the email.
+WHO = ('name', 'email')  # these identify a person with a login; a password reset goes to the email
 
 
 class RampVendorChanges(models.AbstractModel):
-    """Decides which values of a vendor or contact are written to its partner. A part of their flows.
+    """The part of the vendor and contact flows that decides which values are written to a partner.
 
     A value that a person edited may stay (`vendor_policy` of the connection). The row notes each written field, as Ramp
     had it and as Odoo stored it. An address counts as one field, because halves of two addresses do not make one.

@@ -14,7 +14,7 @@ from .field_merge import ADDRESS, GUEST, OWN
 
 
 class RampVendorMatching(models.AbstractModel):
-    """Finds the partner of a vendor. A part of `ramp.flow.vendor`.
+    """The part of `ramp.flow.vendor` that finds the partner of a vendor.
 
     This is the partner of the vendor's row, else a partner that matches. It is never guessed.
     """
@@ -114,7 +114,7 @@ class RampVendorMatching(models.AbstractModel):
         ours = self._look_up_ours(found['candidates'])
         for identity, (vat_key, named) in keys.items():
             if identity in ours:
-                continue  # the same name or tax id does not make a vendor our own company, employee or user
+                continue  # its name or tax id does not make a vendor our own company, employee or user
             if vat_key:
                 found['by_vat'][vat_key].append(identity)
             found['by_name'][named].append(identity)
@@ -222,7 +222,7 @@ class RampVendorMatching(models.AbstractModel):
         by_name = [identity for identity in found['by_name'][name] if identity not in found['taken']]
         here = [identity for identity in by_name if not country or found['candidates'][identity][1] == country]
         if not here and not any(found['candidates'][identity][1] for identity in by_name):
-            here = by_name  # no partner of that name has a country that speaks against it
+            here = by_name  # none of these partners has a country that could differ
         remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
         own = found['by_external'].get(vendor.external_vendor_id)
         tiers = (

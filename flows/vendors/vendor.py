@@ -139,7 +139,7 @@ class RampFlowVendor(models.AbstractModel):
     def _get_ledger_columns(self, connection, value):
         return {'name': _get_vendor_name(value.vendor)}
 
-    # ------------------------------------------------------------------ for bills
+    # ------------------------------------------------------------------ vendors of bills
 
     def _ensure_vendors_booked(self, connection, client, vendor_ids):
         """Store vendors and create their partners before anything that refers to them is posted.

@@ -25,7 +25,7 @@ from .vendor import (
 
 
 class RampFlowVendorBook(models.AbstractModel):
-    """Decide what becomes of vendors in Odoo. Write it in batches, and only where it differs."""
+    """Decide what becomes of vendors in Odoo, and write it in batches, but only where it differs."""
 
     _inherit = 'ramp.flow.vendor'
 

@@ -32,7 +32,7 @@ OVERLAP = timedelta(minutes=15)
 LIST_ALL_AFTER = timedelta(days=1)
 # Vendors that a complete list fetches although it shows no change. Contacts and custom fields are not in the list.
 IN_TURN = 50
-SILENCE = 3  # after so many vendors in a row without any answer, the run stops asking
+SILENCE = 3  # the run stops asking after this many vendors in a row without any answer
 
 
 class RampFlowVendorList(models.AbstractModel):
@@ -41,16 +41,17 @@ class RampFlowVendorList(models.AbstractModel):
     _inherit = 'ramp.flow.vendor'
 
     def _pull_from_ramp(self, connection, run, client, started):
-        """List the vendors that changed, or from time to time all. Fetch, store and book them page by page.
+        """List the vendors that changed, or from time to time all, and handle them page by page.
 
-        Then handle the open rows that were not listed.
+        Each page is fetched, stored and booked before the next one. Then the open rows that were not listed are
+        handled.
 
         :return: False if the job's time is up
         """
         place = self._transaction(self._get_list_beginning, connection, run)
         params = {'include_draft': 'false'}
         if place['since']:
-            # Each listed vendor is fetched. Small pages keep the least work of a run small.
+            # Each listed vendor is fetched, so the pages are small. A run has to finish at least one page.
             params.update(from_updated_at=place['since'], page_size=AT_ONCE)
         unlisted, settled = set(place['unlisted']), set()
         had = place.pop('had', ())
@@ -192,9 +193,10 @@ class RampFlowVendorList(models.AbstractModel):
         ]
 
     def _complete_listed_vendors(self, client, payloads):
-        """Return listed vendors with their details and contacts. Call it outside any transaction.
+        """Return listed vendors with their details and contacts.
 
-        A vendor whose details did not arrive is returned as it was listed. Its row waits, and the next run fetches it.
+        Call it outside any transaction. A vendor whose details did not arrive is returned as it was listed. Its row
+        waits, and the next run fetches it.
 
         :return: (payloads, error or None); with an error there is no use in asking for others
         """
@@ -260,7 +262,7 @@ class RampFlowVendorList(models.AbstractModel):
         return {**listed, **detail, 'contacts_detail': contacts}
 
     def _store_listed_vendors(self, connection, run, payloads, asked, count):
-        """Store a page of vendors. Leave out those that another transaction has locked.
+        """Store a page of vendors, except those that another transaction has locked.
 
         :return: (Ramp ids that were stored, whether the whole page is in the ledger now)
         """
@@ -268,7 +270,7 @@ class RampFlowVendorList(models.AbstractModel):
             connection, self._flow, [_get_payload_id(payload) for payload in payloads]
         )
         ids = self._store_listed_page(connection, run, payloads, asked)
-        run.seen += count - len(ids)  # the unchanged ones
+        run.seen += count - len(ids)  # the unchanged vendors
         return ids, not busy
 
     def _refresh_settled_vendors(self, connection, run, client, settled, place):
