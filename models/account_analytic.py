@@ -10,7 +10,10 @@ class AccountAnalyticPlan(models.Model):
     _ramp_fields = frozenset({'name', 'parent_id'})
 
     def write(self, vals):
-        """EXTENDS: accounts of a plan that gets another root move to another field in Ramp."""
+        """EXTENDS: Send the accounts again when their plan gets another root plan.
+
+        In Ramp these accounts move to another accounting field.
+        """
         result = super().write(vals)
         if 'parent_id' in vals:
             self.env['account.analytic.account'].with_context(active_test=False).search(
@@ -27,8 +30,9 @@ class AccountAnalyticAccount(models.Model):
     _ramp_fields = frozenset({'name', 'code', 'active', 'plan_id', 'company_id'})
 
     def exists(self):
-        """EXTENDS: core asks for each journal item whether its accounts exist; those of a batch were found a moment
-        ago.
+        """EXTENDS: Skip the query for analytic accounts that the batch has found already.
+
+        Core calls this method for each journal item.
         """
         known = self.env.context.get('ramp_known_analytics')
         return self if known and known.issuperset(self._ids) else super().exists()

@@ -7,9 +7,9 @@ class AccountFiscalPosition(models.Model):
 
     @api.model
     def _get_fiscal_position(self, partner, delivery=None):
-        """EXTENDS: look for the position of a partner once for each batch of documents, not for each document.
+        """EXTENDS: Look up a partner's fiscal position once for each batch instead of once for each document.
 
-        The memory lives in the context of one batch, as that of entry numbers does (see `account.move`).
+        The results live in the context of one batch, like the entry numbers (see `account.move`).
         """
         memory = self.env.context.get('ramp_one_position')
         if memory is None or not partner.id:

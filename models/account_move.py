@@ -4,8 +4,10 @@ import datetime
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-OPEN_PAYMENT_STATES = ('not_paid', 'partial')  # what may still be paid
-PAID_BY_RAMP = ('bill', 'reimbursement')  # flows whose documents Ramp may pay
+# Payment states of documents that can still be paid
+OPEN_PAYMENT_STATES = ('not_paid', 'partial')
+# Flows whose documents Ramp may pay
+PAID_BY_RAMP = ('bill', 'reimbursement')
 
 
 class AccountMove(models.Model):
@@ -31,7 +33,7 @@ class AccountMove(models.Model):
         bills = self._origin.filtered(
             lambda move: move.ramp_id and move.state != 'cancel' and move.payment_state in OPEN_PAYMENT_STATES
         )
-        # see ramp.document
+        # sudo: see ramp.document
         records = (
             {
                 record.res_id: record
@@ -55,7 +57,11 @@ class AccountMove(models.Model):
 
     @api.model
     def _ramp_payment_in_words(self, state, day):
-        """:param state: of `_get_announced_payment` of the flow"""
+        """Return the payment by Ramp as a sentence.
+
+        :param state: state that the flow's `_get_announced_payment` returned
+        :param day: accounting date of a scheduled payment, or None
+        """
         if state == 'scheduled' and day:
             return self.env._('Ramp pays it: scheduled for %s.', day)
         return {
@@ -68,9 +74,10 @@ class AccountMove(models.Model):
         }[state]
 
     def _get_alerts(self):
-        """EXTENDS: a bill that Ramp pays is not to be paid here, too."""
+        """EXTENDS: Warn against paying in Odoo what Ramp pays."""
         alerts = super()._get_alerts()
-        payment = self.sudo().ramp_payment  # for portal users, too, who are shown none of it
+        # sudo: portal users call this too; the alert below is not shown to them
+        payment = self.sudo().ramp_payment
         if payment and self.env.user._is_internal():
             alerts['ramp_payment'] = {
                 'level': 'info',
@@ -80,8 +87,9 @@ class AccountMove(models.Model):
 
     @api.model
     def _search_ramp_payment(self, operator, value):
-        """Only whether there is any. Raises `AccessError` for portal users: core checks the access to fields that it
-        searches itself.
+        """Return a domain that tells only whether there is a payment by Ramp.
+
+        :raise AccessError: for portal users; core checks access only to fields that it searches itself
         """
         self._check_field_access(self._fields['ramp_payment'], 'read')
         if operator != 'in' or set(value) != {False}:
@@ -106,11 +114,14 @@ class AccountMove(models.Model):
         ]
 
     def _compute_payment_state(self):
-        """EXTENDS: core calls a bill reversed whose amount refunds cover, whatever they are of. A bill from Ramp that
-        vendor credits cover is paid; one that a refund of its own takes back is reversed."""
+        """EXTENDS: Show a bill from Ramp as paid when vendor credits cover it.
+
+        Core shows a bill as reversed as soon as refunds cover its amount, whichever bill they belong to. A bill from
+        Ramp is reversed only if it has a reversal entry of its own.
+        """
         result = super()._compute_payment_state()
         for move in self:
-            # for portal users, too
+            # sudo: for portal users, too
             if (
                 move.payment_state == 'reversed'
                 and move.is_purchase_document()
@@ -121,10 +132,10 @@ class AccountMove(models.Model):
         return result
 
     def _compute_ramp_state(self):  # pylint: disable=missing-return
-        """EXTENDS: a bill says, too, what keeps its payment from being booked."""
+        """EXTENDS: Add to a bill's state the reason why its payment is not posted."""
         super()._compute_ramp_state()
         bills = self.filtered(lambda move: move.ramp_id and move.is_purchase_document())
-        # see ramp.document
+        # sudo: see ramp.document
         troubled = (
             {
                 record.ramp_id: record
@@ -151,10 +162,10 @@ class AccountMove(models.Model):
             )
 
     def _get_next_sequence_format(self):
-        """Ask the database for the last number of a journal and month once for each batch, not once for each entry.
+        """EXTENDS: Read the last number of a journal and month once for each batch instead of once for each entry.
 
-        `_locked_increment` keeps counting by itself once it holds the sequence; only the question for the last number
-        was repeated. The memory lives in the context of one batch, never longer than its transaction.
+        Once `_locked_increment` holds the sequence, it counts by itself; only the query for the last number was
+        repeated. The results live in the context of one batch, never longer than its transaction.
         """
         memory = self.env.context.get('ramp_one_sequence')
         if memory is None:
@@ -163,21 +174,23 @@ class AccountMove(models.Model):
         if key not in memory:
             memory[key] = super()._get_next_sequence_format()
         format_string, values = memory[key]
-        return format_string, dict(values)  # the caller takes values out of it
+        # The caller removes values from the dictionary
+        return format_string, dict(values)
 
     def _get_invoice_in_payment_state(self):
-        """A bill from Ramp is "In Payment" until the bank line is matched, on Community too; every other invoice keeps
-        its habit.
+        """EXTENDS: Show a bill from Ramp as "In Payment" until the bank line is matched, on Community, too.
+
+        Other invoices keep the state that the edition gives them.
         """
-        if (
-            len(self) == 1 and self.is_purchase_document(include_receipts=True) and self.sudo().ramp_id
-        ):  # for portal users, too
+        # sudo: for portal users, too
+        if len(self) == 1 and self.is_purchase_document(include_receipts=True) and self.sudo().ramp_id:
             return 'in_payment'
         return super()._get_invoice_in_payment_state()
 
     def _compute_commercial_partner_id(self):
-        """EXTENDS: an employee whose contact is below the company's own is owed a reimbursement; the company owes
-        itself nothing.
+        """EXTENDS: Owe a reimbursement to the employee, even if the contact is below the company's own contact.
+
+        Without this, the company would owe the reimbursement to itself.
         """
         result = super()._compute_commercial_partner_id()
         for move in self:
@@ -189,8 +202,11 @@ class AccountMove(models.Model):
         return result
 
     def _compute_needed_terms(self):
-        """An entry from Ramp has all its lines; core would look, for each one, for the account that settles a
-        company-paid expense, make it where the chart has none, and refuse the entry where it is archived."""
+        """EXTENDS: Leave out entries from Ramp, which have all their lines already.
+
+        For each of them, core would look for the account that settles company-paid expenses. It would create that
+        account if the chart has none, and refuse the entry if the account is archived.
+        """
         entries = self.filtered(lambda move: move.move_type == 'entry' and move.ramp_id)
         entries.needed_terms = {}
         entries.needed_terms_dirty = True

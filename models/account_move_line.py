@@ -23,8 +23,11 @@ class AccountMoveLine(models.Model):
 
     @api.model
     def _search_ramp_tie_out(self, operator, value):
-        """Journal items behind a figure, which JSON names (see `report.ramp_connector.tie_out`): a domain of their ids
-        would be endless.
+        """Return a domain for the journal items behind a figure of the tie-out.
+
+        The domain holds a query, because a list of ids could be very long.
+
+        :param value: one or more figures as JSON (see `report.ramp_connector.tie_out`)
         """
         if operator not in ('=', 'in'):
             return NotImplemented

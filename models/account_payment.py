@@ -16,8 +16,11 @@ class AccountPayment(models.Model):
     )
 
     def _compute_outstanding_account_id(self):
-        """EXTENDS: without this account a payment has no entry, and the amount due of 0 of what it pays would be a lie.
-        Core chooses one on Community only, payment by payment, where the method of payment has none."""
+        """EXTENDS: Give each payment from Ramp an outstanding account.
+
+        A payment without this account has no journal entry, and an amount due of 0 on its bill would be wrong. On
+        Community, core chooses an account for one payment at a time, if the payment method has none.
+        """
         result = super()._compute_outstanding_account_id()
         without = self.filtered(lambda payment: payment.ramp_id and not payment.outstanding_account_id)
         for (_company, direction), payments in without.grouped(
@@ -27,10 +30,12 @@ class AccountPayment(models.Model):
         return result
 
     def _ramp_records(self):
-        """A payment bears Ramp's id of the payment; its rows are those of what it paid: one of them, where it paid
-        several.
+        """OVERRIDES: Return the ledger row of each payment by the payment's `ramp_id`.
+
+        `ramp_id` is the id of the payment in Ramp. The rows belong to what the payment paid. If it paid several
+        objects, one of their rows is returned.
         """
-        # the ledger is for accountants; who may read the payment may know its status
+        # sudo: only accountants may read the ledger; users who may read the payment may know its status
         records = (
             self.env['ramp.record']
             .sudo()

@@ -22,9 +22,9 @@ class AccountTax(models.Model):
     )
 
     def _ramp_note_changes(self, flows=None):
-        """EXTENDS: a change of a tax is one of the groups it is in."""
+        """EXTENDS: Note a change of a tax for its tax groups, too."""
         if self and self.env['ramp.connection']._pushed_domain_of('tax_code') is not None:
-            # whoever may save the tax; archived groups are not offered
+            # sudo: any user who may save the tax. Archived groups are not offered.
             groups = self.sudo().search([('children_tax_ids', 'in', self.ids)])
             super(AccountTax, groups)._ramp_note_changes(['tax_code'])
         return super()._ramp_note_changes(flows)
@@ -34,7 +34,7 @@ class AccountTaxRepartitionLine(models.Model):
     _inherit = 'account.tax.repartition.line'
 
     def write(self, vals):
-        """EXTENDS: the account that a tax is posted to is part of its rate in Ramp."""
+        """EXTENDS: Note a change of the account, which is part of the tax rate in Ramp."""
         result = super().write(vals)
         if 'account_id' in vals:
             self.tax_id._ramp_note_changes(['tax_rate'])

@@ -1,7 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What the files of the connection, the flows and the tests share, so that none of them needs another one for it."""
+"""Constants of the connection, the flows and the tests, kept here so that these files need not import each other."""
 
-# Fields that are read together, and only where something is booked: each transaction of each job reads the others.
+# Prefetch group of fields that are needed only while something is posted. The other fields are read in every
+# transaction of every job.
 SETTINGS = 'settings'
 API_URLS = {'production': 'https://api.ramp.com/developer/v1', 'sandbox': 'https://demo-api.ramp.com/developer/v1'}
 APP_URLS = {'production': 'https://app.ramp.com', 'sandbox': 'https://demo.ramp.com'}
@@ -14,7 +15,7 @@ SCOPES = (
     'receipts:read',
     'users:read',
 )
-# What the payables need beyond that, by the field that switches them on
+# Further scopes that the payables and other flows need, by the field that switches them on
 OPTIONAL_SCOPES = {
     'pull_bills': ('bills:read', 'vendors:read', 'vendors:write'),
     'pull_reimbursements': ('reimbursements:read',),
@@ -42,7 +43,7 @@ OFFERS = (
     'ramp_partner_id',
     'merchant_partner_id',
 )
-# Types of accounts that take no spend: whatever is offered, these are not
+# Account types that take no spend. They are never offered, whatever the settings say.
 UNSPENDABLE = (
     'asset_cash',
     'asset_receivable',

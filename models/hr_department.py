@@ -12,11 +12,12 @@ class HrDepartment(models.Model):
     _ramp_fields = frozenset({'name', 'parent_id', 'active'})
 
     def _ramp_new_records(self):
-        return self.browse()  # nobody works there yet
+        # A new department has no employees yet
+        return self.browse()
 
 
 class HrWorkLocation(models.Model):
-    """So are work locations; see `ramp.flow.location`."""
+    """Work locations with employees are sent to Ramp; see `ramp.flow.location`."""
 
     _name = 'hr.work.location'
     _inherit = ['hr.work.location', 'ramp.pushed']
@@ -25,4 +26,5 @@ class HrWorkLocation(models.Model):
     _ramp_fields = frozenset({'name', 'active'})
 
     def _ramp_new_records(self):
-        return self.browse()  # nobody works there yet
+        # A new work location has no employees yet
+        return self.browse()

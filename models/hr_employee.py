@@ -8,7 +8,7 @@ OFFICERS = 'hr.group_hr_user'
 
 
 class HrEmployee(models.Model):
-    """Employees are cardholders, and sent to Ramp as users; see `ramp.flow.employee`."""
+    """Employees are cardholders and are sent to Ramp as users; see `ramp.flow.employee`."""
 
     _name = 'hr.employee'
     _inherit = ['hr.employee', 'ramp.person']
@@ -28,12 +28,12 @@ class HrEmployee(models.Model):
         }
     )
     _ramp_officers = OFFICERS
-    # the login first: the others are for users to change themselves, and core copies one to the other
+    # The login comes first. Users can change the other two themselves, and core copies one to the other.
     _ramp_addresses = ('user_id.login', 'work_email', 'user_id.email')
 
     ramp_id = fields.Char(groups=OFFICERS)
-    # core reads what officers alone may see for nobody else, and takes every other field to be one of the public
-    # profile
+    # Core reads fields with these groups only for HR officers. It takes every other field for one of the public
+    # profile.
     ramp_record_id = fields.Many2one(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
     ramp_url = fields.Char(groups=OFFICERS)
@@ -53,20 +53,21 @@ class HrEmployee(models.Model):
     )
 
     def _ramp_is_sure(self):
-        """EXTENDS: an employee who is no user cannot change the work email."""
+        """EXTENDS: Return whether the email is certain: an employee without a user cannot change the work email."""
         return not self.user_id or bool(email_normalize(self.user_id.login))
 
     @api.model
     def _ramp_named(self, connection, emails):
-        """Who has an email address that Ramp knows: by the login, or the work email of who has none; names are not
-        unique.
+        """Find employees by the emails that Ramp knows.
 
-        Users change their email themselves, and core makes it the work email: what it says of a user is a question
-        for a person. Archived employees count, too, where nobody else has the address: people leave, and their spend
-        stays.
+        The email of an employee is the login, or the work email of an employee without a user. Names are not unique.
 
-        :param emails: {address as `email_normalize` has it: Ramp user id}
-        :return: {address: (employee, None), or (empty recordset, the question)}; without those of whom nothing is known
+        Users can change their own email, and core copies it to the work email. So the work email of a user does not
+        identify the person, and a person has to decide. Archived employees count if no active employee has the email:
+        people leave, and their spend stays.
+
+        :param emails: {email as `email_normalize` returns it: Ramp user id}
+        :return: {email: (employee, None), or (empty recordset, question for a person)}; unknown emails are left out
         """
         certain, claimed = defaultdict(self.browse), defaultdict(self.browse)
         employees = (
@@ -86,7 +87,7 @@ class HrEmployee(models.Model):
             own = login if employee.user_id else work
             if own in emails:
                 certain[own] += employee
-            # an employee who is linked is somebody already
+            # A linked employee is another Ramp user already
             elif work in emails and not employee.ramp_user_id:
                 claimed[work] += employee
         named = {}
@@ -132,55 +133,58 @@ class HrEmployee(models.Model):
         """Link Ramp users to the company's employees; see `_ramp_named`.
 
         :param users: list of `ramp_api.User`
-        :param wanted: Ramp user ids to link
+        :param wanted: ids of the Ramp users to link
         """
         emails = self._ramp_emails(users, wanted)
         for email, (employee, _question) in self._ramp_named(connection, emails).items():
-            # nobody else may take the place of somebody
+            # An existing link is never replaced
             if employee and not employee.ramp_user_id:
                 employee.ramp_user_id = emails[email]
 
     @staticmethod
     def _ramp_emails(users, wanted):
-        """{address: Ramp user id} of those Ramp users who are wanted."""
+        """Return {normalized email: Ramp user id} of the wanted Ramp users."""
         return {email: user.id for user in users if user.id in wanted and (email := email_normalize(user.email or ''))}
 
     def _ramp_flows_concerned(self, vals):
         return () if self.env.context.get('ramp_linking') else super()._ramp_flows_concerned(vals)
 
     def _ramp_contacts(self):
-        """The contacts of these employees that would be vendors, if they were not theirs."""
-        # whoever edits employees need not be allowed to edit partners
+        """Return the contacts of these employees that would otherwise be vendors."""
+        # sudo: users who edit employees may have no access to partners
         return self.sudo().work_contact_id.filtered(lambda partner: partner.supplier_rank or partner.ramp_spend_vendor)
 
     @api.model_create_multi
     def create(self, vals_list):
-        """EXTENDS: an employee's contact is no vendor."""
+        """EXTENDS: Compare the employees' contacts again, because the contact of an employee is no vendor."""
         employees = super().create(vals_list)
         employees._ramp_contacts()._ramp_note_changes()
         return employees
 
     def unlink(self):
-        """EXTENDS: who was an employee may be a vendor."""
+        """EXTENDS: Compare the contacts again, because the contact of a former employee may be a vendor."""
         contacts = self._ramp_contacts()
         result = super().unlink()
         contacts.exists()._ramp_note_changes()
         return result
 
     def write(self, vals):
-        """EXTENDS: whom Ramp has now can be somebody's manager there; and an employee's contact is no vendor."""
+        """EXTENDS: Note changes of contacts and managers.
+
+        The contact of an employee is no vendor. An employee whom Ramp has can be a manager there.
+        """
         contacts = self._ramp_contacts() if 'work_contact_id' in vals else self.env['res.partner']
         result = super().write(vals)
         if 'work_contact_id' in vals:
             (contacts | self._ramp_contacts())._ramp_note_changes()
         if 'ramp_user_id' in vals:
-            # whoever links an employee need not be allowed to see those of other companies
+            # sudo: users who link an employee may have no access to employees of other companies
             self.sudo().child_ids._ramp_note_changes()
         return result
 
     @api.depends('work_email', 'user_id', 'active')
     def _compute_ramp_state(self):
-        """EXTENDS: who has no email has no row either."""
+        """EXTENDS: Say why an employee without an email is not sent; there is no ledger row for such an employee."""
         result = super()._compute_ramp_state()
         lonely = self.filtered(
             lambda employee: not employee.ramp_state and employee.active and not employee._ramp_email()
@@ -203,13 +207,13 @@ class HrVersion(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """EXTENDS: a version of an employee says where the person works."""
+        """EXTENDS: Note the employee as changed, because the version has the department and work location."""
         versions = super().create(vals_list)
         versions.employee_id._ramp_note_changes()
         return versions
 
     def write(self, vals):
-        """EXTENDS: a version of an employee says where the person works."""
+        """EXTENDS: Note the employee as changed, because the version has the department and work location."""
         result = super().write(vals)
         if not {'department_id', 'work_location_id', 'employee_id', 'date_version', 'active'}.isdisjoint(vals):
             self.employee_id._ramp_note_changes()

@@ -13,14 +13,16 @@ class HrExpense(models.Model):
 
     @api.constrains('state', 'approval_state', 'total_amount', 'total_amount_currency')
     def _check_non_zero(self):
-        # A transaction whose lines cancel each other out is spend all the same, and its entry shows it.
+        # A card transaction with lines that add up to zero is still spend, and its entry shows it.
         return super(HrExpense, self.filtered(lambda expense: not expense.ramp_id))._check_non_zero()
 
     @api.depends('ramp_id')
     def _compute_state(self):
-        """EXTENDS: core calls what the company paid "Paid" as soon as there is an entry. Of one from Ramp the entry
-        decides: with a draft it is approved and not posted. What has none any more is refused, and so left out of the
-        analysis."""
+        """EXTENDS: Derive the state of an expense from Ramp from its journal entry.
+
+        Core shows a company-paid expense as "Paid" as soon as it has an entry. An expense from Ramp with a draft entry
+        is approved and not posted. An expense without an entry is refused, which leaves it out of the analysis.
+        """
         result = super()._compute_state()
         for expense in self.filtered('ramp_id'):
             if not expense.account_move_id:
@@ -31,15 +33,20 @@ class HrExpense(models.Model):
 
     @api.depends('ramp_id')
     def _compute_is_editable(self):
-        """EXTENDS: one from Ramp equals its entry, also while that is a draft. It is corrected there, or in Ramp."""
+        """EXTENDS: Make expenses from Ramp read-only, even while the entry is a draft.
+
+        An expense from Ramp equals its entry. Corrections are made on the entry or in Ramp.
+        """
         result = super()._compute_is_editable()
         if not self.env.su:
             self.filtered('ramp_id').is_editable = False
         return result
 
     def _check_from_ramp(self):
-        """Core would reverse the entry of an expense that is reset, and pay it when it is posted: both behind the
-        ledger's back.
+        """Raise `UserError` for an expense from Ramp.
+
+        If it were reset, core would reverse its entry. If it were posted, core would pay it. The ledger would know of
+        neither.
         """
         for expense in self.filtered('ramp_id'):
             raise UserError(
@@ -56,13 +63,19 @@ class HrExpense(models.Model):
         return super()._check_can_create_move()
 
     def action_reset(self):
-        """EXTENDS hr_expense: not for an expense from Ramp; raises `UserError` with the remedy."""
+        """EXTENDS hr_expense: Refuse to reset an expense from Ramp.
+
+        :raise UserError: names the remedy
+        """
         self.check_access('read')
         self._check_from_ramp()
         return super().action_reset()
 
     def action_open_account_move(self):
-        """Core opens the payment of a company-paid expense; one from Ramp has an entry and no payment."""
+        """EXTENDS: Open the journal entry of an expense from Ramp.
+
+        For company-paid expenses, core opens the payment. An expense from Ramp has an entry and no payment.
+        """
         self.ensure_one()
         self.check_access('read')
         if self.ramp_id and not self.account_move_id.origin_payment_id:

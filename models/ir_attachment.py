@@ -6,15 +6,16 @@ from odoo import models
 
 
 class IrAttachment(models.Model):
-    """A file that was cut off while it was written (a full disk, a process that ended) is no obstacle to writing it
-    again.
-    """
+    """Attachments can be written again after a write was cut off by a full disk or an ended process."""
 
     _inherit = 'ir.attachment'
 
     def _get_path(self, bin_data, sha):
-        """EXTENDS: core takes the torn file, which bears the name of the whole one, for another file of the same
-        checksum, and refuses that content for good."""
+        """EXTENDS: Delete an incomplete file before the same content is written again.
+
+        The incomplete file has the name of the complete one. Core takes it for another file with the same checksum, and
+        would refuse the content for good.
+        """
         if self.env.context.get('ramp_files'):
             path = self._full_path(f'{sha[:2]}/{sha}')
             with contextlib.suppress(OSError):

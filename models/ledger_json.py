@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""JSON values of the ledger: one text for equal ones, their hash, their leaves, and what PostgreSQL takes."""
+"""JSON values of the ledger: canonical text, hash, leaves, and values that PostgreSQL can store."""
 
 import hashlib
 import json
@@ -11,18 +11,19 @@ UNSTORABLE = re.compile('[\x00\ud800-\udfff]')
 
 
 def canonical_json(payload):
-    """The one text of a JSON value, so that equal payloads have equal hashes."""
+    """Return a JSON value as canonical text, so that equal payloads have equal hashes."""
     return json.dumps(payload, sort_keys=True, separators=(',', ':'), ensure_ascii=False)
 
 
 def json_digest(payload):
-    """Hash (64 hexadecimal characters) of a JSON value."""
+    """Return the SHA-256 hash of a JSON value as 64 hexadecimal characters."""
     return hashlib.sha256(canonical_json(payload).encode('utf-8', 'surrogatepass')).hexdigest()
 
 
 def json_leaves(payload, path=''):
-    """The leaves of a JSON value by their path, an amount of money and what was picked as one: {'line_items.1.amount':
-    '5 USD'}.
+    """Return the leaves of a JSON value by their path, for example {'line_items.1.amount': '5 USD'}.
+
+    An amount of money counts as one leaf, and so does a field selection.
     """
     if isinstance(payload, dict) and set(payload) == {'amount', 'currency_code', 'minor_unit_conversion_rate'}:
         amount, rate = payload['amount'], payload['minor_unit_conversion_rate']
@@ -51,7 +52,7 @@ def json_leaves(payload, path=''):
 
 
 def storable_json(value):
-    """A JSON value that PostgreSQL takes: it has no NUL, no half of a surrogate pair, and no number that is none."""
+    """Return a JSON value that PostgreSQL can store: without NUL, lone surrogates, infinity and NaN."""
     if isinstance(value, str):
         return UNSTORABLE.sub('\ufffd', value)
     if isinstance(value, dict):

@@ -1,21 +1,24 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What the journal items and expenses of card spend are called: a template with placeholders, filled without evaluating
-anything.
+"""Labels of the journal items and expenses of card spend, made from a template with placeholders.
+
+The template is filled without evaluating anything.
 """
 
 import re
 
 PLACEHOLDERS = ('merchant', 'memo', 'cardholder', 'original_amount', 'category', 'trip')
 PLACEHOLDER = re.compile(r'\{([^{}]*)\}')
-# A placeholder, or what stands in brackets with some in it: both go as a whole
+# A placeholder, or a text in brackets that contains placeholders: both vanish as a whole
 PART = re.compile(r'\{(\w*)\}|[(\[][^()\[\]]*\{[^()\[\]]*[)\]]')
 
 
 def fill(template, values):
-    """The template with its values. A part that is empty vanishes, with the text between it and the one before; '' if
-    all are.
+    """Return the template filled with the values.
 
-    :param values: {placeholder: text, or nothing}
+    An empty part vanishes together with the text between it and the part before. The result is '' if all parts are
+    empty.
+
+    :param values: {placeholder: text, or a false value}
     """
     label, begin, end = '', None, 0
     for part in PART.finditer(template):
@@ -33,10 +36,10 @@ def fill(template, values):
 
 
 def unknown_placeholders(template):
-    """What stands in braces and is no placeholder, in the order in which it does."""
+    """Return the names in braces that are no placeholders, in the order of the template."""
     return [name for name in PLACEHOLDER.findall(template) if name not in PLACEHOLDERS]
 
 
 def is_well_formed(template):
-    """Whether there is a placeholder, and each brace belongs to one."""
+    """Return whether the template has a placeholder and every brace belongs to one."""
     return bool(PLACEHOLDER.search(template)) and not re.search(r'[{}]', PLACEHOLDER.sub('', template))

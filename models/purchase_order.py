@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, fields, models
 
-# What of a line is a change for Ramp
+# Fields of an order line whose change matters to Ramp
 LINE_FIELDS = frozenset(
     {
         'product_qty',
@@ -21,8 +21,9 @@ RECEIPTS = ('item_receipt',)
 
 
 class PurchaseOrder(models.Model):
-    """Confirmed orders are sent to Ramp, and what is received of them; see `ramp.flow.purchase_order` and
-    `ramp.flow.item_receipt`.
+    """Confirmed orders and their receipts are sent to Ramp.
+
+    See `ramp.flow.purchase_order` and `ramp.flow.item_receipt`.
     """
 
     _name = 'purchase.order'
@@ -61,7 +62,7 @@ class PurchaseOrder(models.Model):
         return self.filtered(lambda order: order.state == 'purchase')
 
     def _ramp_note_changes(self, flows=None):
-        """EXTENDS: what is not confirmed is nothing to Ramp, and was not, unless it is being cancelled."""
+        """EXTENDS: Leave out orders that are neither confirmed nor cancelled, because Ramp never had them."""
         orders = self.filtered(lambda order: order.state in ('purchase', 'cancel'))
         return super(PurchaseOrder, orders)._ramp_note_changes(flows)
 
@@ -92,13 +93,13 @@ class PurchaseOrder(models.Model):
             order.ramp_progress = ', '.join(seen) or False
 
     def _ramp_received(self):
-        """Note, at the end of the transaction, that what is received of these orders may have changed: once, however
-        many moves.
+        """Note, at the end of the transaction, that the received quantities of these orders may have changed.
 
-        Core computes what a line received wherever that comes from, and in the middle of a flush, when nothing can be
-        asked or written.
+        Each order is noted once, however many stock moves there are. Core computes received quantities in the middle of
+        a flush, when nothing can be read or written.
         """
-        ids = [ident for ident in self._ids if ident]  # what a form shows before it is saved is nothing yet
+        # Orders on a form that is not saved yet have no id in the database
+        ids = [ident for ident in self._ids if ident]
         if not ids or self.env['ramp.connection']._pushed_domain_of(*RECEIPTS) is None:
             return
         precommit = self.env.cr.precommit
@@ -109,7 +110,7 @@ class PurchaseOrder(models.Model):
     @api.model
     def _ramp_note_received(self):
         ids = self.env.cr.precommit.data.pop('ramp.received', ())
-        # whoever validates a transfer may have no rights on orders
+        # sudo: users who validate a transfer may have no access to purchase orders
         self.sudo().search_fetch([('id', 'in', sorted(ids))], ['state'])._ramp_note_changes(RECEIPTS)
 
 
@@ -150,20 +151,23 @@ class PurchaseOrderLine(models.Model):
             )
 
     def _compute_qty_received(self):
-        """EXTENDS: whatever changes what is received ends here: transfers, returns, corrections, kits."""
+        """EXTENDS: Note the order, because every change of received quantities ends here.
+
+        The quantities change by transfers, returns, corrections and kits.
+        """
         result = super()._compute_qty_received()
         self.order_id._ramp_received()
         return result
 
     @api.model_create_multi
     def create(self, vals_list):
-        """EXTENDS: a further line changes what Ramp should have of its order."""
+        """EXTENDS: Note the order, because a new line changes what Ramp should have of it."""
         lines = super().create(vals_list)
         lines.order_id._ramp_note_changes()
         return lines
 
     def write(self, vals):
-        """EXTENDS: a line changes what Ramp should have of its order, and of what is received of it."""
+        """EXTENDS: Note the order or its receipts, depending on what changes on the line."""
         result = super().write(vals)
         if not LINE_FIELDS.isdisjoint(vals):
             self.order_id._ramp_note_changes()
@@ -172,7 +176,7 @@ class PurchaseOrderLine(models.Model):
         return result
 
     def unlink(self):
-        """EXTENDS: so does one that is gone."""
+        """EXTENDS: Note the order, because a deleted line changes what Ramp should have of it."""
         orders = self.order_id
         result = super().unlink()
         orders.exists()._ramp_note_changes()

@@ -4,7 +4,7 @@ from odoo.tools import SQL
 
 
 class RampAccountType(models.Model):
-    """The types of accounts, to be chosen from: a selection field can hold only one, a connection offers several."""
+    """Account types to choose from. A selection field holds only one; a connection can offer several."""
 
     _name = 'ramp.account.type'
     _description = 'Type of accounts offered to Ramp'
@@ -17,7 +17,7 @@ class RampAccountType(models.Model):
     _code_once = models.UniqueIndex('(code)')
 
     def init(self):
-        """Have a record for each type that Odoo knows; other modules may add some."""
+        """Create a record for each account type that Odoo knows; other modules may add types."""
         codes = list(dict(self.env['account.account']._fields['account_type'].selection))
         self.env.cr.execute(
             SQL(

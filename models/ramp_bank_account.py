@@ -4,8 +4,9 @@ from odoo.tools import SQL
 
 
 class RampBankAccount(models.Model):
-    """A bank account that Ramp pays from, and the journal of what it pays. Without one, the payment journal of the
-    connection is taken.
+    """A bank account that Ramp pays from, with the journal of these payments.
+
+    Without a journal here, the payment journal of the connection is used.
     """
 
     _name = 'ramp.bank.account'
@@ -31,10 +32,11 @@ class RampBankAccount(models.Model):
 
     @api.model
     def _learn_accounts(self, connection, accounts):
-        """Have a row for each of these bank accounts, called as Ramp calls it now. Two jobs may learn of one at the
-        same moment.
+        """Create or update a row for each of these bank accounts, with the name that Ramp has now.
 
-        :param accounts: {Ramp id: `ramp_api.BankAccount`, or None where no more than the id is known}
+        Two jobs may do this for the same account at the same moment.
+
+        :param accounts: {Ramp id: `ramp_api.BankAccount`, or None if only the id is known}
         """
         if not accounts:
             return
@@ -62,8 +64,9 @@ class RampBankAccount(models.Model):
 
     @api.model
     def _journals_of(self, connection, ramp_ids):
-        """{Ramp id of a bank account: its journal}, of those that have one; those that are seen for the first time get
-        a row.
+        """Return {Ramp id of a bank account: its journal} for the accounts that have a journal.
+
+        Accounts that are new to the connection get a row.
         """
         wanted = {ramp_id for ramp_id in ramp_ids if ramp_id}
         known = (

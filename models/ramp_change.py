@@ -5,11 +5,12 @@ from odoo.tools import SQL
 
 
 class RampChange(models.Model):
-    """What changed in Odoo and has not been looked at by its push flow yet.
+    """The outbox: records that changed in Odoo and that their push flow has not compared with Ramp yet.
 
-    Why not the ledger's rows themselves: the job that sends writes those all the time, and two transactions that write
-    one row collide. A person who saves an account, or imports ten thousand, must neither wait for the job nor be rolled
-    back by it; rows that are only ever added here cannot meet. The job moves them into the ledger before anything else.
+    Changes are not written to the ledger rows directly. The push job writes those rows all the time, and two
+    transactions that write the same row collide. A user who saves an account, or imports ten thousand, must neither
+    wait for the job nor be rolled back by it. Rows that are only inserted cannot collide. The job moves them into the
+    ledger before it does anything else.
     """
 
     _name = 'ramp.change'
@@ -23,15 +24,15 @@ class RampChange(models.Model):
 
     @api.model
     def _note_changes(self, flow, records, domain, cron_id):
-        """Note the records that a connection wants, or that Ramp knows already, and trigger the job; returns whether
-        any were.
+        """Note the records that a connection sends or that Ramp knows already, and trigger the job.
 
-        One statement, in the caller's transaction. The trigger is ir.cron's own, made in the same statement for the
-        sake of the person who waits, and once in a transaction.
+        This takes one statement in the caller's transaction, because a user is waiting. The statement also makes the
+        trigger of ir.cron, once for each transaction.
+
+        :return: whether any record was noted
         """
-        Model = records.sudo().with_context(
-            active_test=False
-        )  # what is noted is decided by the connection, not by the user's rights
+        # sudo: the connection decides what is noted, not the access rights of the user
+        Model = records.sudo().with_context(active_test=False)
         wanted = Model._search(domain & Domain('id', 'in', records.ids), order=None)
         now = self.env.cr.now()
         [[count]] = self.env.execute_query(
@@ -65,7 +66,10 @@ class RampChange(models.Model):
 
     @api.model
     def _take_changes(self, flow):
-        """Take what was noted for a flow; returns the ids of the records, to be marked in this same transaction."""
+        """Delete the noted changes of a flow and return the ids of their records.
+
+        The caller marks the records in the same transaction.
+        """
         self.env.cr.execute(
             SQL(
                 """

@@ -8,7 +8,7 @@ from .connection_constants import OFFERS, SETTINGS, UNSPENDABLE
 
 
 class RampConnection(models.Model):
-    """One Ramp entity (or a whole Ramp business) joined to one company."""
+    """One Ramp entity, or a whole Ramp business, joined to one company."""
 
     _name = 'ramp.connection'
     _description = 'Ramp Connection'
@@ -208,8 +208,8 @@ class RampConnection(models.Model):
     )
     last_sync = fields.Datetime(string='Last Synchronization', compute='_compute_last_sync', compute_sudo=True)
     last_error = fields.Text(readonly=True, copy=False)
-    # who may read the connection may know how many: a system administrator without accounting rights, who enters the
-    # secret, too
+    # compute_sudo: users who may read the connection may see the counts, for example a system administrator without
+    # accounting rights who enters the secret
     record_count = fields.Integer(compute='_compute_counts', compute_sudo=True)
     waiting_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Waiting')
     problem_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Needs Attention')
@@ -232,15 +232,16 @@ class RampConnection(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """EXTENDS: what is offered in Ramp may have changed."""
+        """EXTENDS: Clear the cache, because the new connection may offer something in Ramp."""
         self.env.registry.clear_cache()
         connections = super().create(vals_list)
-        for connection in connections:  # what came from defaults, too
+        # Includes values that came from defaults
+        for connection in connections:
             connection._check_address_change({'environment': connection.environment, 'api_url': connection.api_url})
         return connections
 
     def write(self, vals):
-        """EXTENDS: what is offered in Ramp may have changed."""
+        """EXTENDS: Check the change, and compare the offers in Ramp again if it concerns them."""
         self._check_address_change(vals)
         self._check_company_stays(vals)
         result = super().write(vals)
@@ -251,12 +252,15 @@ class RampConnection(models.Model):
         return result
 
     def unlink(self):
-        """EXTENDS: what is offered in Ramp may have changed."""
+        """EXTENDS: Clear the cache, because the connection may have offered something in Ramp."""
         self.env.registry.clear_cache()
         return super().unlink()
 
     def _check_company_stays(self, vals):
-        """What came from Ramp is in the books of one company, and its rows are for that company's accountants to read."""
+        """Raise `UserError` if the company would change on a connection that is connected or has ledger rows.
+
+        The documents from Ramp are in the books of one company, and the rows are for the accountants of that company.
+        """
         for connection in self if 'company_id' in vals else ():
             if connection.company_id.id == vals['company_id']:
                 continue

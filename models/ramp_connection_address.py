@@ -9,16 +9,22 @@ PLAIN_HOST = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]')
 
 
 class RampConnection(models.Model):
-    """The address at which Ramp is asked.
+    """The address of Ramp's API.
 
-    The client id and secret go there, so it is checked. Once the ledger has rows from it, it stays.
+    The client id and secret are sent to it, so the address is checked. Once the ledger has rows from an address, it
+    cannot change.
     """
 
     _inherit = 'ramp.connection'
 
     def _check_address_change(self, vals):
-        """The client id and secret go to the address: only who may read them says which; and the seat is held where it
-        was taken.
+        """Raise an error if the user may not change the address, or if the connection may not change it now.
+
+        The client id and secret are sent to this address. So only users who may read them may set it. The integration
+        stays at the address where it was taken.
+
+        :raise AccessError: for users other than system administrators
+        :raise UserError: if the connection is connected or has ledger rows
         """
         if self.env.su:
             return
@@ -54,7 +60,7 @@ class RampConnection(models.Model):
                         connection.name,
                     )
                 )
-            # whoever keeps its secret on the server named this company's connection
+            # The administrator who keeps the secret on the server meant the connection of this company
             if (
                 'company_id' in vals
                 and vals['company_id'] != connection.company_id.id
@@ -86,7 +92,7 @@ class RampConnection(models.Model):
                 )
 
     def _api_address_fault(self):
-        """What is wrong with the API address, as a sentence; False: nothing."""
+        """Return a sentence that says what is wrong with the API address, or False."""
         address = self.api_url or ''
         if not address.startswith(('https://', 'http://')):
             return self.env._('The environment "Custom address" needs an address that starts with https://.')
@@ -99,7 +105,7 @@ class RampConnection(models.Model):
             return self.env._('Its host or port cannot be read: a port is a number from 1 to 65535.')
         if '@' in parts.netloc:
             return self.env._('It has a user or a password: the client id and secret are what Ramp is told.')
-        # as written: urlsplit takes the brackets of an address of IPv6 away
+        # Take the netloc as written, because urlsplit removes the brackets of an IPv6 address
         if (
             not PLAIN_HOST.fullmatch(
                 parts.netloc.lower().rpartition(':')[0] if port is not None else parts.netloc.lower()

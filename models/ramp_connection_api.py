@@ -13,7 +13,7 @@ from .token_stores import access_tokens
 
 
 class RampConnection(models.Model):
-    """How Ramp is asked: the credentials, the address, the client with the permissions that it needs."""
+    """Access to Ramp's API: the credentials, the address, and a client with the scopes that the connection needs."""
 
     _inherit = 'ramp.connection'
 
@@ -23,7 +23,7 @@ class RampConnection(models.Model):
             connection.has_credentials = all(connection._client_credentials())
 
     def _client_credentials(self):
-        """The pair (client id, client secret), each from the server's configuration before the database."""
+        """Return the pair (client id, client secret); the server's configuration overrides the database."""
         self.ensure_one()
         return tuple(
             kept or entered
@@ -31,12 +31,12 @@ class RampConnection(models.Model):
         )
 
     def _server_credentials(self):
-        """The pair of what the server keeps for this very connection, None where it keeps nothing.
+        """Return the pair of credentials that the server keeps for this connection; None for each one it lacks.
 
         Environment: RAMP_CLIENT_ID_<database>_<connection id> and RAMP_CLIENT_SECRET_<database>_<connection id>.
-        Configuration file: ramp_client_id_<database>_<connection id>, likewise; only for databases in lower case, as
-        its names have no case. Never for the environment "Custom address": what is kept for Ramp is not sent anywhere
-        else.
+        Configuration file: ramp_client_id_<database>_<connection id>, and likewise for the secret. The file works only
+        for databases in lower case, because its names have no case. Nothing is returned for the environment "Custom
+        address": credentials that are kept for Ramp must not be sent anywhere else.
         """
         self.ensure_one()
         if self.environment == 'custom' or not self._origin.id:
@@ -46,7 +46,7 @@ class RampConnection(models.Model):
         return tuple(os.environ.get(name) or is_in_file and config.get(name.lower()) or None for name in names)
 
     def _server_names(self):
-        """The names under which the server's environment keeps the client id and the secret of this connection."""
+        """Return the names of the environment variables for the client id and secret of this connection."""
         return tuple(
             f'{name}_{self.env.cr.dbname}_{self._origin.id}' for name in ('RAMP_CLIENT_ID', 'RAMP_CLIENT_SECRET')
         )
@@ -56,28 +56,28 @@ class RampConnection(models.Model):
         return self.api_url if self.environment == 'custom' else API_URLS[self.environment]
 
     def _app_url(self):
-        """Where a person opens Ramp; a custom address has no pages to link to."""
+        """Return the address of Ramp for users, or None: a custom address has no pages to link to."""
         self.ensure_one()
         return APP_URLS.get(self.environment)
 
     def _run_client(self):
-        """A client for a run on this connection's Ramp: of credentials that are known to be of its Ramp business.
+        """Return a client for a run, with credentials that are verified for the connection's Ramp business.
 
-        Raises `UserError` when there are none, and where nobody has asked Ramp yet whose they are; see
-        `_check_business`.
+        :raise UserError: if there are no credentials, or if they are not verified yet (see `_check_business`)
         """
         client = self._new_client()
         self._check_verified_credentials()
         return client
 
     def _new_client(self, **options):
-        """A client with the credentials as they are, whosever they are; raises `UserError` when there are none.
+        """Return a client with the current credentials, verified or not.
 
-        :param options: more arguments for `RampClient`, e.g. another token store
+        :param options: more arguments for `RampClient`, for example another token store
+        :raise UserError: if there are no credentials
         """
         self.ensure_one()
         self._check_database()
-        # The credentials are readable by system administrators only; who may sync may have them used, not see them.
+        # sudo: only system administrators may read the credentials. Users who may sync use them without seeing them.
         connection = self.sudo()
         client_id, client_secret = connection._client_credentials()
         if not (client_id and client_secret):
@@ -115,7 +115,8 @@ class RampConnection(models.Model):
                 session=requests.Session(),
                 **options,
             )
-        except ValueError as error:  # an address that an earlier version let pass
+        # An earlier version accepted such addresses
+        except ValueError as error:
             raise UserError(
                 self.env._(
                     'Connection %(name)s, field "API Address": Ramp cannot be asked there. %(error)s',
@@ -125,12 +126,12 @@ class RampConnection(models.Model):
             ) from error
 
     def _required_scopes(self):
-        """The permissions that this connection needs in Ramp."""
+        """Return the scopes that this connection needs in Ramp."""
         self.ensure_one()
         return (*SCOPES, *(scope for field, scopes in OPTIONAL_SCOPES.items() if self[field] for scope in scopes))
 
     def _explain_error(self, error):
-        """A Ramp error as a sentence that names the connection and the remedy."""
+        """Return a sentence for a Ramp error that names the connection and the remedy."""
         if isinstance(error, RampAuthError):
             return self.env._(
                 'Connection %(name)s: Ramp refused the client id and secret (%(error)s). Check them, and that the app '
