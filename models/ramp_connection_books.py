@@ -4,13 +4,14 @@ from odoo.exceptions import RedirectWarning
 
 from .connection_constants import SETTINGS
 
-# A code that core gives to accounts that a chart does not have; nothing of the chart is beside it
+# Prefix of the codes that core gives to accounts missing from the chart; no account of the chart has a code near it
 OUTSIDE = '999'
 
 
 class RampConnection(models.Model):
-    """What a connection needs of the books: journals and accounts that fit the chart, and what Odoo adds to the coding
-    of spend.
+    """What a connection needs of the books.
+
+    These are journals and accounts that fit the chart, and what Odoo adds to the coding of spend.
     """
 
     _inherit = 'ramp.connection'
@@ -45,7 +46,7 @@ class RampConnection(models.Model):
     )
 
     def _check_chart_exists(self):
-        """Raise `RedirectWarning` where the company has no accounts to book spend to."""
+        """Raise `RedirectWarning` if the company has no expense accounts to post spend to."""
         self.ensure_one()
         Account = self.env['account.account']
         if not Account.search_count(
@@ -63,8 +64,9 @@ class RampConnection(models.Model):
             )
 
     def _complete_set_up(self):
-        """Choose what the books need and the user has not chosen; the card journal with its liability account is
-        created.
+        """Choose the journals and accounts that the user has not chosen.
+
+        The card journal is created with its liability account.
         """
         self.ensure_one()
         Journal = self.env['account.journal'].with_company(self.company_id)
@@ -76,7 +78,7 @@ class RampConnection(models.Model):
         if not self.cashback_account_id:
             self.cashback_account_id = self._find_cashback_account()
         if not self.card_journal_id:
-            # An accounting administrator may create journals; only the code must be free.
+            # An accounting administrator may create journals, so only the code has to be free.
             taken = set(
                 Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code')
             )
@@ -92,8 +94,9 @@ class RampConnection(models.Model):
             )
 
     def _new_card_account(self):
-        """An account of its own for the card liability: the tie-out compares it with Ramp, so nothing else may be in
-        it.
+        """Create a separate account for the card liability.
+
+        The tie-out compares this account with Ramp, so it must hold nothing else.
         """
         beside = next(
             filter(
@@ -113,11 +116,11 @@ class RampConnection(models.Model):
         )
 
     def _find_cashback_account(self):
-        """The chart's account for other income, if it has a single one that the company uses for nothing else; else one
-        of its own.
+        """Return the chart's only account for other income, or create one for cashback.
 
-        A chart with many of them has none that would be right without asking. The new account is beside the one of
-        discounts for paying early, which cashback resembles, if the chart has one.
+        An existing account is used only if it is the only one of its type that no setting of the company refers to. If
+        there are several, none is right without asking the user. The new account gets a code next to the account for
+        early-payment discounts, which cashback resembles, if the chart has one.
         """
         income = self._accounts_of_type('income_other')
         company = self.company_id
@@ -134,17 +137,22 @@ class RampConnection(models.Model):
         return self._create_account_beside(self.env._('Ramp Cashback'), 'income_other', beside[:1], '4500')
 
     def _accounts_of_type(self, kind):
-        """The accounts of a type that the company may use, a branch those of its parents; by their codes."""
+        """Return the accounts of a type that the company may use, sorted by code.
+
+        A branch may also use the accounts of its parent companies.
+        """
         Account = self.env['account.account'].with_company(self.company_id)
         return Account.search(
             [*Account._check_company_domain(self.company_id), ('account_type', '=', kind)], order='code'
         )
 
     def _create_account_beside(self, name, kind, beside, start):
-        """A new account, whose code is the next free one after that of another, so that it has the form and place of
-        the chart's own.
+        """Create an account with the next free code after that of another account.
 
-        :param start: how the code begins where the chart has nothing to put it beside
+        So the code has the same form and place as the codes of the chart.
+
+        :param beside: account whose code comes before, or an empty recordset
+        :param start: beginning of the code if `beside` is empty
         """
         Account = self.env['account.account'].with_company(self.company_id)
         if not beside:

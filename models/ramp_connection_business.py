@@ -9,7 +9,7 @@ from ..ramp_api import PayloadError, read_business
 
 
 class RampConnection(models.Model):
-    """Which Ramp business a connection belongs to, for good, and whether its credentials are of that business."""
+    """The Ramp business that a connection belongs to for good, and the check of its credentials."""
 
     _inherit = 'ramp.connection'
 
@@ -28,23 +28,22 @@ class RampConnection(models.Model):
     )
 
     def _has_ledger_rows(self):
-        """Whether there is anything in the ledger that means nothing in another Ramp business."""
+        """Return whether the ledger has rows, which would mean nothing in another Ramp business."""
         self.ensure_one()
-        # whoever may write the connection may know that
+        # sudo: users who may write the connection may know this
         return bool(self.env['ramp.record'].sudo().search_count([('connection_id', '=', self.id)], limit=1))
 
     def _credentials_mark(self):
-        """What tells these credentials from others, without telling them: an HMAC under the database's own secret."""
-        secret = (
-            self.env['ir.config_parameter'].sudo().get_param('database.secret') or ''
-        )  # for nobody to read, and it is not shown
-        # the credentials are readable by system administrators only; nobody sees them here
+        """Return an HMAC that identifies the credentials without revealing them, under the database's own secret."""
+        # sudo: no user may read this secret, and it is not shown
+        secret = self.env['ir.config_parameter'].sudo().get_param('database.secret') or ''
+        # sudo: only system administrators may read the credentials, and they are not shown here
         pair = '\n'.join(part or '' for part in self.sudo()._client_credentials())
         return hmac.new(secret.encode(), pair.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()
 
     def _has_verified_credentials(self):
-        """Whether Ramp has said that these very credentials are of this connection's Ramp business."""
-        # a mark, compared and not shown
+        """Return whether Ramp confirmed that the current credentials belong to this connection's Ramp business."""
+        # sudo: the mark is compared and not shown
         connection = self.sudo()
         return bool(connection.ramp_business_id) and connection.verified_credentials == self._credentials_mark()
 
@@ -61,8 +60,10 @@ class RampConnection(models.Model):
 
     @api.model
     def _ask_business(self, client):
-        """The `Business` that the client's credentials belong to. Raises `UserError` where Ramp does not say which, and
-        `RampError`.
+        """Return the `Business` that the client's credentials belong to.
+
+        :raise UserError: if Ramp does not say which business it is
+        :raise RampError: if the request fails
         """
         try:
             return read_business(client.get('/business'))
@@ -76,7 +77,7 @@ class RampConnection(models.Model):
             ) from error
 
     def _check_same_business(self, business):
-        """Raise `UserError` where what this connection has brought is of another Ramp business."""
+        """Raise `UserError` if the documents and rows of this connection belong to another Ramp business."""
         if not self.ramp_business_id or self.ramp_business_id == business.id:
             return
         if self.state != 'connected' and not self._has_ledger_rows():
@@ -103,7 +104,7 @@ class RampConnection(models.Model):
         )
 
     def _business_values(self, business):
-        """What is to be written once the credentials are known to be of this business."""
+        """Return the values to write once the credentials are known to belong to this business."""
         return {
             'ramp_business_id': business.id,
             'ramp_business_name': business.name,
@@ -111,15 +112,15 @@ class RampConnection(models.Model):
         }
 
     def _check_business(self, commit):
-        """For a run, before anything else: with credentials that Ramp has not been asked about, ask whose they are.
+        """Verify the credentials at the beginning of a run, if Ramp was not asked about them yet.
 
-        One that is connected and does not know its business yet, of an earlier version, learns it.
+        A connected connection of an earlier version, which does not know its business yet, stores it here.
 
-        :param commit: does a function of arguments, and commits
+        :param commit: function that calls a function with arguments and commits
         """
         if self._has_verified_credentials():
             return
         business = self._ask_business(self._new_client())
         self._check_same_business(business)
-        # the job's own knowledge, which no user writes
+        # sudo: the job writes these fields; users cannot
         commit(self.sudo().write, self._business_values(business))

@@ -6,7 +6,7 @@ from ..ramp_api import MemoryTokenStore, RampError
 
 
 class RampConnection(models.Model):
-    """The buttons: who may press them, and what they do."""
+    """The buttons of a connection: what they do, and who may press them."""
 
     _inherit = 'ramp.connection'
 
@@ -15,7 +15,8 @@ class RampConnection(models.Model):
     def _check_is_manager(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
             raise AccessError(self.env._('Only accounting administrators may change how Odoo is connected to Ramp.'))
-        self.check_access('write')  # which of them: not another company's
+        # Not for connections of other companies
+        self.check_access('write')
 
     def _check_may_sync(self):
         self.check_access('read')
@@ -28,18 +29,18 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ connect and disconnect
 
     def action_test_connection(self):
-        """Ask Ramp who we are; says what is missing in words. Changes nothing."""
+        """Check the credentials and scopes with Ramp, and tell the user what is missing. Changes no setting."""
         self.ensure_one()
         self._check_is_manager()
         try:
-            # a token of its own: scopes that were added in Ramp come only with a new one
+            # A new token, because scopes that were added in Ramp come only with a new one
             client = self._new_client(token_store=MemoryTokenStore())
             business = self._ask_business(client)
             missing = set(self._required_scopes()) - set(client.granted_scopes)
         except RampError as error:
             raise UserError(self._explain_error(error)) from error
         self._check_same_business(business)
-        # see action_connect
+        # sudo: see action_connect
         self.sudo().ramp_business_name = business.name
         if missing:
             title = self.env._('Connected to %s, with permissions missing', business.name)
@@ -55,7 +56,7 @@ class RampConnection(models.Model):
         )
 
     def action_connect(self):
-        """Take the accounting integration in Ramp, complete the set-up and switch the synchronization on."""
+        """Take the accounting integration in Ramp, complete the set-up and start the synchronization."""
         self.ensure_one()
         self._check_is_manager()
         if self.state == 'connected':
@@ -79,11 +80,12 @@ class RampConnection(models.Model):
             self._check_same_business(business)
             entities = self._read_entities(client)
             self._complete_set_up()
-            # Last, as Ramp keeps it whatever becomes of this transaction: the next Connect knows the seat by its name.
+            # This comes last, because Ramp keeps the integration even if this transaction fails. The next Connect then
+            # finds the integration by its name.
             seat = self._take_seat(client)
         except RampError as error:
             raise UserError(self._explain_error(error)) from error
-        # accounting administrators decide on the connection; the fields that hold its state are nobody's to type
+        # sudo: accounting administrators decide on the connection, but nobody enters the fields that hold its state
         self.sudo().write(
             {
                 'state': 'connected',
@@ -107,14 +109,14 @@ class RampConnection(models.Model):
         )
 
     def action_disconnect(self):
-        """Give the accounting integration back and stop synchronizing. Documents and history stay."""
+        """Give the accounting integration back and stop the synchronization. Documents and history stay."""
         self.ensure_one()
         self._check_is_manager()
         if self.state != 'connected':
             raise UserError(self.env._('%s is not connected.', self.name))
         message = self._leave_ramp()
         self._compare_offers_again()
-        # see action_connect
+        # sudo: see action_connect
         self.sudo().write(
             {'state': 'disconnected', 'accounting_connection_id': False, 'last_error': message, 'database': False}
         )
@@ -129,7 +131,7 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ synchronize
 
     def action_sync_now(self):
-        """Queue a synchronization; returns at once. Rows that wait after an error are tried again right away."""
+        """Queue a synchronization, and return at once. Rows that wait after an error are tried again right away."""
         self._check_may_sync()
         self._request_sync()
         if self.env.context.get('ramp_quiet'):
@@ -141,13 +143,16 @@ class RampConnection(models.Model):
         )
 
     def action_read_again(self):
-        """The same for the tie-out's page: everything is looked at, as the nightly check is one of the flows."""
+        """Queue a synchronization from the page of the tie-out.
+
+        It includes the nightly check, which is one of the flows, so everything in Ramp is read.
+        """
         self._check_may_sync()
         self._request_sync()
         return True
 
     def action_push_all(self):
-        """Compare everything that Odoo offers with what Ramp really has, and repair what differs."""
+        """Compare everything that Odoo offers with what Ramp has, and repair the differences."""
         self._check_is_manager()
         for connection in self:
             if connection.state != 'connected':
@@ -190,7 +195,7 @@ class RampConnection(models.Model):
         return action
 
     def action_open_moves(self):
-        """The journal entries that card spend became."""
+        """Open the journal entries of card spend."""
         self.ensure_one()
         self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_journal_line')
@@ -199,7 +204,7 @@ class RampConnection(models.Model):
         return action
 
     def action_open_bills(self):
-        """The bills, refunds and reimbursements that came from Ramp."""
+        """Open the bills, refunds and reimbursements that came from Ramp."""
         self.ensure_one()
         self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('account.action_move_in_invoice_type')

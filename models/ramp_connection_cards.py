@@ -9,7 +9,7 @@ LABEL_TEMPLATE = '{merchant} · {memo} · {cardholder} ({original_amount})'
 
 
 class RampConnection(models.Model):
-    """How card spend is written down: whom it is paid to, and what it is called."""
+    """How card spend is posted: its partner and its labels."""
 
     _inherit = 'ramp.connection'
 
@@ -65,7 +65,7 @@ class RampConnection(models.Model):
                 )
 
     def _label_template_fault(self):
-        """What is wrong with the template of labels, as a sentence; None: nothing."""
+        """Return a sentence that says what is wrong with the template of labels, or None."""
         template, known = self.label_template or '', ', '.join(f'{{{name}}}' for name in PLACEHOLDERS)
         if unknown := unknown_placeholders(template):
             return self.env._(

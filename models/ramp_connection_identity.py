@@ -8,7 +8,7 @@ from .connection_constants import IDENTITY_PARAMETER
 
 
 class RampConnection(models.Model):
-    """Which database this is: told from its copies, which ask Ramp nothing, and named towards Ramp."""
+    """The identity of this database: how it differs from its copies, which never contact Ramp, and its name in Ramp."""
 
     _inherit = 'ramp.connection'
 
@@ -22,10 +22,11 @@ class RampConnection(models.Model):
 
     @api.model
     def _database(self):
-        """What tells this database from its copies: Odoo gives those that it makes another uuid, and others have
-        another name.
+        """Return the uuid and name of this database, which tell it from its copies.
+
+        A copy made by Odoo has another uuid; other copies have another name.
         """
-        # no secret, and asked for on behalf of anybody
+        # sudo: the uuid is no secret, and any user's action may need it
         return f'{self.env["ir.config_parameter"].sudo().get_param("database.uuid")} {self.env.cr.dbname}'
 
     def _check_database(self):
@@ -43,9 +44,9 @@ class RampConnection(models.Model):
                 )
 
     def action_claim_database(self):
-        """This database takes the place of the one that was connected."""
+        """Make this database the connected one, in place of the original."""
         self._check_is_manager()
-        # see action_connect
+        # sudo: see action_connect
         self.sudo().database = self._database()
         self._request_sync()
         return True
@@ -54,16 +55,16 @@ class RampConnection(models.Model):
 
     @api.model
     def _database_identity(self):
-        """Eight characters that name this database towards Ramp, made once and kept for good.
+        """Return the eight characters that name this database in Ramp; they are made once and never change.
 
-        They are part of the id under which every account and analytic account is known in Ramp: another database that
-        later takes the seat must not mistake our account 57 for its own. Not the database's uuid: that one changes
-        when a database is restored, and what people picked in Ramp must not.
+        They are part of the id of every account and analytic account in Ramp. So another database that takes the
+        integration later cannot mistake our account 57 for its own. The uuid of the database would not do: it changes
+        when a database is restored, and the options that people picked in Ramp must not change.
         """
-        # Any user's action may need the identity first, and it is no secret.
+        # sudo: any user's action may be the first to need the identity, and it is no secret.
         parameters = self.env['ir.config_parameter'].sudo()
-        # made in a moment, another transaction has committed it and this one may not see it: it is kept beside, till
-        # its end
+        # A new identity is committed by another transaction, and this one may not see it. So it is kept in the cache
+        # until this transaction ends.
         identity = self.env.cr.cache.get(IDENTITY_PARAMETER) or parameters.get_param(IDENTITY_PARAMETER)
         if not identity:
             identity = self.env.cr.cache[IDENTITY_PARAMETER] = self._make_database_identity()
@@ -71,23 +72,24 @@ class RampConnection(models.Model):
 
     @api.model
     def _name_database(self):
-        """Make the identity, if there is none, in this transaction: an installation or an upgrade, during which no
-        other one may write.
+        """Make the identity in this transaction, if there is none.
+
+        This runs in an installation or an upgrade, when no other transaction may write.
         """
-        parameters = self.env['ir.config_parameter'].sudo()  # see _database_identity
+        # sudo: see _database_identity
+        parameters = self.env['ir.config_parameter'].sudo()
         if not parameters.get_param(IDENTITY_PARAMETER):
             parameters.set_param(IDENTITY_PARAMETER, uuid.uuid4().hex[:8])
 
     @api.model
     def _make_database_identity(self):
-        """Make the identity and commit it, whatever becomes of the caller: Ramp knows the name of a seat for good.
+        """Make the identity and commit it in a transaction of its own, because Ramp keeps the name for good.
 
-        This is for a database in which somebody deleted what `_name_database` made.
+        This is for a database in which somebody deleted the identity that `_name_database` made.
         """
         with self.env.registry.cursor() as cr:
-            cr.execute(
-                "SET LOCAL lock_timeout = '10s'"
-            )  # the caller may have deleted it: nobody is to wait for himself
+            # The caller may have deleted the parameter; without a timeout, this process would wait for itself.
+            cr.execute("SET LOCAL lock_timeout = '10s'")
             cr.execute(
                 """
                 INSERT INTO ir_config_parameter (key, value, create_date, write_date) VALUES (%s, %s, now(), now())
@@ -97,5 +99,6 @@ class RampConnection(models.Model):
                 (IDENTITY_PARAMETER, uuid.uuid4().hex[:8]),
             )
             identity = cr.fetchone()[0]
-        self.env.registry.clear_cache('stable')  # in which it is missing
+        # The identity is missing in this cache
+        self.env.registry.clear_cache('stable')
         return identity

@@ -5,7 +5,7 @@ from .connection_constants import SETTINGS
 
 
 class RampConnection(models.Model):
-    """What a connection says of people; see `ramp.flow.person`."""
+    """Settings of a connection about people; see `ramp.flow.person`."""
 
     _inherit = 'ramp.connection'
 
@@ -27,7 +27,7 @@ class RampConnection(models.Model):
         'drafts in Ramp.',
         prefetch=SETTINGS,
     )
-    # who owns or administers the Ramp business is decided there
+    # Owners and administrators of the Ramp business are appointed in Ramp
     user_role = fields.Selection(
         [
             ('BUSINESS_USER', 'Employee'),

@@ -3,7 +3,7 @@ from odoo import models
 
 
 class RampConnection(models.Model):
-    """How far the synchronization is, for the connection's page."""
+    """The progress of the synchronization, for the connection's page."""
 
     _inherit = 'ramp.connection'
 
@@ -36,7 +36,7 @@ class RampConnection(models.Model):
             ]
 
     def _compute_last_sync(self):
-        # not stored: the jobs, which end at the same moment, would wait for each other
+        # Not stored, because jobs that end at the same moment would wait for each other
         for connection in self:
             connection.last_sync = (
                 self.env['ramp.run']
@@ -66,7 +66,10 @@ class RampConnection(models.Model):
                 connection.progress, connection.progress_text = 0, False
 
     def _latest_failure(self):
-        """What stopped the flows whose latest run failed: a flow that fares well says nothing of the others."""
+        """Return the messages of the flows whose latest run failed, or False.
+
+        A flow that works says nothing about the others, so each flow's latest run counts.
+        """
         self.ensure_one()
         self.env['ramp.run'].flush_model()
         self.env.cr.execute(

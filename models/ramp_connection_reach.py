@@ -7,19 +7,20 @@ from odoo.tools import SQL, format_datetime
 
 from .connection_constants import SETTINGS
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=10)  # between two looks whether Ramp answers again
-# For whoever waits for an answer, with a page or an uninstallation before them
+# Pauses before a job asks again whether Ramp answers
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=10)
+# Client options while a user waits for an answer, on a page or in an uninstallation
 ONE_TRY = {'max_attempts': 1, 'timeout': (3, 5), 'answer_seconds': 6}
-PATIENCE = 20  # seconds for all that one click asks
+# Seconds for all requests of one click
+PATIENCE = 20
 
 
 class RampConnection(models.Model):
-    """Whether Ramp answers: known to all jobs of a connection, so that one finds out for all, and shown to whoever
-    wonders.
+    """Whether Ramp answers: one job finds out for all jobs of the connection, and the user sees it.
 
-    Nothing is written as long as Ramp answers. When nobody did, all tries of a request, `silent_since` says so, and
-    nothing is asked before `silent_until`. Then the first job that comes asks, once; the first answer ends it, and
-    wakes the jobs.
+    Nothing is written as long as Ramp answers. If all attempts of a request get no answer, `silent_since` is set, and
+    no job asks before `silent_until`. After that, the next job asks once. The first answer clears both fields and
+    triggers the jobs.
     """
 
     _inherit = 'ramp.connection'
@@ -45,7 +46,7 @@ class RampConnection(models.Model):
     )
 
     def write(self, vals):
-        """EXTENDS: what was found out of one address is nothing about another."""
+        """EXTENDS: Clear what is known about the address when the address or the state changes."""
         if not {'state', 'environment', 'api_url'}.isdisjoint(vals) and any(
             connection.silent_since for connection in self
         ):
@@ -53,7 +54,7 @@ class RampConnection(models.Model):
         return super().write(vals)
 
     def _new_client(self, **options):
-        """EXTENDS: a run has until its deadline, and tries again; whoever is no run is somebody who waits."""
+        """EXTENDS: Let a run try until its deadline; other callers, where a user waits, get one attempt."""
         memory = self.env.context.get('ramp_memory')
         if memory is None:
             return super()._new_client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
@@ -64,22 +65,24 @@ class RampConnection(models.Model):
         return client
 
     def action_test_connection(self):
-        """EXTENDS: Ramp answered."""
+        """EXTENDS: Note that Ramp answered."""
         action = super().action_test_connection()
         self._end_silence()
         return action
 
     def _request_sync(self):
-        """EXTENDS: somebody wants to know now."""
-        # see the method that is extended
+        """EXTENDS: Ask Ramp at once, because the user wants to know now."""
+        # sudo: see the extended method
         self.sudo().filtered('silent_until').silent_until = False
         return super()._request_sync()
 
     # ------------------------------------------------------------------ for runs
 
     def _reach_options(self):
-        """Options of the client for a run that begins: how a Ramp that did not answer may be asked. No write if it
-        does.
+        """Return the client options for a new run, depending on whether Ramp answered before.
+
+        The dictionary is empty, and nothing is written, if Ramp answers. If Ramp does not, only the first run after
+        `silent_until` may ask, once.
         """
         self.ensure_one()
         if not self.silent_since:
@@ -108,10 +111,10 @@ class RampConnection(models.Model):
         }
 
     def _note_reach(self, clients):
-        """Write down what a run found: nobody answered in the end, or somebody did again.
+        """Store whether Ramp answered the run.
 
-        :param clients: of the run
-        :return: when somebody should look again, or None
+        :param clients: clients of the run
+        :return: when to ask again, in UTC, or None
         """
         self.ensure_one()
         if any(client.silence for client in clients):
@@ -123,8 +126,8 @@ class RampConnection(models.Model):
         return None
 
     def _end_silence(self):
-        """Ramp answers again: whoever was kept from asking asks now."""
-        # anybody who may ask Ramp may find that it answers; the fields are nobody's to type
+        """Note that Ramp answers again, and trigger the jobs that were kept from asking."""
+        # sudo: any user's request may find that Ramp answers, but nobody enters these fields
         for connection in self.sudo().filtered('silent_since'):
             connection.write({'silent_since': False, 'silent_until': False})
             if connection.state == 'connected':
@@ -132,7 +135,7 @@ class RampConnection(models.Model):
                     job._trigger()
 
     def _next_try_at(self, now):
-        """Twice as long after the beginning of the silence as now, in bounds."""
+        """Return the moment when the time since the beginning of the silence has doubled, within bounds, in UTC."""
         return now + min(max(now - (self.silent_since or now), FIRST_PAUSE), LONGEST_PAUSE)
 
     def _format_short_moment(self, moment):

@@ -10,20 +10,24 @@ from ..ramp_api import PayloadError, RampError, read_entity, to_company_date
 
 
 class RampConnection(models.Model):
-    """Which of Ramp's objects are this connection's: from which day on, of which entity, and what there was before."""
+    """Which of Ramp's objects belong to this connection: by start date, by entity, and by what existed before."""
 
     _inherit = 'ramp.connection'
 
     # ------------------------------------------------------------------ days
 
     def _start_moment(self, before=timedelta(0)):
-        """The first moment of the start date, or of a day before it, in the company's time zone, in UTC, as Ramp's
-        filters want it.
+        """Return the first moment of the start date in the company's time zone, as UTC text for Ramp's filters.
+
+        :param before: days before the start date
         """
         return self._start_time(before).strftime('%Y-%m-%dT%H:%M:%SZ')
 
     def _start_time(self, before=timedelta(0)):
-        """The same as a datetime, as Odoo stores it: a domain with a date would mean midnight for whoever searches."""
+        """Return the same moment as a naive datetime in UTC, as Odoo stores it.
+
+        A domain with a date would mean midnight in the time zone of the user who searches.
+        """
         self.ensure_one()
         zone = pytz.timezone(self._time_zone())
         return (
@@ -33,14 +37,14 @@ class RampConnection(models.Model):
         )
 
     def _time_zone(self):
-        """Name of the company's time zone: it decides on which day a moment falls in the books."""
+        """Return the name of the company's time zone, which decides the accounting date of a moment."""
         self.ensure_one()
-        known = self.env.context.get('ramp_memory', {}).setdefault(
-            'timezones', {}
-        )  # of a run, which asks after each commit
+        # Cached for the run, which needs it after each commit
+        known = self.env.context.get('ramp_memory', {}).setdefault('timezones', {})
         if self.id not in known:
             company = self.company_id
-            company.fetch(['partner_id', 'resource_calendar_id'])  # each job asks, and most need nothing else of these
+            # Each job needs these two fields, and most jobs need no other fields of the company
+            company.fetch(['partner_id', 'resource_calendar_id'])
             company.partner_id.fetch(['tz', 'lang'])
             if not company.partner_id.tz:
                 company.resource_calendar_id.fetch(['tz'])
@@ -48,8 +52,11 @@ class RampConnection(models.Model):
         return known[self.id]
 
     def _is_left_alone(self, moment):
-        """Whether an object without a sync status that is of this moment, datetime or date, was there before and is to
-        be left alone.
+        """Return whether an object existed before the connection and is to be left alone.
+
+        This is for objects without a sync status.
+
+        :param moment: date or datetime of the object
         """
         self.ensure_one()
         if self.existing_policy != 'leave' or not (self.connected_at and moment):
@@ -59,7 +66,10 @@ class RampConnection(models.Model):
         return moment < to_company_date(pytz.utc.localize(self.connected_at), self._time_zone())
 
     def _scope_of_lists(self):
-        """What decides which objects Ramp's lists show, as JSON: with another one, a place in them is none."""
+        """Return what decides which objects Ramp's lists show, as JSON.
+
+        A saved place in the lists is void if this has changed.
+        """
         return [
             self._api_url(),
             self.accounting_connection_id,
@@ -71,26 +81,26 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ entities
 
     def _is_other_entity(self, entity_id):
-        """Whether an object of this Ramp entity, an id in whichever case or None, is another connection's; without an
-        id nobody knows.
+        """Return whether an object of this Ramp entity belongs to another connection.
+
+        :param entity_id: id in upper or lower case, or None; without an id it does not belong to another connection
         """
         self.ensure_one()
         return bool(self.ramp_entity_id and entity_id) and entity_id.lower() != self.ramp_entity_id.lower()
 
     @api.model
     def _read_entities(self, client):
-        """The Ramp business's entities; none where Ramp does not say."""
+        """Return the entities of the Ramp business, or an empty list if Ramp does not say."""
         entities = []
-        with contextlib.suppress(RampError):  # their ids are shown instead
+        # Without the names, the ids are shown
+        with contextlib.suppress(RampError):
             for payload in client.list_objects('/entities'):
                 with contextlib.suppress(PayloadError):
                     entities.append(read_entity(payload))
         return entities
 
     def _note_entities(self, entities):
-        """Keep what Ramp tells of its entities: their names, which is the primary one, and the bank accounts that they
-        pay from.
-        """
+        """Store the names of the entities, the primary entity, and the bank accounts that the entities pay from."""
         self.ensure_one()
         if not entities:
             return

@@ -13,12 +13,15 @@ from ..ramp_api import (
 
 
 class RampConnection(models.Model):
-    """The accounting integration of a Ramp business: taken, checked, set up, given back. Connections of one business share it."""
+    """The accounting integration (seat) of a Ramp business: taken, checked, set up and given back.
+
+    Connections of the same business share it.
+    """
 
     _inherit = 'ramp.connection'
 
     def write(self, vals):
-        """EXTENDS: the seat's settings follow what the connection wants to see in Ramp."""
+        """EXTENDS: Update the settings of the integration in Ramp when they depend on the change."""
         result = super().write(vals)
         if not {'pull_bills', 'pull_reimbursements'}.isdisjoint(vals):
             self.env['ramp.flow.seat']._trigger()
@@ -27,24 +30,28 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ whose it is
 
     def _seat_name(self):
-        """The name under which this database holds the accounting integration: how it knows its own again."""
+        """Return the name under which this database holds the integration, and by which it finds its own again."""
         return f'Odoo {self._database_identity()}'
 
     def _seat_companies(self):
-        """The companies that share this connection's Ramp business."""
+        """Return the companies that share this connection's Ramp business."""
         return self.search(
             [('state', '=', 'connected'), ('accounting_connection_id', '=', self.accounting_connection_id)]
         ).company_id
 
     @staticmethod
     def _accounting_providers(client):
-        """Every accounting connection that the Ramp business has or had."""
+        """Return all accounting connections that the Ramp business has or had."""
         answer = client.get('/accounting/all-connections')
         return [read_accounting_provider(provider) for provider in (answer or {}).get('connections') or []]
 
     def _check_own_seat(self, client):
-        """What Ramp says of our accounting integration (`AccountingProvider`); raises `UserError` unless it is ours now: it
-        can be taken in Ramp's own screens at any time."""
+        """Return what Ramp says about our accounting integration, as `AccountingProvider`.
+
+        The integration can be taken in Ramp's own screens at any time.
+
+        :raise UserError: if the integration is not ours now
+        """
         active = [provider for provider in self._accounting_providers(client) if provider.is_active]
         for provider in active:
             if provider.id == self.accounting_connection_id:
@@ -71,10 +78,11 @@ class RampConnection(models.Model):
         )
 
     def _take_seat(self, client):
-        """Become the accounting system of the Ramp business; returns the id of the accounting connection.
+        """Become the accounting system of the Ramp business, and return the id of the accounting connection.
 
-        One seat per business: when it is taken, Ramp answers a request for it with success *and the incumbent's
-        connection*, so the names are compared before and after. Other connections of this database share our seat.
+        A business has one integration. If another system holds it, Ramp answers the request with success *and the
+        connection of that system* (seen live, 2026-09-26). So the names are compared before and after. Other
+        connections of this database share our integration.
         """
         name = self._seat_name()
         providers = self._accounting_providers(client)
@@ -100,7 +108,8 @@ class RampConnection(models.Model):
                 client.post(f'/accounting/connection/{provider.id}/reactivate')
                 return provider.id
             except RampNotFound:
-                continue  # a tombstone too old to be revived: take a new seat
+                # Ramp has deleted it for good, so take a new one
+                continue
         taken = read_accounting_provider(
             client.post(
                 '/accounting/connection', {'remote_provider_name': name, 'settings': self._wanted_seat_settings()}
@@ -118,16 +127,15 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ given back
 
     def _leave_ramp(self):
-        """Give back what this connection has in Ramp, in one short try, so that nobody has to stay with a Ramp that
-        does not answer.
+        """Give back what this connection has in Ramp, in one short try, so that no user is stuck with a Ramp that is
+        silent.
 
-        Returns a sentence that says what may be left there and how to free it, or False. Never raises for trouble with
-        Ramp.
+        :return: sentence that says what may be left in Ramp and how to free it, or False; trouble with Ramp raises
+            nothing
         """
         self.ensure_one()
-        steps = [
-            step for step in self._steps_of_leaving() if not self.is_copy
-        ]  # in a copy, all of it is the original's
+        # In a copy of the database, everything belongs to the original
+        steps = [step for step in self._steps_of_leaving() if not self.is_copy]
         failure = False
         try:
             client = steps and self._new_client()
@@ -135,12 +143,14 @@ class RampConnection(models.Model):
                 try:
                     step(client)
                 except (RampConnectionError, RampAuthError):
-                    raise  # the others would fare no better
+                    # The other steps would fail, too
+                    raise
                 except RampError as error:
                     failure = failure or self._explain_error(error)
         except RampError as error:
             failure = self._explain_error(error)
-        except (UserError, PayloadError) as error:  # without credentials, or Ramp answers nonsense
+        # No credentials, or Ramp's answer cannot be read
+        except (UserError, PayloadError) as error:
             failure = str(error)
         return failure and self.env._(
             '%(failure)s Ramp may go on to show "%(seat)s" as its accounting system, and to send events: disconnect '
@@ -151,8 +161,9 @@ class RampConnection(models.Model):
         )
 
     def _steps_of_leaving(self):
-        """What is to be given back in Ramp, as functions of a client; nothing where another connection of this database
-        needs it.
+        """Return the functions, each with a client as argument, that give something back in Ramp.
+
+        The list is empty if another connection of this database needs the integration.
         """
         sharing = self.search(
             [
@@ -164,7 +175,7 @@ class RampConnection(models.Model):
         return [] if sharing or not self.accounting_connection_id else [self._release_seat]
 
     def _release_seat(self, client):
-        """Free the accounting integration, unless it is not ours (any more)."""
+        """Free the accounting integration, if it is still ours."""
         providers = self._accounting_providers(client)
         if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
             client.delete('/accounting/connection')
@@ -172,13 +183,12 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ its settings
 
     def _wanted_seat_settings(self):
-        """What the accounting connection in Ramp is to be set to: {name: bool} (schema
-        ApiAccountingConnectionSettings...).
+        """Return the settings that the accounting connection in Ramp should have, as {name: bool}.
 
-        All are off in Ramp by default. Connections that share the seat want together what one of them wants. The
-        buttons *Sync* are there only while Ramp can tell Odoo that somebody pressed one: Ramp waits for the outcome no
-        longer than five minutes. The others are left alone: Odoo limits nothing to an entity, and asks nobody to create
-        a vendor.
+        See the schema ApiAccountingConnectionSettings... All are off in Ramp by default (contract 2026-08-01). A
+        setting is on if any of the connections that share the integration wants it. The *Sync* buttons are on only
+        while Ramp can tell Odoo that somebody pressed one: Ramp waits at most five minutes for the outcome. The other
+        settings are left alone: Odoo limits nothing to an entity, and asks nobody to create a vendor.
         """
         connections = (
             self

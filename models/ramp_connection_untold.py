@@ -5,15 +5,16 @@ from odoo import fields, models
 
 from .connection_constants import SETTINGS
 
-TRACE = re.compile(r',? ?trace [^\s,\]]+')  # another one with each request
+# The trace differs with each request
+TRACE = re.compile(r',? ?trace [^\s,\]]+')
 
 
 class RampConnection(models.Model):
-    """What is booked, and Ramp does not take the outcome of: since when, and what it says.
+    """Posted objects whose outcome Ramp does not accept: since when, and what Ramp says.
 
-    Nothing is missing in the books then, and nothing is booked twice. Ramp shows it as ready meanwhile, and is told
-    again in each run, of what it refused at least once an hour. Nothing is written as long as Ramp takes what it is
-    told.
+    Nothing is missing in the books then, and nothing is posted twice. Ramp keeps showing these objects as ready. Each
+    run sends the outcome again; outcomes that Ramp refused are sent at least once an hour. Nothing is written as long
+    as Ramp accepts the outcomes.
     """
 
     _inherit = 'ramp.connection'
@@ -38,9 +39,9 @@ class RampConnection(models.Model):
             connection.untold_count = counts.get(connection, 0)
 
     def _note_untold(self, reason):
-        """Write down what a run found.
+        """Store whether Ramp accepted the outcomes of a run.
 
-        :param reason: why Ramp did not take an outcome, None: it took all that it was told
+        :param reason: why Ramp did not accept an outcome, or None if it accepted all
         """
         self.ensure_one()
         if reason:

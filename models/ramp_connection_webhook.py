@@ -6,13 +6,14 @@ from odoo import api, fields, models
 
 from .connection_constants import OPTIONAL_SCOPES
 
-# last parts of names that are known in a network of its own only
+# Top-level names that are known only in a private network
 LOCAL = ('localhost', 'local', 'internal', 'lan', 'home', 'test', 'invalid', 'arpa')
 
 
 class RampConnection(models.Model):
-    """Webhooks: Ramp says at once that something changed. Without them the jobs look every 15 minutes, and nothing else
-    differs.
+    """Webhooks: Ramp tells Odoo at once that something changed.
+
+    Without them, the jobs look every 15 minutes; nothing else differs.
     """
 
     _inherit = 'ramp.connection'
@@ -31,10 +32,11 @@ class RampConnection(models.Model):
             ('active', 'Active'),
             ('failed', 'Refused by Ramp'),
         ],
+        # compute_sudo: nobody may read the subscription
         string='Status of Webhooks',
         compute='_compute_webhook',
         compute_sudo=True,
-    )  # the subscription is for nobody to read
+    )
     webhook_message = fields.Char(compute='_compute_webhook', compute_sudo=True)
     last_event = fields.Datetime(
         compute='_compute_webhook', compute_sudo=True, help='When Ramp told of something the last time.'
@@ -68,17 +70,18 @@ class RampConnection(models.Model):
                 connection.webhook_state = webhook.state or 'pending'
 
     def write(self, vals):
-        """EXTENDS: the subscription follows what the connection wants to hear of."""
+        """EXTENDS: Update the subscription when the connection needs other events."""
         result = super().write(vals)
         if not {'use_webhooks', *OPTIONAL_SCOPES}.isdisjoint(vals):
             if vals.get('use_webhooks'):
-                self._switch_crons()  # the job may be newer than the connection
+                # The job may be newer than the connection
+                self._switch_crons()
             self.env['ramp.flow.webhook']._trigger()
         return result
 
     def _webhook_subscriptions(self):
-        """The subscriptions of these connections."""
-        # they hold secrets, so nobody has access; what is done with them does not depend on who does it
+        """Return the subscriptions of these connections."""
+        # sudo: subscriptions hold secrets, so nobody has access; the result does not depend on the user
         return self.env['ramp.webhook'].sudo().search([('connection_id', 'in', self.ids)])
 
     def _wants_webhook(self):
@@ -86,14 +89,15 @@ class RampConnection(models.Model):
         return self.use_webhooks and self._has_public_address()
 
     def _wanted_event_types(self):
-        """The types of events that this connection wants to hear of."""
+        """Return the types of events that this connection needs."""
         self.ensure_one()
         flows = (flow for flow in self._flow_models() if flow._events and flow._is_enabled_for(self))
         return sorted({kind for flow in flows for kind in flow._events})
 
     def _has_public_address(self):
-        """Whether Ramp can reach Odoo, as far as its address tells. A custom address of Ramp may be anywhere, on this
-        machine too.
+        """Return whether Ramp can reach Odoo, as far as Odoo's address tells.
+
+        With a custom address, Ramp may be anywhere, even on this machine.
         """
         self.ensure_one()
         parts = urlsplit(self.get_base_url())
@@ -107,7 +111,7 @@ class RampConnection(models.Model):
         return parts.scheme == 'https' and is_public
 
     def _steps_of_leaving(self):
-        """EXTENDS: who leaves does not want to hear of anything any more."""
+        """EXTENDS: Delete the subscription, too."""
         return [*([self._release_webhook] if self._webhook_subscriptions() else []), *super()._steps_of_leaving()]
 
     def _release_webhook(self, client):
@@ -115,7 +119,7 @@ class RampConnection(models.Model):
         webhook._delete_subscriptions(client, webhook._list_subscriptions(client))
 
     def _leave_ramp(self):
-        """EXTENDS: what Ramp sends is refused from now on, whether Ramp could be told or not."""
+        """EXTENDS: Delete the subscription here, so that events are refused even if Ramp could not be told."""
         result = super()._leave_ramp()
         self._webhook_subscriptions().unlink()
         return result
