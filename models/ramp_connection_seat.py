@@ -108,7 +108,7 @@ class RampConnection(models.Model):
                 client.post(f'/accounting/connection/{provider.id}/reactivate')
                 return provider.id
             except RampNotFound:
-                # Ramp has deleted it for good, so take a new one
+                # This connection is too old to be reactivated, so take a new one
                 continue
         taken = read_accounting_provider(
             client.post(
@@ -127,11 +127,11 @@ class RampConnection(models.Model):
     # ------------------------------------------------------------------ given back
 
     def _leave_ramp(self):
-        """Give back what this connection has in Ramp, in one short try, so that no user is stuck with a Ramp that is
-        silent.
+        """Give back what this connection has in Ramp, in one short try.
 
-        :return: sentence that says what may be left in Ramp and how to free it, or False; trouble with Ramp raises
-            nothing
+        A user who disconnects must not be stuck because Ramp does not answer. Trouble with Ramp raises nothing.
+
+        :return: sentence that says what may be left in Ramp and how to free it, or False
         """
         self.ensure_one()
         # In a copy of the database, everything belongs to the original

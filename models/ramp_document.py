@@ -4,9 +4,9 @@ from odoo.fields import Domain
 
 
 class RampDocument(models.AbstractModel):
-    """Mapping fields of every document that crosses the border. The ledger (`ramp.record`) stays the only truth.
+    """Fields that link a document to Ramp. The ledger (`ramp.record`) remains the only source of truth.
 
-    They are not for portal users, who may read bills and orders of their own.
+    Portal users, who may read their own bills and orders, cannot see these fields.
     """
 
     _name = 'ramp.document'
@@ -33,11 +33,12 @@ class RampDocument(models.AbstractModel):
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_state', compute_sudo=True, groups='base.group_user')
 
     def _ramp_records(self):
-        """Mapping of each document's Ramp id to its row in the ledger, in one query. Of the document's company: ids are
-        no secrets.
+        """Return the ledger row of each document by its Ramp id, in one query.
+
+        Only rows of the documents' companies count, because a Ramp id is no secret.
         """
         ids = [ramp_id for ramp_id in self.mapped('ramp_id') if ramp_id]
-        # the ledger is for accountants; who may read the document may know its status
+        # sudo: only accountants may read the ledger; users who may read the document may know its status
         records = (
             self.env['ramp.record']
             .sudo()
@@ -49,11 +50,14 @@ class RampDocument(models.AbstractModel):
             if ids
             else []
         )
-        # a bill and its payment have one id: that of the document's own kind counts, else the first one
+        # A bill and its payment have the same id: the row of the document's own model counts, else the first one
         return {record.ramp_id: record for record in sorted(records, key=lambda record: record.res_model == self._name)}
 
     def _ramp_record_of(self, records):
-        """The row of one document; records: of `_ramp_records`."""
+        """Return the row of one document.
+
+        :param records: result of `_ramp_records`
+        """
         record = records.get(self.ramp_id, self.env['ramp.record'])
         return record if record.company_id == self.company_id else record.browse()
 
@@ -72,7 +76,7 @@ class RampDocument(models.AbstractModel):
             document.ramp_url = record.ramp_url if record else False
 
     def action_open_ramp_record(self):
-        """Smart button: the ledger's row of this document."""
+        """Open the ledger row of this document (smart button)."""
         self.ensure_one()
         self.check_access('read')
         self.ramp_record_id.check_access('read')
@@ -84,15 +88,15 @@ class RampDocument(models.AbstractModel):
         }
 
     def action_open_in_ramp(self):
-        """Smart button: this document in Ramp's own pages."""
+        """Open this document on Ramp's own pages (smart button)."""
         self.ensure_one()
         self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
 
     @api.ondelete(at_uninstall=False)
     def _unlink_ramp_documents(self):
-        """A booked document that is deleted leaves its row open, with a sentence, instead of a dangling link."""
-        # the person may delete the document but not edit the ledger
+        """Reopen the ledger rows of posted documents that are deleted, with a reason, so that no link leads nowhere."""
+        # sudo: users who may delete the document may not edit the ledger
         booked = self.filtered('ramp_id')
         if booked:
             self.env['ramp.record'].sudo()._hold_deleted_documents(booked)

@@ -7,12 +7,17 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
-KEEP = timedelta(days=30)  # much longer than Ramp tries again
-CALLED = timedelta(seconds=5)  # in which a job that was called is expected to begin
+# Much longer than Ramp keeps sending an event again
+KEEP = timedelta(days=30)
+# Time within which a triggered job should begin
+CALLED = timedelta(seconds=5)
 
 
 class RampEvent(models.Model):
-    """An event that Ramp sent: each once, so that a repeat does nothing. It wakes jobs, which ask Ramp what there is."""
+    """An event that Ramp sent. Each is stored once, so that a repetition does nothing.
+
+    Events trigger jobs, which ask Ramp what changed.
+    """
 
     _name = 'ramp.event'
     _description = 'Ramp Event'
@@ -31,8 +36,9 @@ class RampEvent(models.Model):
 
     @api.model
     def _store_and_call(self, connection, event):
-        """Store an event and call the jobs that it is for; returns whether there are such that sleep: see
-        `ir.cron._notifydb`.
+        """Store an event and trigger the jobs that it is for.
+
+        :return: whether any job was triggered that the scheduler has to be woken for; see `ir.cron._notifydb`
         """
         flows = [
             flow
@@ -44,14 +50,16 @@ class RampEvent(models.Model):
         try:
             return self._store_event(connection, event) and self._call_jobs(flows)
         except psycopg2.errors.SerializationFailure:
-            # It was sent twice at once, or a job has just begun: seen with what is committed now, nothing is in the
-            # way. At once, as
-            # Odoo's own next try comes up to two seconds later, and Ramp waits.
+            # Ramp sent the event twice at the same moment, or a job has just begun. With a new snapshot nothing is in
+            # the way. Try again at once: Odoo's own retry comes up to two seconds later, and Ramp waits for the answer.
             self.env.cr.rollback()
             return self._store_event(connection, event) and self._call_jobs(flows)
 
     def _store_event(self, connection, event):
-        """Whether the event is new. One statement, as Ramp waits; the error is expected."""
+        """Store an event in one statement, because Ramp waits; return whether it is new.
+
+        The statement may fail with a serialization error, which `_store_and_call` expects, so errors are not logged.
+        """
         self.env.cr.execute(
             SQL(
                 """
@@ -69,14 +77,16 @@ class RampEvent(models.Model):
         return bool(self.env.cr.fetchall())
 
     def _call_jobs(self, flows):
-        """Call the jobs of these flows, but those that are called already: one run does for many events. Returns
-        whether there are such.
+        """Trigger the jobs of these flows, unless they are triggered already: one run handles many events.
 
-        A job that begins deletes what called it. So what is locked does not count, and what is not locked is kept until
-        this event is committed: the job then begins after it. Nor does what waits for long, as whoever called may have
-        died before the jobs heard.
+        A job that begins deletes its trigger. So a locked trigger does not count, because its job has begun. A free
+        trigger is locked until this event is committed, so the job begins after that. A trigger that waits for long
+        does not count either, because the process that made it may have ended before it woke the scheduler.
+
+        :return: whether any job was triggered
         """
-        now = self.env.cr.now().replace(microsecond=0)  # the database's time: by that, jobs are due
+        # The time of the database, by which jobs are due
+        now = self.env.cr.now().replace(microsecond=0)
         self.env.cr.execute(
             SQL(
                 """

@@ -5,12 +5,11 @@ from odoo.models import MAGIC_COLUMNS
 
 
 class RampMapped(models.AbstractModel):
-    """Records with fields that the connector alone writes: whatever of ours is `readonly`.
+    """Records with fields that only the connector writes: the module's fields that are `readonly`.
 
-    `readonly` alone keeps people from a field on a screen, and nobody from it over RPC, in an import or by a default in
-    the context. This is Odoo's own question of who may write a field (Odoo 19.0, `odoo/orm/models.py`), so it is asked
-    in all of these, and never in superuser mode, in which the jobs run. A value in the context could be sent by
-    anybody, so none is asked for.
+    `readonly` alone protects a field on a form. It does not protect it from RPC, imports or defaults in the context. So
+    these models extend Odoo's own check of who may write a field (Odoo 19.0, `odoo/orm/models.py`). Superuser mode, in
+    which the jobs run, is exempt. The check does not look at the context, because any user can send one.
     """
 
     _name = 'ramp.mapped'
@@ -18,21 +17,21 @@ class RampMapped(models.AbstractModel):
 
     @api.model
     def _is_connector_field(self, field):
-        """Whether people only read the field: one of this module that is not made to be entered."""
+        """Return whether users may only read the field: a field of this module that is read-only."""
         return field.readonly and (
             field.name.startswith('ramp_') or self._name.startswith('ramp.') and field.name not in MAGIC_COLUMNS
         )
 
     @api.model
     def _has_field_access(self, field, operation):
-        """EXTENDS: what the connector alone writes."""
+        """EXTENDS: Return False for writing a field that only the connector writes."""
         if operation == 'write' and not self.env.su and self._is_connector_field(field):
             return False
         return super()._has_field_access(field, operation)
 
     @api.model
     def _check_field_access(self, field, operation):
-        """EXTENDS: with the reason and the remedy."""
+        """EXTENDS: Raise `AccessError` with the reason and the remedy."""
         if operation == 'write' and not self.env.su and self._is_connector_field(field):
             raise AccessError(
                 self.env._(
@@ -48,9 +47,9 @@ class RampMapped(models.AbstractModel):
 
     @api.model
     def _ramp_companies(self):
-        """The companies that the user has chosen, and may see, also where the question is asked in superuser mode.
+        """Return the companies that the user has chosen and may access, in superuser mode, too.
 
-        There Odoo takes the companies in the context as they come, and who calls over RPC says what is in the context.
+        In superuser mode, Odoo takes the companies from the context without a check, and RPC callers set the context.
         """
         companies = self.env.companies
         if self.env.su and self.env.uid != SUPERUSER_ID:

@@ -4,10 +4,10 @@ from odoo.tools import SQL
 
 
 class RampMerchant(models.Model):
-    """Which partner a merchant of Ramp is in the books of a company, by Ramp's id of the merchant: the name is spelled
-    in many ways.
+    """The partner that stands for a merchant of Ramp in the books of a company.
 
-    Several merchants may be one partner, also after partners are merged, which takes these rows along.
+    The key is Ramp's id of the merchant, because the name has many spellings. Several merchants may share a partner.
+    When partners are merged, these rows move to the remaining partner.
     """
 
     _name = 'ramp.merchant'
@@ -22,8 +22,9 @@ class RampMerchant(models.Model):
 
     @api.model
     def _known_partners(self, company, ramp_ids):
-        """{Ramp id: partner} of those merchants who have one that the company may use; its own choice before that of
-        other companies.
+        """Return {Ramp id: partner} for the merchants with a partner that the company may use.
+
+        The company's own choice comes before those of other companies.
         """
         known = {}
         for row in (
@@ -42,10 +43,12 @@ class RampMerchant(models.Model):
 
     @api.model
     def _store_partners(self, company, partners):
-        """Keep who these merchants are: {Ramp id: partner}.
+        """Store the partners of these merchants.
 
-        Where another transaction did so for one of them at the same moment, PostgreSQL waits for it and fails this one
-        as not serializable: all of it is done again, and finds that partner.
+        If another transaction stores the same merchant at the same moment, PostgreSQL lets this one wait and then fail
+        with a serialization error. The whole work is then repeated and finds the other transaction's partner.
+
+        :param partners: {Ramp id: partner}
         """
         self.env.cr.execute(
             SQL(

@@ -5,14 +5,16 @@ from odoo.tools import email_normalize
 
 
 class RampPerson(models.AbstractModel):
-    """Employees and users, who are users of Ramp; see `ramp.flow.person`."""
+    """Employees and users of Odoo who are users of Ramp; see `ramp.flow.person`."""
 
     _name = 'ramp.person'
     _inherit = 'ramp.pushed'
     _description = 'Person who is a user of Ramp'
 
-    _ramp_officers = None  # the group that may invite
-    _ramp_addresses = ()  # the fields that may hold the email address, the best first
+    # Group whose members may send invitations
+    _ramp_officers = None
+    # Fields that may hold the email, the most certain one first
+    _ramp_addresses = ()
 
     ramp_invite = fields.Boolean(
         string='Invitation to Ramp Wanted',
@@ -26,7 +28,7 @@ class RampPerson(models.AbstractModel):
     )
 
     def _ramp_email(self):
-        """The email address by which Ramp knows the person, in small letters, or False."""
+        """Return the normalized email by which Ramp knows the person, or False."""
         self.ensure_one()
         return next(
             (
@@ -39,11 +41,17 @@ class RampPerson(models.AbstractModel):
         )
 
     def _ramp_is_sure(self):
-        """Whether the person cannot have chosen the address of `_ramp_email`; a person who could is asked for."""
+        """Return whether the email of `_ramp_email` is certain, because its owner cannot have chosen it.
+
+        Otherwise a person has to confirm who it is.
+        """
         raise NotImplementedError
 
     def _ramp_address(self):
-        """What was entered as one, if it is one or not; a login need not be meant as one."""
+        """Return the text that was entered as the email, valid or not.
+
+        The login comes last, because it need not be an email.
+        """
         names = sorted(self._ramp_addresses, key=lambda name: name.endswith('login'))
         return next((address for name in names for address in self.mapped(name) if address), False)
 
@@ -62,7 +70,7 @@ class RampPerson(models.AbstractModel):
             )
 
     def action_send_ramp_invitation(self):
-        """Ask Ramp to invite this person by email; its job does it."""
+        """Ask Ramp to invite this person by email; the job sends the request."""
         self.ensure_one()
         self.check_access('write')
         if not self.env.su and not self.env.user.has_group(self._ramp_officers):

@@ -7,32 +7,35 @@ from odoo.tools import SQL
 
 
 class RampPushed(models.AbstractModel):
-    """Mapping fields and hooks of everything that Odoo offers to Ramp.
+    """Fields and hooks of everything that Odoo offers to Ramp.
 
-    The hooks note what changed, in the user's own transaction, and wake the flow's job: no HTTP, one statement for each
-    recordset, and nothing at all when no connection wants such objects or no field changed that Ramp knows.
+    The hooks note what changed, in the user's own transaction, and trigger the flow's job. They use no HTTP and one
+    statement for each recordset. They do nothing if no connection wants such objects, or if Ramp knows none of the
+    changed fields.
     """
 
     _name = 'ramp.pushed'
     _inherit = 'ramp.document'
     _description = 'Object that Odoo offers to Ramp'
 
-    _ramp_flows = ()  # the push flows that send it
-    _ramp_fields = frozenset()  # of these, a change is a change for Ramp
+    # Push flows that send this model
+    _ramp_flows = ()
+    # Fields whose change matters to Ramp
+    _ramp_fields = frozenset()
 
     ramp_id = fields.Char(compute='_compute_ramp_state', compute_sudo=True, store=False, index=False)
     ramp_record_id = fields.Many2one(search='_search_ramp_record_id')
 
     def _ramp_new_records(self):
-        """Which of these records, just created, may be for Ramp; told without asking the database."""
+        """Return the records that Ramp may want, out of these new records, without a query."""
         return self
 
     def _ramp_flows_concerned(self, vals):
-        """The push flows for which it would be a change to write these values."""
+        """Return the push flows for which writing these values is a change."""
         return () if self._ramp_fields.isdisjoint(vals) else self._ramp_flows
 
     def _ramp_note_changes(self, flows=None):
-        """Note that these records changed, where a connection wants to know, and wake the job."""
+        """Note that these records changed and trigger the job, if a connection wants to know."""
         if not self:
             return
         together = self.env.cr.cache.get('ramp.together')
@@ -48,7 +51,10 @@ class RampPushed(models.AbstractModel):
 
     @contextlib.contextmanager
     def _ramp_note_together(self):
-        """What changes within is noted at the end, all at once: core writes each new account again, one by one."""
+        """Collect the changes made within this context, and note them at its end, all at once.
+
+        Core writes each new account again, one at a time.
+        """
         cache = self.env.cr.cache
         if 'ramp.together' in cache:
             yield
@@ -63,20 +69,20 @@ class RampPushed(models.AbstractModel):
 
     @api.model
     def load(self, fields, data):  # pylint: disable=redefined-outer-name
-        """EXTENDS: an import is noted as one, and what its savepoints take back is not."""
+        """EXTENDS: Note an import all at once; changes that its savepoints roll back are not noted."""
         with self._ramp_note_together():
             return super().load(fields, data)
 
     @api.model_create_multi
     def create(self, vals_list):
-        """EXTENDS: what is new may be for Ramp."""
+        """EXTENDS: Note the new records."""
         with self._ramp_note_together():
             records = super().create(vals_list)
             records._ramp_new_records()._ramp_note_changes()
         return records
 
     def write(self, vals):
-        """EXTENDS: what changed may be for Ramp."""
+        """EXTENDS: Note the records if the values matter to Ramp."""
         flows = self._ramp_flows_concerned(vals)
         result = super().write(vals)
         if flows:
@@ -84,15 +90,19 @@ class RampPushed(models.AbstractModel):
         return result
 
     def _update_field_translations(self, field_name, translations, digest=None, source_lang=''):
-        """EXTENDS: Ramp has names in the company's language, and translations are not written by `write`."""
+        """EXTENDS: Note the records, because `write` is not called for translations.
+
+        Ramp has names in the company's language.
+        """
         result = super()._update_field_translations(field_name, translations, digest, source_lang)
         if field_name in self._ramp_fields:
             self._ramp_note_changes()
         return result
 
     def unlink(self):
-        """EXTENDS: what is gone may have to go in Ramp, too."""
-        together = self.env.cr.cache.pop('ramp.together', None)  # later they cannot be found any more
+        """EXTENDS: Note the records, because they may have to be removed from Ramp, too."""
+        # Records that are deleted cannot be found at the end of the context, so note them now
+        together = self.env.cr.cache.pop('ramp.together', None)
         try:
             self._ramp_note_changes()
         finally:
@@ -101,14 +111,16 @@ class RampPushed(models.AbstractModel):
         return super().unlink()
 
     def _unlink_ramp_documents(self):
-        return  # its row stays, so that the object in Ramp can be withdrawn
+        # The row stays, so that the object can be withdrawn from Ramp
+        return
 
     # ------------------------------------------------------------------ what the ledger says of it
 
     def _ramp_ledger_rows(self, flows=None):
-        """The ledger's row of each of these records, by record id, of the companies the user is in: in one query.
+        """Return {record id: ledger row} for these records and the user's companies, in one query.
 
-        Several connections may know a record, and a tax has a row as rate and one as tax code: the one that tells most.
+        Several connections may know a record, and a tax has a row as a rate and one as a tax code. The row that tells
+        the user most is returned.
         """
         flows = flows or self._ramp_flows
 
@@ -123,7 +135,7 @@ class RampPushed(models.AbstractModel):
             )
 
         rows = {}
-        # the ledger is for accountants; who may read the object may know its status
+        # sudo: only accountants may read the ledger; users who may read the object may know its status
         for row in (
             self.env['ramp.record']
             .sudo()
@@ -154,7 +166,7 @@ class RampPushed(models.AbstractModel):
         return rows
 
     def _ramp_noted_ids(self, flows=None):
-        """Ids of those of these records that changed since their push flow last looked, in one query."""
+        """Return the ids of these records that changed since their push flow last looked, in one query."""
         if not self._origin:
             return set()
         noted = self.env.execute_query(
@@ -173,9 +185,12 @@ class RampPushed(models.AbstractModel):
             record.ramp_record_id = rows.get(record._origin.id, False)
 
     def _ramp_status_words(self, rows, flows=None):
-        """{record id: what became of it, for a person}; `rows`: of `_ramp_ledger_rows` of these flows."""
+        """Return {record id: status in words for a person}.
+
+        :param rows: result of `_ramp_ledger_rows` for the same flows
+        """
         noted = self._ramp_noted_ids(flows)
-        # what is noted is for some connection; it need not be one of these companies
+        # The change may be meant for a connection of another company
         Connection = self.env['ramp.connection']
         awaited = bool(noted) and Connection.search_count(
             [('state', '=', 'connected'), ('company_id', 'in', self._ramp_companies().ids)], limit=1
@@ -212,7 +227,8 @@ class RampPushed(models.AbstractModel):
         )
         if isinstance(value, Domain):
             inner = value
-        else:  # ids, or a query of them
+        # Ids, or a query of ids
+        else:
             inner = Domain('id', 'in', value if operator.endswith('any') else [item for item in value if item])
         found = Domain('id', 'in', Record._search(rows & inner).subselect('res_id'))
         if operator in ('in', 'not in') and False in value:

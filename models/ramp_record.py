@@ -7,15 +7,15 @@ OPEN_STATES = ('pending', 'error', 'held')
 
 
 class RampRecord(models.Model):
-    """The ledger: exactly one row for every object that crosses the border between Ramp and Odoo.
+    """The ledger: exactly one row for every object that passes between Ramp and Odoo.
 
-    The unique index makes "twice" impossible in the database. A document and its row change in the same transaction;
-    Ramp is told only what is committed.
+    The unique index makes duplicates impossible in the database. A document and its row change in the same transaction.
+    Ramp learns only of committed changes.
     """
 
     _name = 'ramp.record'
     _description = 'Ramp Record'
-    # what Odoo sends has no date, and must not push the spend off the first page
+    # Objects that Odoo sends have no date; they must not push the spend off the first page
     _order = 'date desc nulls last, id desc'
     _rec_name = 'name'
 
@@ -143,7 +143,7 @@ class RampRecord(models.Model):
     @api.depends('ramp_entity_id')
     def _compute_ramp_entity_name(self):
         for record in self:
-            # its id until the nightly check has read the names
+            # The id is shown until the nightly check has read the names
             record.ramp_entity_name = (record.connection_id.ramp_entities or {}).get(
                 record.ramp_entity_id
             ) or record.ramp_entity_id
@@ -154,7 +154,8 @@ class RampRecord(models.Model):
         for record in self.search(
             [('ramp_id', 'in', [parent for parent in self.mapped('parent_ramp_id') if parent])], order='id'
         ):
-            parents.setdefault(record.ramp_id, record)  # the first is the object itself; its payment has the same id
+            # The first row is the object itself; its payment has the same id
+            parents.setdefault(record.ramp_id, record)
         for record in self:
             record.related_record_id = parents.get(record.parent_ramp_id, False)
 

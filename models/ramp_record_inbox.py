@@ -7,7 +7,7 @@ from .ramp_record import OPEN_STATES
 
 
 class RampRecord(models.Model):
-    """The error inbox: what a person decides on rows. Accountants do so without being able to edit them."""
+    """The error inbox: decisions on rows, which accountants make without being able to edit the rows."""
 
     _inherit = 'ramp.record'
 
@@ -19,15 +19,16 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ try again
 
     def action_retry(self):
-        """Try again now, whatever the waiting time: book what is not booked, confirm what is."""
+        """Try again now, whatever the waiting time: post what is not posted, confirm what is."""
         self._check_is_accountant()
         again = self.filtered(lambda record: record.state != 'confirmed')
         if self and not again:
             raise UserError(self.env._('This is in order already; there is nothing to try again.'))
-        # accountants decide on rows (checked above) without being able to edit them
+        # sudo: accountants decide on rows (checked above) without being able to edit them
         for record in again.sudo():
             if record.late_payload:
-                record._accept_late_payload()  # somebody compared both versions and says that the books are right
+                # The user compared both versions and says that the books are right
+                record._accept_late_payload()
             if record.finding:
                 record.noted = {**(record.noted or {}), 'accepted': record.finding}
             record.write(
@@ -45,18 +46,22 @@ class RampRecord(models.Model):
         return True
 
     def _state_after_retry(self):
-        """What is booked and does not follow its object stays booked; all else is looked at again."""
+        """Return the state of the row after Retry.
+
+        A posted document that does not follow its object stays posted. Everything else is looked at again.
+        """
         flow = self.env[f'ramp.flow.{self.flow}']
         if self.res_id and self.finding == 'vanished':
-            return 'confirmed'  # nobody can be told of what became of it
+            # Ramp has no such object any more, so there is nothing to confirm
+            return 'confirmed'
         if not self.res_id or flow._sends or getattr(flow, '_updates', True):
             return 'pending'
         return 'done' if self.sync_key or flow._sync_type else 'confirmed'
 
     def action_rebook(self):
-        """Undo what was booked of an object that Ramp changed since, visibly, and let it be booked as it is now.
+        """Undo the document of an object that changed in Ramp, and let the object be posted as it is now.
 
-        The document is reversed (a draft is deleted) with the rights of whoever presses the button.
+        The document is reversed (a draft is deleted) with the access rights of the user.
         """
         self._check_is_accountant()
         for record in self:
@@ -65,14 +70,14 @@ class RampRecord(models.Model):
         for record in self:
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
             flow._undo_for_user(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
-            # accountants decide on rows (checked above) without being able to edit them
+            # sudo: accountants decide on rows (checked above) without being able to edit them
             record.sudo()._accept_late_payload()
             record.sudo()._reopen_for_booking()
             flow._trigger()
         return True
 
     def _accept_late_payload(self):
-        """What Ramp says now becomes what the row stands for."""
+        """Make the late payload the payload of the row."""
         self.ensure_one()
         row = self.env[f'ramp.flow.{self.flow}']._make_ledger_row(self.connection_id, self.late_payload)
         self.write(
@@ -87,7 +92,7 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ leave out
 
     def action_ignore(self):
-        """Ask for the reason, then ignore."""
+        """Open the wizard that asks for the reason and then ignores the rows."""
         self._check_is_accountant()
         self._check_not_sent()
         return {
@@ -111,7 +116,7 @@ class RampRecord(models.Model):
             )
 
     def _ignore_by_person(self, reason):
-        """Leave these objects out of the books for good. The reason is kept and told to Ramp."""
+        """Leave these objects out of the books for good, with a reason that is kept and sent to Ramp."""
         self._check_is_accountant()
         self._check_not_sent()
         if not (reason or '').strip():
@@ -123,7 +128,7 @@ class RampRecord(models.Model):
                         '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name
                     )
                 )
-        # see action_retry
+        # sudo: see action_retry
         self.sudo().write(
             {
                 'state': 'ignored',
@@ -140,7 +145,7 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ documents
 
     def action_open_document(self):
-        """The document in Odoo."""
+        """Open the document in Odoo."""
         self.ensure_one()
         self.check_access('read')
         if not self.res_id or not self.env[self.res_model].browse(self.res_id).exists():
@@ -159,13 +164,13 @@ class RampRecord(models.Model):
         }
 
     def action_open_in_ramp(self):
-        """The object in Ramp's own pages."""
+        """Open the object on Ramp's own pages."""
         self.ensure_one()
         self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_url, 'target': 'new'}
 
     def _hold_deleted_documents(self, documents):
-        """Open the rows of documents that are being deleted in Odoo: a person decides what becomes of the object."""
+        """Put the rows of documents that are deleted in Odoo on hold, so that a person decides about the object."""
         records = self.search(
             [
                 ('res_model', '=', documents._name),
@@ -177,7 +182,8 @@ class RampRecord(models.Model):
         if not records:
             return
         for record in records:
-            record.sync_attempt += 1  # whatever is booked instead is confirmed under a key of its own
+            # A document that is posted instead is confirmed under a new sync key
+            record.sync_attempt += 1
             if record.late_payload:
                 record._accept_late_payload()
         records.write(
@@ -194,6 +200,6 @@ class RampRecord(models.Model):
             }
         )
         records.flush_recordset()
-        # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
+        # The ORM would write 0 for "no document"; the indexes and the flows expect NULL
         self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))
         records.invalidate_recordset(['res_id'])

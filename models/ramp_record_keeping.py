@@ -8,14 +8,12 @@ from odoo.tools import SQL
 
 from .connection_constants import SETTINGS
 
-# The flows whose objects tell of persons, and whose payloads are history once they are settled. Vendors, contacts and
-# what Odoo sends are
-# compared with their payload for good, and follow what Odoo and Ramp have now.
+# Flows whose payloads contain personal data and are history once the rows are settled. Vendors, contacts and everything
+# that Odoo sends are left out: they are compared with their payload for good and follow the current data.
 FLOWS = ('transaction', 'bill', 'bill_payment', 'vendor_credit', 'reimbursement', 'reimbursement_payment', 'repayment')
 SETTLED = ('confirmed', 'ignored')
-# Keys of payloads, at whatever depth, that say who a person is, where the person was, or what somebody wrote. Ids stay:
-# with them an
-# object is told from others, and found by whoever has its person in Ramp.
+# Keys of payloads, at any depth, that say who a person is, where the person was, or what somebody wrote. Ids stay. They
+# identify the object, and whoever has access to Ramp can find the person by them.
 PERSONAL = frozenset(
     {
         'attendees',
@@ -38,17 +36,18 @@ PERSONAL = frozenset(
         'waypoints',
     }
 )
-TEXTS = frozenset({'cardholder', 'memo', 'memos', 'vendor_memo'})  # of the `extras` in `noted`
-# Flows of people whom Odoo sends. Whoever is out of Ramp, and whom Odoo does not send any more, is asked about there
-# before the row is used
-# again: nothing of the person need be kept until then.
+# Keys of `extras` in `noted`
+TEXTS = frozenset({'cardholder', 'memo', 'memos', 'vendor_memo'})
+# Flows of people whom Odoo sends. Before the row of a withdrawn person is used again, Ramp is asked about that person.
+# So no personal data has to be kept until then.
 PEOPLE = ('employee', 'user')
-ERASED = 'erased_at'  # key of a payload, with the day: gone when Ramp's own takes its place
+# Key of a payload, with the day of the removal; it vanishes when a new payload from Ramp takes its place
+ERASED = 'erased_at'
 AT_ONCE = 2000
 
 
 def without_persons(part):
-    """A payload, or a part of one, without what is personal in it."""
+    """Return a payload, or a part of one, without personal data."""
     if isinstance(part, dict):
         return {key: without_persons(value) for key, value in part.items() if key not in PERSONAL}
     if isinstance(part, list):
@@ -81,18 +80,17 @@ class RampConnection(models.Model):
 
 
 class RampRecord(models.Model):
-    """What of a row goes when nobody needs it any more: what is personal. Identity, document, amount, state and hash
-    stay.
+    """Removes personal data from rows when nobody needs it any more. Identity, document, amount, state and hash stay.
 
-    So nothing is booked twice, a change in Ramp is noticed as before, and the payload can still be read: payments that
-    are done anew, bills paid by card and statements read those of rows that are settled.
+    So nothing is posted twice, and a change in Ramp is noticed as before. The payload can still be read: payments that
+    are posted anew, bills paid by card and statements read the payloads of settled rows.
     """
 
     _inherit = 'ramp.record'
 
     @api.autovacuum
     def _gc_personal(self):
-        """Erase what is older than the connections keep it; some thousand rows at a time."""
+        """Remove personal data that is older than the connections keep it, up to `AT_ONCE` rows at a time."""
         done = 0
         for connection in self.env['ramp.connection'].with_context(active_test=False).search([('keep_months', '>', 0)]):
             until = fields.Date.today() - relativedelta(months=connection.keep_months)
@@ -105,8 +103,10 @@ class RampRecord(models.Model):
 
     @api.model
     def _erase_withdrawn_people(self, which):
-        """Take out of the rows of people who were withdrawn from Ramp what says who they are. Returns how many there
-        were.
+        """Remove personal data from the rows of people who were withdrawn from Ramp.
+
+        :param which: condition (`SQL`) on the rows
+        :return: number of rows
         """
         self.flush_model()
         self.env.cr.execute(
@@ -140,7 +140,10 @@ class RampRecord(models.Model):
 
     @api.model
     def _take_settled_rows(self, which, limit=None):
-        """Lock settled rows of which something may be erased, except those that another worker has."""
+        """Lock and return settled rows with personal data, except those that another worker has locked.
+
+        :param which: condition (`SQL`) on the rows
+        """
         self.flush_model()
         self.env.cr.execute(
             SQL(
@@ -161,9 +164,7 @@ class RampRecord(models.Model):
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
     def _erase_personal(self):
-        """Take what is personal out of these rows, which are locked, and out of the names of their receipts. Returns
-        them.
-        """
+        """Remove personal data from these locked rows and from the names of their receipts; return the rows."""
         values = []
         for record in self:
             payload, name = record._payload_without_persons()
@@ -172,6 +173,7 @@ class RampRecord(models.Model):
                 noted = {**noted, 'extras': {key: value for key, value in noted['extras'].items() if key not in TEXTS}}
             values.append(SQL('(%s, %s::jsonb, %s::jsonb, %s)', record.id, Json(payload), noted and Json(noted), name))
         if values:
+            # Not logged on failure, because the statement contains payloads
             self.env.cr.execute(
                 SQL(
                     """
@@ -181,7 +183,7 @@ class RampRecord(models.Model):
                     SQL(', ').join(values),
                 ),
                 log_exceptions=False,
-            )  # the statement holds payloads, and those do not belong into a log
+            )
             for company, records in self.grouped('company_id').items():
                 self.env.cr.execute(
                     SQL(
@@ -198,32 +200,35 @@ class RampRecord(models.Model):
         return self
 
     def _in_company_language(self, company):
-        """As the jobs are that give rows their names."""
+        """Return these rows in the language of the jobs, which give rows their names."""
         return self.with_company(company).with_context(lang=company.partner_id.lang or self.env.lang)
 
     def _payload_without_persons(self):
-        """(payload without what is personal, name that follows from it)."""
+        """Return (payload without personal data, name that results from it)."""
         self.ensure_one()
         flow = self.env[f'ramp.flow.{self.flow}'].with_env(self._in_company_language(self.company_id).env)
         mark = {ERASED: fields.Date.to_string(fields.Date.today())}
         payload = without_persons(self.payload) if isinstance(self.payload, dict) else {}
         row = flow._make_ledger_row(self.connection_id, payload)
-        if 'value' not in row:  # nothing can be done with one that nobody can read
+        # Nothing else is kept of a payload that cannot be read
+        if 'value' not in row:
             return {**({'id': payload['id']} if isinstance(payload.get('id'), str) else {}), **mark}, row['name']
         return {**payload, **mark}, row['name']
 
     def action_erase_personal(self):
-        """Remove what is personal from the rows that are chosen, as far as they are settled."""
+        """Remove personal data from the selected rows that are settled."""
         if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
             raise AccessError(self.env._('Only accounting administrators may remove personal data from the ledger.'))
         self.check_access('read')
-        # administrators decide (checked above) without being able to edit rows
+        # sudo: administrators decide (checked above) without being able to edit rows
         return self.sudo()._erase_chosen_rows(SQL('id = ANY(%s)', self.ids))
 
     @api.model
     def _erase_chosen_rows(self, which, people=None):
-        """Erase what is settled of the rows that a condition names, and of people by another one; say how many are
-        left.
+        """Remove personal data from settled rows, and return a notification that says how many rows are left.
+
+        :param which: condition (`SQL`) on the rows
+        :param people: condition (`SQL`) on the rows of withdrawn people; None: the same one
         """
         done = len(self._take_settled_rows(which)._erase_personal())
         done += self._erase_withdrawn_people(which if people is None else people)
@@ -262,7 +267,7 @@ class HrEmployee(models.Model):
     _inherit = 'hr.employee'
 
     def action_erase_ramp_data(self):
-        """Remove from the ledger what Ramp told of somebody who has left."""
+        """Remove from the ledger the personal data of somebody who has left."""
         self.ensure_one()
         self.check_access('write')
         if not self.env.su and not self.env.user.has_group('hr.group_hr_manager'):
@@ -273,7 +278,7 @@ class HrEmployee(models.Model):
             raise UserError(
                 self.env._('%s is an active employee: archive first whose data is to be removed.', self.name)
             )
-        # administrators of Employees (checked above) need not be accountants
+        # sudo: administrators of Employees (checked above) need not be accountants
         person = self.sudo()
         user, emails = (
             (person.ramp_user_id or '').lower() or None,

@@ -11,11 +11,12 @@ from .ramp_record import OPEN_STATES
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
-UNTOLD_DELAY = timedelta(hours=1)  # at most, until Ramp is told again of what is booked
+# Longest wait before Ramp is sent the outcome of a posted object again
+UNTOLD_DELAY = timedelta(hours=1)
 
 
 class RampRecord(models.Model):
-    """What became of rows: booked, confirmed, held, waiting, left out, failed, undone.
+    """What became of rows: posted, confirmed, on hold, waiting, left out, failed, undone.
 
     These methods run in background jobs as superuser. None can be called over RPC (leading underscore).
     """
@@ -27,8 +28,10 @@ class RampRecord(models.Model):
     def _mark_booked(self, documents, sync_key, told=True, again=False):
         """Link each row to its document, in one statement and in the document's transaction.
 
-        :param sync_key: under which Ramp is to be told; None: not yet, or, with `told` False, never
-        :param again: whether a document may take another's place without Ramp hearing of it twice
+        :param sync_key: key of the confirmation; None: not known yet, or never confirmed (with `told` False)
+        :param told: whether Ramp is to be sent the outcome
+        :param again: whether a row whose outcome Ramp has accepted stays confirmed; the document takes another's place
+            then
         """
         if not self:
             return
@@ -56,7 +59,10 @@ class RampRecord(models.Model):
 
     @api.model
     def _store_noted(self, noted):
-        """Remember what documents show of their objects, in one statement. `noted`: JSON by row id."""
+        """Store what the documents already show of their objects, in one statement.
+
+        :param noted: {row id: JSON value}
+        """
         if not noted:
             return
         values = SQL(', ').join(SQL('(%s, %s)', identity, Json(value)) for identity, value in noted.items())
@@ -70,8 +76,8 @@ class RampRecord(models.Model):
         self.invalidate_model(['noted'])
 
     def _mark_confirmed(self):
-        """Ramp accepted the outcome."""
-        # clock_timestamp, not the transaction's time: a page that was asked for before this moment is out of date
+        """Store that Ramp accepted the outcome."""
+        # Not the transaction's time, but clock_timestamp: a page requested before this moment is out of date
         self.env.cr.execute(
             SQL(
                 """
@@ -86,7 +92,7 @@ class RampRecord(models.Model):
         self.invalidate_recordset()
 
     def _mark_reported(self):
-        """Ramp knows the reason."""
+        """Store that Ramp knows the reason."""
         self.env.cr.execute(
             SQL(
                 'UPDATE ramp_record SET reported_hash = md5(error_message), reports = COALESCE(reports, 0) + 1 WHERE '
@@ -99,9 +105,11 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ not booked
 
     def _mark_held(self, message, move=None):
-        """Hold for a person; the sentence goes to the error inbox and to Ramp. Looked at again in every run.
+        """Put the row on hold for a person; the sentence goes to the error inbox and to Ramp.
 
-        :param move: the document in Odoo that is in the way, if one is
+        The row is looked at again in every run.
+
+        :param move: document in Odoo that is in the way, if there is one
         """
         self.ensure_one()
         move = move or self.env['account.move']
@@ -118,15 +126,15 @@ class RampRecord(models.Model):
             )
 
     def _mark_waiting(self, message):
-        """Not an error: Ramp itself is not finished with the object."""
+        """Let the row wait, because Ramp has not finished with the object; this is no error."""
         self.ensure_one()
         if (self.state, self.error_message) != ('pending', message):
             self.write({'state': 'pending', 'error_message': message, 'is_question': False, 'next_attempt': False})
 
     def _ignore_by_rule(self, message):
-        """Leave out by rule. Comes back by itself when Ramp changes the object (`is_question`).
+        """Leave the object out by rule; it comes back by itself when Ramp changes it (`is_question`).
 
-        A reason that says the same and more is kept: of a bill that was archived, it names the reversal.
+        A stored reason that begins with the message is kept. For an archived bill, it also names the reversal.
         """
         self.ensure_one()
         if self.error_message and self.error_message.startswith(message):
@@ -134,10 +142,9 @@ class RampRecord(models.Model):
         self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
 
     def _ignore_out_of_scope(self, message, counts=False):
-        """What is not booked is no business of the connection any more, and does not count in what Ramp says is owed.
+        """Ignore rows that have left the connection's scope, and leave them out of what Ramp says is owed.
 
-        :param counts: it counts all the same: a statement may name what is from before the start date, and has to add
-            up
+        :param counts: still count them; a statement may list objects from before the start date, and has to add up
         """
         records = self.filtered(
             lambda record: record.state != 'ignored' or not counts and (record.has_moved or record.open_amount)
@@ -153,9 +160,12 @@ class RampRecord(models.Model):
         )
 
     def _mark_failed(self, message):
-        """A failure of this object that may pass: try again in the next run, then later and later; after `MAX_ATTEMPTS`
-        in a row hold it for a person. What is booked, and Ramp does not take the outcome of, is told for good: see
-        `_note_untold`."""
+        """Store a failure of this object that may pass.
+
+        The next run tries again, then the delays grow. After `MAX_ATTEMPTS` failures in a row, the row is put on hold
+        for a person. A posted row is never put on hold here: its outcome is sent until Ramp accepts it, see
+        `_note_untold`.
+        """
         self.ensure_one()
         is_booked = self.state == 'done'
         attempts = 1 + (self.attempts if self.state in ('error', 'done') else 0)
@@ -171,7 +181,10 @@ class RampRecord(models.Model):
         self.write(values)
 
     def _retry_next_run(self, message):
-        """Ramp did not answer: no fault of this object, so it does not count against it and is tried in every run."""
+        """Let every run try the row, because Ramp did not answer.
+
+        This is no failure of the object and does not count as one.
+        """
         self.ensure_one()
         if (self.state, self.error_message) != ('error', message):
             self.write({'state': 'error', 'error_message': message, 'is_question': False, 'next_attempt': False})
@@ -179,11 +192,12 @@ class RampRecord(models.Model):
     # ------------------------------------------------------------------ undone
 
     def _reopen_for_booking(self):
-        """Let objects be booked again whose documents were undone. Whatever is booked then is confirmed under a key of
-        its own.
+        """Let objects be posted again after their documents were undone.
+
+        The new documents are confirmed under new sync keys.
         """
         self.flush_recordset()
-        # the ORM would write 0 for "no document"; the indexes and the flows know one way to say it
+        # The ORM would write 0 for "no document"; the indexes and the flows expect NULL
         self.env.cr.execute(
             SQL(
                 """
@@ -198,16 +212,18 @@ class RampRecord(models.Model):
         self.invalidate_recordset()
 
     def _mark_unbooked(self, message):
-        """What was booked of the object was undone, and Ramp has nothing to book in its place; a change there makes the
-        row due.
+        """Let the row wait after its document was undone, when Ramp has nothing to post in its place.
+
+        A change in Ramp makes the row due.
         """
         self.ensure_one()
         self._reopen_for_booking()
         self._mark_waiting(message)
 
     def _reopen_payment(self):
-        """Let payments be compared again whose document was booked anew: what they paid of the former one they pay of
-        it.
+        """Let payments be compared again after the documents that they paid were posted anew.
+
+        They then pay the new documents instead of the former ones.
         """
         self.flush_recordset()
         self.env.cr.execute(
@@ -224,8 +240,10 @@ class RampRecord(models.Model):
         self.invalidate_recordset()
 
     def _mark_vanished(self, moment):
-        """Ramp has these objects no more: they count for nothing there. What is booked of them is for a person to undo
-        (see `_find_changed_documents` of `ramp.flow.watch`)."""
+        """Store that Ramp no longer has these objects, so they no longer count in Ramp's figures.
+
+        A person has to undo their documents (see `_find_changed_documents` of `ramp.flow.watch`).
+        """
         for record in self:
             if record.res_id:
                 record.noted = {**(record.noted or {}), 'vanished': moment.isoformat()}

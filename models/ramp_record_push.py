@@ -9,10 +9,10 @@ from .ledger_json import json_digest
 
 
 class RampRecord(models.Model):
-    """Rows of what Odoo sends: found by the record in Odoo, under an id of ours (`remote_id`) until Ramp has given its
-    own.
+    """Rows of the objects that Odoo sends.
 
-    `payload` is what Ramp accepted last; what differs from it is what has to be sent.
+    A row is found by the record in Odoo. The object has an id of ours (`remote_id`) until Ramp has given it its own.
+    `payload` is what Ramp accepted last; differences from it have to be sent.
     """
 
     _inherit = 'ramp.record'
@@ -43,10 +43,10 @@ class RampRecord(models.Model):
 
     @api.model
     def _create_missing_rows(self, connection, flow, query, model, prefix, uncertain=False):
-        """Rows for the records of a query that have none, in one statement. Returns how many there were.
+        """Create rows for the records of a query that have none, in one statement; return how many there were.
 
         :param query: Query of the wanted records
-        :param prefix: of the remote ids; the record's id follows
+        :param prefix: beginning of the remote ids; the id of the record follows
         """
         self.env['ramp.record'].flush_model()
         return len(
@@ -80,10 +80,9 @@ class RampRecord(models.Model):
 
     @api.model
     def _mark_dirty_by_query(self, connection, flow, query, shared):
-        """Let rows be compared whose record has become wanted, or is wanted no more, without any hook having heard of
-        it.
+        """Let rows be compared whose record became wanted or unwanted without a hook.
 
-        :param shared: another connection may send what this one wants: then only the second
+        :param shared: whether another connection may send what this one wants; then only unwanted records count
         """
         unwanted = SQL("state = 'confirmed' AND res_id NOT IN %s", query.subselect())
         wanted = SQL("state = 'ignored' AND res_id IN %s", query.subselect()) if not shared else SQL('FALSE')
@@ -102,7 +101,10 @@ class RampRecord(models.Model):
 
     @api.model
     def _mark_dirty(self, connections, flow, ids=None, uncertain=False):
-        """Let rows be compared with Odoo in the next run. `ids`: of the records in Odoo; None: all of the flow."""
+        """Let rows be compared with Odoo in the next run.
+
+        :param ids: ids of the records in Odoo; None: all records of the flow
+        """
         self.flush_model()
         self.env.cr.execute(
             SQL(
@@ -123,7 +125,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _is_dirty(self, connections, flow):
-        """Whether any row is to be compared with Odoo now, or the last run failed and its message is to be cleared."""
+        """Return whether a row is due, or the last run failed, so that its message has to be cleared."""
         self.flush_model()
         self.env['ramp.run'].flush_model()
         self.env.cr.execute(
@@ -147,7 +149,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _take_dirty(self, connection, flow, limit, after):
-        """Rows to be compared with Odoo, in the order in which they came, beyond the id `after`."""
+        """Return the rows to compare with Odoo, beyond the id `after`, in the order in which they were created."""
         sent = Domain(
             [('connection_id', '=', connection.id), ('flow', '=', flow), ('remote_id', '!=', False), ('id', '>', after)]
         )
@@ -155,15 +157,16 @@ class RampRecord(models.Model):
 
     @api.model
     def _mark_uncertain(self, ids):
-        """Before something is sent, in a transaction of its own: whoever finds these rows after a crash asks Ramp
-        first.
+        """Mark rows as in doubt before something is sent, in a transaction of its own.
+
+        If the process crashes, the next one asks Ramp about these rows first.
         """
         self.env.cr.execute(SQL('UPDATE ramp_record SET is_uncertain = TRUE WHERE id = ANY(%s)', list(ids)))
         self.invalidate_model(['is_uncertain'])
 
     @api.model
     def _store_sent(self, rows):
-        """What became of rows, in one statement.
+        """Store what became of rows, in one statement.
 
         :param rows: list of dict with id, revision, name, remote_id, ramp_id, payload (what Ramp has, or None), state,
             error_message, is_uncertain, is_question

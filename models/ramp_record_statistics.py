@@ -8,7 +8,7 @@ from odoo.tools import SQL
 
 _logger = logging.getLogger(__name__)
 
-# Written to by every object that is booked; and changes that are not worth a look at a table.
+# Tables that every posted object writes to
 FILLED_TABLES = (
     'ramp_record',
     'hr_expense',
@@ -18,20 +18,21 @@ FILLED_TABLES = (
     'account_payment',
     'account_partial_reconcile',
 )
+# Fewer changes than this are not worth an ANALYZE
 FEW_CHANGES = 1000
 
 
 class RampRecord(models.Model):
-    """What PostgreSQL knows of the tables that a first backfill fills."""
+    """PostgreSQL's statistics of the tables that a first backfill fills."""
 
     _inherit = 'ramp.record'
 
     @api.model
     def _refresh_statistics(self):
-        """Let PostgreSQL look again at the tables that a first backfill has filled since it last looked.
+        """Refresh PostgreSQL's statistics of the tables that a first backfill has filled since the last ANALYZE.
 
-        It does so by itself, but minutes later (autovacuum), and until then it plans for tables that were nearly empty.
-        Never waits for a lock and never fails: without the right to do it, nothing happens.
+        Autovacuum does so, too, but minutes later. Until then, PostgreSQL plans for tables that were nearly empty. This
+        never waits for a lock and never fails: without the right to run ANALYZE, nothing happens.
         """
         try:
             with self.env.cr.savepoint(flush=False):

@@ -5,7 +5,7 @@ from odoo.tools import SQL
 
 
 class RampRecord(models.Model):
-    """Which rows are for a job now: taken with a lock that ends with the transaction, or looked at without one.
+    """Selects the rows that a job works on now, with a lock until the end of the transaction, or without a lock.
 
     These methods run in background jobs as superuser. None can be called over RPC (leading underscore).
     """
@@ -13,7 +13,7 @@ class RampRecord(models.Model):
     _inherit = 'ramp.record'
 
     # ------------------------------------------------------------------ what is due
-    # Once for all queries, in SQL. A query names its table, or the alias that it gives to it.
+    # The conditions are defined once for all queries, in SQL. A query passes the name or alias of its table.
 
     @api.model
     def _ledger_column(self, name, alias='ramp_record'):
@@ -21,36 +21,37 @@ class RampRecord(models.Model):
 
     @api.model
     def _attempt_due_sql(self, alias='ramp_record'):
-        """Condition (`SQL`): the row does not wait for its next attempt, or the moment of that has come."""
+        """Return a condition (`SQL`): the row has no next attempt, or the time of that attempt has come."""
         moment = self._ledger_column('next_attempt', alias)
         return SQL('(%s IS NULL OR %s <= %s)', moment, moment, self.env.cr.now())
 
     @api.model
     def _actionable_sql(self, alias='ramp_record'):
-        """Condition (`SQL`): a run may settle the row. It waits, failed, or is held for a question that may have an
-        answer.
+        """Return a condition (`SQL`): a run may settle the row.
+
+        The row waits, has failed, or is on hold for a question that may have an answer by now.
         """
         state, is_question = self._ledger_column('state', alias), self._ledger_column('is_question', alias)
         return SQL("(%s IN ('pending', 'error') OR (%s = 'held' AND %s))", state, state, is_question)
 
     @api.model
     def _due_sql(self, alias='ramp_record'):
-        """Condition (`SQL`): the row is due, so a run tries to settle it."""
+        """Return a condition (`SQL`): the row is due, so a run tries to settle it."""
         return SQL('(%s AND %s)', self._actionable_sql(alias), self._attempt_due_sql(alias))
 
     @api.model
     def _due_domain(self):
-        """The condition of `_due_sql` as a `Domain`, for `search`."""
+        """Return the condition of `_due_sql` as a `Domain`, for `search`."""
         return Domain.custom(to_sql=lambda model, alias, _query: model._due_sql(alias))
 
     # ------------------------------------------------------------------ to book
 
     @api.model
     def _take_due_rows(self, connection, flow, limit, ramp_ids=None, after=0, updates=False):
-        """Lock rows that are due and that no other worker has, in the order in which they came.
+        """Lock and return due rows that no other worker has locked, in the order in which they were created.
 
-        :param ramp_ids: only these objects; None: whichever are due, beyond the id `after`
-        :param updates: also those that have a document, which is to follow its object
+        :param ramp_ids: only these objects; None: all that are due, beyond the id `after`
+        :param updates: include rows with a document that is to follow its object
         :return: locked recordset; the locks last until the transaction ends
         """
         self.env.cr.execute(
@@ -73,10 +74,13 @@ class RampRecord(models.Model):
 
     @api.model
     def _take_due_siblings(self, connection, flow, parents, taken):
-        """Lock the rows that are due and belong to the same objects as those taken.
+        """Lock and return the due rows that belong to the same objects as the rows taken.
 
-        Another worker that has some of them is waited for: to go on without them would make two payments of one
-        transfer. Two that wait for each other are a deadlock; one of them begins again.
+        If another worker has locked some of them, this waits: going on without them would make two payments of one
+        transfer. If two workers wait for each other, PostgreSQL ends the deadlock, and one of them begins again.
+
+        :param parents: Ramp ids of these objects
+        :param taken: rows that are locked already
         """
         self.env.cr.execute(
             SQL(
@@ -98,7 +102,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _has_due_rows(self, connection, flow):
-        """Whether a flow whose rows come from elsewhere has anything to book, to confirm or to report."""
+        """Return whether a flow whose rows come from elsewhere has anything to post, to confirm or to report."""
         self.flush_model()
         self.env.cr.execute(
             SQL(
@@ -131,7 +135,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _unlisted_rows(self, connection, flow, since, limit):
-        """Open rows that Ramp has not listed since a moment, without a lock."""
+        """Return open rows that Ramp has not listed since a moment, without a lock."""
         self.env.cr.execute(
             SQL(
                 """
@@ -153,10 +157,12 @@ class RampRecord(models.Model):
 
     @api.model
     def _unseen_rows(self, connection, flow, since, moment, limit):
-        """Rows from a day on that count in what Ramp says is owed, and that Ramp has not shown since a moment; without
-        a lock.
+        """Return rows that count in what Ramp says is owed, but that Ramp has not shown since a moment, without a lock.
 
-        What had vanished, of whichever day, is among them: it may be there again.
+        Objects that had vanished, of any day, are included, because they may be back.
+
+        :param since: first day of the rows
+        :param moment: datetime in UTC
         """
         self.env.cr.execute(
             SQL(
@@ -179,7 +185,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _next_unconfirmed(self, connection, flow, tried):
-        """The key of a batch whose outcome Ramp has not accepted yet, except those tried; None when there is none."""
+        """Return the key of a batch whose outcome Ramp has not accepted yet, except those tried, or None."""
         self.env.cr.execute(
             SQL(
                 """
@@ -198,9 +204,9 @@ class RampRecord(models.Model):
 
     @api.model
     def _take_batch(self, connection, flow, key):
-        """Lock the unconfirmed rows that share a sync key: all of them, or none when another worker is at them."""
+        """Lock and return the unconfirmed rows with this sync key: all of them, or none if another worker has them."""
         mine = SQL("connection_id = %s AND flow = %s AND state = 'done' AND sync_key = %s", connection.id, flow, key)
-        # The first row is the gate: two workers that lock row by row would otherwise each get a part of the batch.
+        # The first row is the gate. Otherwise, two workers that lock row by row would each get a part of the batch.
         self.env.cr.execute(
             SQL(
                 'SELECT id FROM ramp_record WHERE id = (SELECT min(id) FROM ramp_record WHERE %s) FOR UPDATE SKIP '
@@ -215,7 +221,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _unreported_rows(self, connection, flow, ids, limit):
-        """Rows whose reason Ramp has not been told: held ones, and those that a person ignored."""
+        """Return rows whose reason Ramp does not know yet: rows on hold, and rows that a person ignored."""
         self.env.cr.execute(
             SQL(
                 """

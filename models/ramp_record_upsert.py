@@ -4,7 +4,7 @@ from psycopg2.extras import Json
 from odoo import api, models
 from odoo.tools import SQL
 
-# What the ledger knows of an object besides its payload, with the type in the database
+# Columns of the ledger that describe an object besides its payload, with their type in the database
 COLUMNS = {
     'name': 'varchar',
     'date': 'date',
@@ -19,7 +19,7 @@ STANDING = ('ramp_entity_id', 'has_moved', 'open_amount')
 
 
 class RampRecord(models.Model):
-    """Pages of objects go into the ledger, each in one statement; what was there decides what becomes of a row.
+    """Stores pages of objects in the ledger, each in one statement that also decides what becomes of existing rows.
 
     These methods run in background jobs as superuser. None can be called over RPC (leading underscore).
     """
@@ -28,25 +28,24 @@ class RampRecord(models.Model):
 
     @api.model
     def _upsert_page(self, connection, flow, rows, seen_at, updates=False, wait=False):
-        """Put a page of objects into the ledger, in one statement (two if only some are ready); returns nothing.
+        """Store a page of objects in the ledger, in one statement (two if only some objects are ready).
 
-        :param rows: list of dict with ramp_id, payload, payload_hash, and, where known, the columns of `COLUMNS`; and
-            `ready` (default True): whether Ramp offers the object as one that is to be synced
-        :param seen_at: when the page was asked for
-        :param updates: whether a booked document follows its object: a changed row is due again, with its document
-        :param wait: for a worker that has one of the rows, instead of leaving that row as it is
+        A row that is not posted takes the new payload. If the payload changed, the row starts afresh. A posted row
+        keeps the payload it was posted with. If Ramp offers a confirmed object again (somebody marked it as not
+        synced), it is confirmed once more. If Ramp changed the object since, a person decides, unless Ramp shows it as
+        before again.
 
-        A row that is not booked takes the new payload; when that changed, the row starts afresh. A booked row keeps the
-        payload it was booked with: if Ramp offers the object again although it was confirmed (somebody marked it as not
-        synced), it is confirmed once more; if Ramp changed it since, a person decides, unless Ramp shows it as it was
-        again.
+        :param rows: list of dict with ramp_id, payload, payload_hash and, where known, the columns of `COLUMNS`; and
+            `ready` (default True): whether Ramp offers the object as ready to sync
+        :param seen_at: datetime in UTC when the page was requested
+        :param updates: whether a posted document follows its object; a changed row is then due again, with its document
+        :param wait: wait for a worker that has locked one of the rows, instead of leaving that row as it is
         """
-        unique = {
-            row['ramp_id']: row for row in rows
-        }  # a page may repeat an object; one statement may not touch a row twice
+        # A page may repeat an object, but one statement may not touch a row twice
+        unique = {row['ramp_id']: row for row in rows}
         for ramp_id in () if wait else self._locked_elsewhere(connection, flow, list(unique)):
             del unique[ramp_id]
-        # always in the same order: two workers with the same page then wait for each other, and do not deadlock
+        # Always in the same order, so that two workers with the same page wait for each other and do not deadlock
         ordered = [row for _ramp_id, row in sorted(unique.items())]
         for ready in (True, False):
             part = [row for row in ordered if row.get('ready', True) is ready]
@@ -112,10 +111,9 @@ class RampRecord(models.Model):
 
     @api.model
     def _upsert_withheld(self, connection, flow, rows, seen_at):
-        """Put objects into the ledger that Ramp shows without offering them: they count in what it says is owed, and
-        wait.
+        """Store objects that Ramp shows but does not offer: they count in what Ramp says is owed, and wait.
 
-        :param rows: as of `_upsert_page`, with state and error_message: why it is not booked
+        :param rows: as in `_upsert_page`, with state and error_message (why the object is not posted)
         """
         busy = set(self._locked_elsewhere(connection, flow, [row['ramp_id'] for row in rows]))
         rows = [
@@ -149,7 +147,11 @@ class RampRecord(models.Model):
         self.invalidate_model()
 
     def _insert_rows(self, connection, flow, rows, seen_at, changed, which):
-        """See `_upsert_page`. changed, which: what else to set of a row that is there, and of which."""
+        """Insert rows, or update those that exist; see `_upsert_page`.
+
+        :param changed: what else to set on existing rows (`SQL`)
+        :param which: condition on the existing rows to update (`SQL`)
+        """
         values = SQL(', ').join(
             SQL(
                 '(%s)',
@@ -168,6 +170,7 @@ class RampRecord(models.Model):
             )
             for row in rows
         )
+        # Not logged on failure, because the statement contains payloads
         self.env.cr.execute(
             SQL(
                 """
@@ -199,10 +202,10 @@ class RampRecord(models.Model):
                 ),
             ),
             log_exceptions=False,
-        )  # the statement holds payloads, and those do not belong into a log
+        )
 
     def _refresh_standing(self, connection, flow, rows):
-        """Keep up with how objects stand in Ramp, which changes without any change of the books; in one statement."""
+        """Update how objects stand in Ramp, which changes without a change of the books, in one statement."""
         rows = [row for row in rows if row.keys() & STANDING]
         if not rows:
             return
@@ -235,8 +238,9 @@ class RampRecord(models.Model):
 
     @api.model
     def _locked_elsewhere(self, connection, flow, ramp_ids):
-        """Which of these objects another worker is booking or confirming now: to wait for it would be to do its work
-        again.
+        """Return the Ramp ids of the objects whose rows another worker has locked, to post or confirm them now.
+
+        Waiting for that worker would mean doing its work again.
         """
         if not ramp_ids:
             return []
@@ -255,9 +259,7 @@ class RampRecord(models.Model):
 
     @api.model
     def _mark_seen(self, connection, flow, ramp_ids, seen_at):
-        """Note when Ramp showed these objects, of the rows that no other worker has: what is booked is not touched
-        otherwise.
-        """
+        """Store when Ramp showed these objects, on rows that no other worker has locked; nothing else changes."""
         self.env.cr.execute(
             SQL(
                 """
