@@ -10,7 +10,7 @@ class RampConnection(models.Model):
 
     _inherit = 'ramp.connection'
 
-    # ------------------------------------------------------------------ who may
+    # ------------------------------------------------------------------ access
 
     def _check_is_manager(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_manager'):
@@ -165,7 +165,7 @@ class RampConnection(models.Model):
             self.env._('It runs in the background. Only what differs is sent.'),
         )
 
-    # ------------------------------------------------------------------ open
+    # ------------------------------------------------------------------ open views
 
     def action_open_tie_out(self):
         self.ensure_one()

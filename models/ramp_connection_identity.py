@@ -12,7 +12,7 @@ class RampConnection(models.Model):
 
     _inherit = 'ramp.connection'
 
-    # ------------------------------------------------------------------ a copy of the database
+    # ------------------------------------------------------------------ copies of the database
 
     @api.depends('database')
     def _compute_is_copy(self):
@@ -51,7 +51,7 @@ class RampConnection(models.Model):
         self._request_sync()
         return True
 
-    # ------------------------------------------------------------------ the name towards Ramp
+    # ------------------------------------------------------------------ the name in Ramp
 
     @api.model
     def _database_identity(self):

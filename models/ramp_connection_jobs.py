@@ -17,7 +17,7 @@ class RampConnection(models.Model):
             (model for model in models if getattr(model, '_flow', None)), key=lambda flow: flow._flow_sequence
         )
 
-    # ------------------------------------------------------------------ what is sent
+    # ------------------------------------------------------------------ records to send
 
     @api.model
     def _pushed_domain_of(self, flow):

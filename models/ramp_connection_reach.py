@@ -76,7 +76,7 @@ class RampConnection(models.Model):
         self.sudo().filtered('silent_until').silent_until = False
         return super()._request_sync()
 
-    # ------------------------------------------------------------------ for runs
+    # ------------------------------------------------------------------ runs
 
     def _reach_options(self):
         """Return the client options for a new run, depending on whether Ramp answered before.

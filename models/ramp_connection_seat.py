@@ -27,7 +27,7 @@ class RampConnection(models.Model):
             self.env['ramp.flow.seat']._trigger()
         return result
 
-    # ------------------------------------------------------------------ whose it is
+    # ------------------------------------------------------------------ holder
 
     def _seat_name(self):
         """Return the name under which this database holds the integration, and by which it finds its own again."""
@@ -124,7 +124,7 @@ class RampConnection(models.Model):
             )
         return taken.id
 
-    # ------------------------------------------------------------------ given back
+    # ------------------------------------------------------------------ disconnect
 
     def _leave_ramp(self):
         """Give back what this connection has in Ramp, in one short try.
@@ -180,7 +180,7 @@ class RampConnection(models.Model):
         if any(provider.is_active and provider.id == self.accounting_connection_id for provider in providers):
             client.delete('/accounting/connection')
 
-    # ------------------------------------------------------------------ its settings
+    # ------------------------------------------------------------------ settings
 
     def _wanted_seat_settings(self):
         """Return the settings that the accounting connection in Ramp should have, as {name: bool}.

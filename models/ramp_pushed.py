@@ -114,7 +114,7 @@ class RampPushed(models.AbstractModel):
         # The row stays, so that the object can be withdrawn from Ramp
         return
 
-    # ------------------------------------------------------------------ what the ledger says of it
+    # ------------------------------------------------------------------ status from the ledger
 
     def _ramp_ledger_rows(self, flows=None):
         """Return {record id: ledger row} for these records and the user's companies, in one query.
@@ -227,8 +227,8 @@ class RampPushed(models.AbstractModel):
         )
         if isinstance(value, Domain):
             inner = value
-        # Ids, or a query of ids
         else:
+            # Ids, or a query of ids
             inner = Domain('id', 'in', value if operator.endswith('any') else [item for item in value if item])
         found = Domain('id', 'in', Record._search(rows & inner).subselect('res_id'))
         if operator in ('in', 'not in') and False in value:

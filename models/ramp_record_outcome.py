@@ -23,7 +23,7 @@ class RampRecord(models.Model):
 
     _inherit = 'ramp.record'
 
-    # ------------------------------------------------------------------ booked, and what Ramp knows
+    # ------------------------------------------------------------------ posted, confirmed and reported
 
     def _mark_booked(self, documents, sync_key, told=True, again=False):
         """Link each row to its document, in one statement and in the document's transaction.
@@ -66,13 +66,14 @@ class RampRecord(models.Model):
         if not noted:
             return
         values = SQL(', ').join(SQL('(%s, %s)', identity, Json(value)) for identity, value in noted.items())
+        # Not logged on failure, because the statement contains texts from Ramp
         self.env.cr.execute(
             SQL(
                 'UPDATE ramp_record r SET noted = v.noted::jsonb FROM (VALUES %s) AS v(id, noted) WHERE r.id = v.id',
                 values,
             ),
             log_exceptions=False,
-        )  # see _upsert_page
+        )
         self.invalidate_model(['noted'])
 
     def _mark_confirmed(self):
@@ -102,7 +103,7 @@ class RampRecord(models.Model):
         )
         self.invalidate_recordset(['reported_hash', 'reports'])
 
-    # ------------------------------------------------------------------ not booked
+    # ------------------------------------------------------------------ not posted
 
     def _mark_held(self, message, move=None):
         """Put the row on hold for a person; the sentence goes to the error inbox and to Ramp.

@@ -12,7 +12,7 @@ class RampRecord(models.Model):
 
     _inherit = 'ramp.record'
 
-    # ------------------------------------------------------------------ what is due
+    # ------------------------------------------------------------------ conditions: which rows are due
     # The conditions are defined once for all queries, in SQL. A query passes the name or alias of its table.
 
     @api.model
@@ -44,7 +44,7 @@ class RampRecord(models.Model):
         """Return the condition of `_due_sql` as a `Domain`, for `search`."""
         return Domain.custom(to_sql=lambda model, alias, _query: model._due_sql(alias))
 
-    # ------------------------------------------------------------------ to book
+    # ------------------------------------------------------------------ rows to post
 
     @api.model
     def _take_due_rows(self, connection, flow, limit, ramp_ids=None, after=0, updates=False):
@@ -131,7 +131,7 @@ class RampRecord(models.Model):
             ]
         ).write({'next_attempt': False})
 
-    # ------------------------------------------------------------------ to ask Ramp for
+    # ------------------------------------------------------------------ rows to ask Ramp about
 
     @api.model
     def _unlisted_rows(self, connection, flow, since, limit):
@@ -181,7 +181,7 @@ class RampRecord(models.Model):
         )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
-    # ------------------------------------------------------------------ to tell Ramp
+    # ------------------------------------------------------------------ rows to confirm or report
 
     @api.model
     def _next_unconfirmed(self, connection, flow, tried):

@@ -6,12 +6,12 @@ from odoo import api, models
 from .ledger_json import json_leaves
 from .ramp_record import OPEN_STATES
 
-# Ramp's own bookkeeping: a change of these says nothing to a person who compares two versions of an object
+# Keys that Ramp changes for its own purposes; they mean nothing to a person who compares two versions of an object
 BOOKKEEPING_KEYS = ('erased_at', 'sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 class RampRecord(models.Model):
-    """A row in words, for a person: its status, what changed in Ramp, and what Ramp has of an object of Odoo."""
+    """A row in words, for a person: its status, its changes in Ramp, and what Ramp has of an object of Odoo."""
 
     _inherit = 'ramp.record'
 
@@ -59,14 +59,14 @@ class RampRecord(models.Model):
             record.status = record.remote_id and sent.get(state) or labels.get(record.state)
 
     def _status_with_reason(self):
-        """The state for a person, with its reason."""
+        """Return the status for a person, with its reason."""
         self.ensure_one()
         if not self.error_message or self.state not in (
             *OPEN_STATES,
             *(('ignored', 'confirmed') if self.remote_id else ()),
         ):
             return self.status
-        # why Odoo does not offer an object, or Ramp does not take it, is a whole sentence
+        # The reason why Odoo does not offer an object, or why Ramp refuses it, is a whole sentence
         whole = self.remote_id and (
             self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts
         )
@@ -76,7 +76,7 @@ class RampRecord(models.Model):
     @api.depends_context('lang')
     def _compute_sent_text(self):
         known = [record.payload or {} for record in self if record.remote_id]
-        # what an object refers to, by Ramp's id or by ours
+        # Objects that this object refers to, by Ramp's id or by ours
         others = {
             identity
             for values in known
@@ -138,20 +138,15 @@ class RampRecord(models.Model):
             )
 
     def _format_sent_value(self, key, value, names):
-        """One value of what Ramp has, for a person."""
+        """Return one value of what Ramp has, as text for a person."""
         if key == 'offered':
             return self.env._('yes') if value else self.env._('no, it is hidden or deleted in Ramp')
         if key == 'address':
-            names = (
-                'address_line_1',
-                'address_line_2',
-                'postal_code',
-                'city',
-                'state',
-                'country',
-            )  # the database keeps no order
+            # In this order, because the database keeps none
+            names = ('address_line_1', 'address_line_2', 'postal_code', 'city', 'state', 'country')
             return ', '.join(value[name] for name in names if name in value)
-        if key == 'name' and isinstance(value, list):  # first and last name
+        if key == 'name' and isinstance(value, list):
+            # First and last name
             return ' '.join(value)
         if key == 'rates':
             return ', '.join(names.get(rate) or rate for rate in value)

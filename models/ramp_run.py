@@ -5,15 +5,18 @@ from odoo import api, fields, models
 from odoo.tools import SQL, format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
-LEFT_OFF = timedelta(hours=1)  # after which the next run begins anew, as Ramp's lists are others by then
-GC_BATCH = 10000  # runs that are deleted in one transaction
+# After this, the next run begins anew, because Ramp's lists are different by then
+LEFT_OFF = timedelta(hours=1)
+# Runs deleted in one transaction
+GC_BATCH = 10000
 KEEP_EMPTY = timedelta(days=3)
 KEEP = timedelta(days=180)
-ALIVE = 1382116688  # any number, of the advisory locks of runs whose process is there
+# Any number: first key of the advisory locks held by running processes
+ALIVE = 1382116688
 
 
 class RampRun(models.Model):
-    """One run of one flow for one connection: what the screen shows as progress and as history."""
+    """One run of one flow for one connection, shown as progress and as history."""
 
     _name = 'ramp.run'
     _description = 'Ramp Synchronization Run'
@@ -38,8 +41,8 @@ class RampRun(models.Model):
         readonly=True,
         index=True,
     )
-    # all moments are the database's, which workers on several machines share: what people and events asked for is
-    # compared with them
+    # All moments are the database's time, which workers on several machines share. The times of events and of users'
+    # requests are compared with them.
     started_at = fields.Datetime(
         string='Started', required=True, readonly=True, default=lambda self: self.env.cr.now().replace(microsecond=0)
     )
@@ -113,26 +116,28 @@ class RampRun(models.Model):
 
     @api.model
     def _last_reread_at(self, connection, flow):
-        """The start of the last run that looked at everything again, or False."""
+        """Return the start of the last run that looked at everything again, or False."""
         domain = [('connection_id', '=', connection.id), ('flow', '=', flow), ('reread', '=', True)]
         return self.search(domain, order='id desc', limit=1)._pass_started_at()
 
     @api.model
     def _last_listed_at(self, connection, flow):
-        """The start of the last run that read its lists to the end, or False."""
+        """Return the start of the last run that read its lists to the end, or False."""
         domain = [('connection_id', '=', connection.id), ('flow', '=', flow), ('listed', '=', True)]
         return self.search(domain, order='id desc', limit=1)._pass_started_at()
 
     def _pass_started_at(self):
-        """The moment before the first page of its lists was read, by this run or by one that it goes on from; False
-        without a run.
+        """Return the moment (UTC) before the first page of the lists was read, or False without a run.
+
+        This run or an earlier one that it continues may have read that page.
         """
         return self.begun_at or self.started_at
 
     @api.model
     def _start_run(self, connection, flow):
-        """A new run, which goes on where the last one stopped, if that was lately; those that a crash left behind are
-        closed.
+        """Create a run that continues where the last one stopped, if that was recent.
+
+        Runs that a crash left behind are closed.
         """
         now = self.env.cr.now()
         self._close_lost_runs(connection)
@@ -143,19 +148,22 @@ class RampRun(models.Model):
             'flow': flow,
             'scope': connection._scope_of_lists(),
         }
-        for run in paused:  # one at most: the next one closes it
-            # a place is one in the lists of then: of another Ramp business, or from another day on, they are others
+        # There is one at most, because the next run closes it
+        for run in paused:
+            # A saved place is void in other lists: those of another Ramp business, or from another start date
             if run.left_off and run.finished_at >= now - LEFT_OFF and run.scope == values['scope']:
                 values.update(taken_up=run.left_off, begun_at=run._pass_started_at())
             run.state = 'done'
         run = self.create(values)
-        # of the session: it says to the others that the process is there, and ends with it, however that ends
+        # The lock belongs to the database session. It tells other workers that the process is alive, and ends with the
+        # process in any case.
         self.env.cr.execute(SQL('SELECT pg_advisory_lock(%s, %s)', ALIVE, run.id))
         return run
 
     def _close_lost_runs(self, connection):
-        """Close the runs of a connection, of whichever flow, whose processes ended before them: Odoo ends one that
-        takes too long.
+        """Close the runs of a connection, of any flow, that are still open although their process has ended.
+
+        Odoo ends a process that takes too long.
         """
         running = self.search([('connection_id', '=', connection.id), ('state', '=', 'running')])
         if not running:
@@ -174,7 +182,8 @@ class RampRun(models.Model):
                 )
             )
         }
-        old = self.env.cr.now() - LOST_AFTER  # a session may outlive a run that could not even be closed
+        # A session may outlive a run that could not be closed
+        old = self.env.cr.now() - LOST_AFTER
         lost = running.filtered(lambda run: run.id not in alive or run.write_date < old)
         lost.write(
             {
@@ -185,11 +194,18 @@ class RampRun(models.Model):
         )
 
     def _leave_off(self, place):
-        """The run stops, as its time is up: the next one goes on at this place (JSON of the flow)."""
+        """Store where the next run continues, because the time of this one is up.
+
+        :param place: JSON value of the flow
+        """
         self.left_off = place
 
     def _finish_run(self, message=False, is_over=False):
-        """Close the run. `is_over`: its time was, before it came to its end."""
+        """Close the run.
+
+        :param message: error message, or False
+        :param is_over: the time was up before the run came to its end
+        """
         self.write(
             {
                 'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done',
@@ -197,14 +213,15 @@ class RampRun(models.Model):
                 'finished_at': self.env.cr.now().replace(microsecond=0),
             }
         )
-        self.flush_recordset()  # before the others may take it for one whose process ended
+        # Written before other workers could take the run for one whose process has ended
+        self.flush_recordset()
         self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s, %s)', ALIVE, self.id))
 
     @api.autovacuum
     def _gc_runs(self):
-        """Runs that found nothing to do go after days, the others after months."""
+        """Delete runs that found nothing to do after days, and the others after months."""
         now = fields.Datetime.now()
-        # nightly checks are few, and one that found nothing says since when all is in order
+        # Nightly checks are few, and one without findings tells since when everything is in order
         old = self.search(
             [
                 '|',
@@ -226,4 +243,5 @@ class RampRun(models.Model):
             limit=GC_BATCH + 1,
         )
         old[:GC_BATCH].unlink()
-        return min(len(old), GC_BATCH), max(0, len(old) - GC_BATCH)  # the rest in the next round of the same vacuum
+        # The rest follows in the next round of the same vacuum
+        return min(len(old), GC_BATCH), max(0, len(old) - GC_BATCH)

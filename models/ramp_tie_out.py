@@ -4,14 +4,15 @@ from odoo.tools import SQL
 
 
 class RampTieOut(models.Model):
-    """The proof: what Ramp says moved what is owed on the cards, beside what moved in the books; one row for each
-    object and month.
+    """What Ramp says was owed on the cards beside the books, one row for each object and month.
 
-    Ramp's side are the ledger's rows of what moved money, booked or not. Odoo's side are the posted journal items on
-    the card liability and on what is owed to "Ramp", each with the object it was booked for, or with its own entry
-    where there is none. A row whose sides differ is a difference that has a name; see `report.ramp_connector.tie_out`.
-    Amounts are in the currency that is owed, signed by what they do to it: spend is positive, payments are negative.
-    Repayments reach the company's bank, and are counted beside that.
+    Ramp's side comes from the ledger rows of objects that moved money, posted or not. Odoo's side comes from the posted
+    journal items on the card liability and on the account payable to "Ramp". Each item belongs to the object that it
+    was posted for, or to its own entry if there is none. If the two sides of a row differ, the row is a named
+    difference; see `report.ramp_connector.tie_out`.
+
+    Amounts are in the currency that is owed, and their sign says how they change it: spend is positive, payments are
+    negative. Repayments reach the company's bank, so they are shown separately.
     """
 
     _name = 'ramp.tie.out'
@@ -44,7 +45,7 @@ class RampTieOut(models.Model):
     is_odd = fields.Boolean(string='Differs', readonly=True)
 
     def action_open(self):
-        """What the row is of: the object's row of the ledger, or the entry that has none."""
+        """Open what the row is about: the object's ledger row, or the entry without an object."""
         self.ensure_one()
         self.check_access('read')
         record = self.record_id or self.move_id
@@ -61,7 +62,10 @@ class RampTieOut(models.Model):
 
     @api.model
     def _common_tables(self, connection_ids):
-        """What the queries begin with. connection_ids: only of these, which is what makes it fast; None: of all."""
+        """Return the common table expressions that the queries begin with.
+
+        :param connection_ids: only these connections, which makes the query fast; None: all connections
+        """
         return SQL(
             """
             c AS MATERIALIZED (
@@ -105,7 +109,10 @@ class RampTieOut(models.Model):
 
     @api.model
     def _tie_out_query(self, connection_ids=None):
-        """The rows as a SELECT; see `_common_tables`."""
+        """Return the SELECT of the rows.
+
+        :param connection_ids: see `_common_tables`
+        """
         return SQL(
             """
             WITH %(common)s, statement AS MATERIALIZED (

@@ -8,16 +8,17 @@ from odoo.tools import SQL
 from ..ramp_api import PayloadError, RampNotFound, read_event, read_subscription, verify_signature
 
 MAX_CHALLENGE = 500
-REFUSED = 401  # for everything that is not Ramp's: why, is nobody's business
+# The answer to everything that is not from Ramp; the reason is not disclosed
+REFUSED = 401
 TAKEN = 204
 
 
 class RampWebhook(models.Model):
-    """The subscription of a connection to Ramp's webhooks. It has the secret that tells Ramp's events from others: for
-    nobody to read.
+    """The subscription of a connection to Ramp's webhooks.
 
-    There is no way to change a subscription in Ramp: another one takes its place, with another row and address; see
-    `ramp.flow.webhook`, which does all that.
+    It holds the secret that proves that an event is from Ramp, so nobody has access. A subscription cannot be changed
+    in Ramp (contract 2026-08-01). A new one takes its place, with another row and address; `ramp.flow.webhook` does
+    that.
     """
 
     _name = 'ramp.webhook'
@@ -45,8 +46,9 @@ class RampWebhook(models.Model):
         return f'{self.connection_id.get_base_url()}/ramp_connector/webhook/{self.token}'
 
     def _write_quietly(self, **values):
-        """Write without a log of the statement if it fails, as it has the values: Ramp's answer and its challenge often
-        come at once.
+        """Write without logging the statement on failure, because it contains the values.
+
+        Failures are likely, because Ramp's answer and its challenge often come at the same moment.
         """
         self.env.cr.execute(
             SQL(
@@ -58,21 +60,23 @@ class RampWebhook(models.Model):
         )
         self.invalidate_recordset()
 
-    # ------------------------------------------------------------------ from Ramp
+    # ------------------------------------------------------------------ requests from Ramp
 
     @api.model
     def _receive_request(self, token, body, headers):
-        """Take what was sent to the address with this token; returns the HTTP status to answer with, and whether jobs
-        are to be woken.
+        """Handle a request to the address with this token.
 
-        What is not signed with the secret is refused without a trace in the database. The challenge alone is not
-        signed, as it may come before the secret: it is taken only while one is expected, and does nothing but be told
-        back to Ramp.
+        A request that is not signed with the secret is refused without a trace in the database. Only the challenge is
+        not signed, because it may come before the secret. It is accepted only while one is expected, and only sent back
+        to Ramp.
+
+        :return: (HTTP status of the answer, whether the scheduler has to be woken)
         """
         webhook = self.search_fetch([('token', '=', token)], ['connection_id', 'secret', 'state', 'challenge'])
         connection = webhook.connection_id
         is_signed = verify_signature(webhook.secret, body, headers)
-        if connection.is_copy or not is_signed and webhook.state != 'pending':  # a copy's events are the original's
+        # The events of a copy of the database belong to the original
+        if connection.is_copy or not is_signed and webhook.state != 'pending':
             return REFUSED, False
         try:
             event = read_event(body, headers)
@@ -85,18 +89,19 @@ class RampWebhook(models.Model):
             return TAKEN, False
         if not is_signed:
             return REFUSED, False
-        # signed, and not understood or not wanted: Ramp's own affair, which it should not send again
+        # Signed, but not understood or not wanted: accepted, so that Ramp does not send it again
         if event and connection.use_webhooks and connection.state == 'connected' and connection.active:
             return TAKEN, self.env['ramp.event']._store_and_call(connection, event)
         return TAKEN, False
 
-    # ------------------------------------------------------------------ to Ramp
+    # ------------------------------------------------------------------ requests to Ramp
 
     def _list_subscriptions(self, client):
-        """What Ramp has for this address, however it came there: one, none, or what a crash left behind."""
+        """Return Ramp's subscriptions for this address: one, none, or several that a crash left behind."""
         found = []
         for payload in client.get('/webhooks') or () if self else ():
-            with contextlib.suppress(PayloadError):  # those of others may look as they like
+            # Subscriptions of other apps may be unreadable
+            with contextlib.suppress(PayloadError):
                 subscription = read_subscription(payload)
                 if self.token in subscription.endpoint_url:
                     found.append(subscription)
@@ -109,5 +114,5 @@ class RampWebhook(models.Model):
 
 
 def _is_plain(text, length):
-    """Whether a text may be stored as it is: printable, and not longer than that."""
+    """Return whether a text can be stored: printable, and not longer than `length`."""
     return len(text) <= length and text.isprintable()

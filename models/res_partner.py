@@ -4,8 +4,9 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, email_normalize
 
 VENDOR_FLOWS = ('vendor', 'vendor_contact')
-WANT_STATE = ('US', 'CA', 'AU')  # of addresses there Ramp wants the state
-# What of a partner is a change for its vendor in Ramp
+# Countries (ISO codes) in whose addresses Ramp wants the state
+WANT_STATE = ('US', 'CA', 'AU')
+# Fields of a partner whose change matters to its vendor in Ramp
 VENDOR_FIELDS = frozenset(
     {
         'ramp_spend_vendor',
@@ -25,8 +26,9 @@ VENDOR_FIELDS = frozenset(
 
 
 class ResPartner(models.Model):
-    """A supplier that Odoo offers in Ramp (see `ramp.pushed`), a vendor of bill pay that Ramp has, or both: a row for
-    each.
+    """A supplier that Odoo offers in Ramp (see `ramp.pushed`), a bill-pay vendor from Ramp, or both.
+
+    If it is both, each has its own ledger row.
     """
 
     _name = 'res.partner'
@@ -67,10 +69,10 @@ class ResPartner(models.Model):
 
     @staticmethod
     def _ramp_is_vendor(model, alias, query):
-        """Condition: neither an employee, who is owed reimbursements, nor a partner that a connection uses for Ramp
-        itself.
+        """Return a condition (`SQL`) that leaves out employees and the partners that a connection uses for Ramp itself.
 
-        As of `Domain.custom`; it is kept, so it holds on to no environment.
+        Employees are owed reimbursements. The signature is that of `Domain.custom`. The domain is cached, so this
+        method must not refer to an environment.
         """
         return SQL(
             """NOT EXISTS (SELECT FROM hr_employee e WHERE e.work_contact_id = %(partner)s)
@@ -79,9 +81,9 @@ class ResPartner(models.Model):
         )
 
     def _ramp_no_vendor(self):
-        """Why the partner is none that is offered in Ramp as a vendor, a sentence; None if it may be."""
+        """Return a sentence that says why the partner is not offered in Ramp as a vendor, or None if it may be."""
         self.ensure_one()
-        # whoever asks need not be allowed to see employees or connections, archived ones included
+        # sudo: users may have no access to employees or connections; archived ones count, too
         everything = self.sudo().with_context(active_test=False)
         if everything.env['hr.employee'].search_count([('work_contact_id', '=', self.id)], limit=1):
             return self.env._('It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
@@ -94,11 +96,11 @@ class ResPartner(models.Model):
         return None
 
     def _ramp_new_records(self):
-        # whoever creates a partner need not be allowed to see what accountants asked for
+        # sudo: users who create a partner may not see what accountants asked for
         return self.filtered(lambda partner: partner.supplier_rank or partner.sudo().ramp_spend_vendor)
 
     def _ramp_flows_concerned(self, vals):
-        # core counts each posted bill and payment in the rank; that there is one at all is what makes a supplier
+        # Core adds each posted bill and payment to the rank, but a partner is a supplier from rank 1 on
         if vals.get('supplier_rank', 0) > 0 and all(partner.supplier_rank > 0 for partner in self):
             vals = vals.keys() - {'supplier_rank'}
         return tuple(
@@ -108,22 +110,23 @@ class ResPartner(models.Model):
         )
 
     def _ramp_note_changes(self, flows=None):
-        """EXTENDS: only few partners are wanted as vendors in Ramp. One that is wanted no more is found by the job
-        itself.
+        """EXTENDS: Leave out the flow of vendors, unless some partner is wanted as a vendor in Ramp.
+
+        Only few partners are wanted. The job itself finds those that are not wanted any more.
         """
         flows = flows or self._ramp_flows
         if 'spend_vendor' in flows and (
             self.env['ramp.connection']._pushed_domain_of('spend_vendor') is None
-            # see _ramp_new_records
+            # sudo: see _ramp_new_records
             or not any(partner.ramp_spend_vendor for partner in self.sudo())
         ):
             flows = tuple(flow for flow in flows if flow != 'spend_vendor')
         return super()._ramp_note_changes(flows) if flows else None
 
     def _ramp_vendor_rows(self):
-        """The ledger's row of the vendor, or of the vendor's contact, that each partner is: in one query."""
+        """Return {partner id: ledger row} for partners that are a vendor or the contact of a vendor, in one query."""
         rows = {}
-        # the ledger is for accountants; who may read the partner may know its status
+        # sudo: only accountants may read the ledger; users who may read the partner may know its status
         for row in (
             self.env['ramp.record']
             .sudo()
@@ -192,7 +195,7 @@ class ResPartner(models.Model):
             partner.ramp_vendor_url = row.ramp_url if row else False
 
     def _ramp_spend_vendor_rows(self):
-        """The ledger's row of the vendor that Odoo creates of each partner, where it is wanted: in one query."""
+        """Return {partner id: ledger row} for partners that Odoo creates as vendors in Ramp, in one query."""
         return {
             row.res_id: row
             for row in self.env['ramp.record'].search_fetch(
@@ -202,7 +205,7 @@ class ResPartner(models.Model):
                     ('flow', '=', 'spend_vendor'),
                     ('remote_id', '!=', False),
                     ('company_id', 'in', self._ramp_companies().ids),
-                    # of several connections to one Ramp business, one sends
+                    # If several connections share a Ramp business, one of them sends
                     '|',
                     ('state', '!=', 'ignored'),
                     ('ramp_id', '!=', False),
@@ -222,11 +225,12 @@ class ResPartner(models.Model):
             )
         }
 
-    # ------------------------------------------------------------------ as a vendor in Ramp
+    # ------------------------------------------------------------------ vendors in Ramp
 
     def _ramp_vendor_contact(self):
-        """(partner, email address) of whom Ramp writes to: the first contact with an address, else the partner; or two
-        False.
+        """Return (partner, email) of the person to whom Ramp writes, or (False, False).
+
+        This is the first contact with an email, else the partner itself.
         """
         self.ensure_one()
         contacts = self.child_ids.filtered(lambda child: child.type == 'contact')
@@ -236,11 +240,11 @@ class ResPartner(models.Model):
         )
 
     def _ramp_vendor_has_address(self):
-        """Whether the address is one for Ramp, which takes none without these."""
+        """Return whether the address is complete enough for Ramp."""
         return all((self.street, self.city, self.zip, self.country_id))
 
     def _ramp_vendor_missing(self):
-        """What Ramp needs of a vendor and the partner does not have: a sentence for each, with the remedy."""
+        """Return a sentence with the remedy for everything that Ramp needs of a vendor and the partner lacks."""
         self.ensure_one()
         missing, country = [], self.country_id.code
         if not self._ramp_vendor_contact()[1]:
@@ -256,12 +260,12 @@ class ResPartner(models.Model):
         return missing
 
     def action_create_in_ramp(self):
-        """Ask for this partner as a vendor in Ramp; its job creates it, and waits for what is missing."""
+        """Ask for this partner as a vendor in Ramp; the job creates it, and waits for missing data."""
         self.ensure_one()
         if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
             raise AccessError(self.env._('Only accountants may create vendors in Ramp.'))
         self.check_access('read')
-        # accountants decide (checked above), even if they may not edit partners
+        # sudo: accountants decide (checked above), even if they may not edit partners
         partner = self.sudo()
         if not partner.ramp_can_be_vendor and not partner.ramp_spend_vendor:
             raise UserError(
@@ -273,7 +277,7 @@ class ResPartner(models.Model):
                 )
             )
         if not partner.ramp_spend_vendor:
-            # whoever is paid is a supplier, and Ramp links the vendor to that
+            # A partner who is paid is a supplier, and Ramp links the vendor to the supplier
             partner.write({'ramp_spend_vendor': True, 'supplier_rank': partner.supplier_rank or 1})
         missing = partner._ramp_vendor_missing()
         if missing:
@@ -286,7 +290,7 @@ class ResPartner(models.Model):
         )
 
     def action_open_ramp_vendor(self):
-        """Smart button: the ledger's row of the vendor."""
+        """Open the ledger row of the vendor (smart button)."""
         self.ensure_one()
         self.check_access('read')
         self.ramp_vendor_record_id.check_access('read')
@@ -298,15 +302,13 @@ class ResPartner(models.Model):
         }
 
     def action_open_vendor_in_ramp(self):
-        """Smart button: the vendor in Ramp's own pages."""
+        """Open the vendor on Ramp's own pages (smart button)."""
         self.ensure_one()
         self.check_access('read')
         return {'type': 'ir.actions.act_url', 'url': self.ramp_vendor_url, 'target': 'new'}
 
     @api.ondelete(at_uninstall=False)
     def _unlink_ramp_documents(self):
-        """A vendor's partner that is deleted leaves its row open, with a sentence; what was sent is withdrawn by its
-        own flow.
-        """
-        # the person may delete the partner but not edit the ledger
+        """Reopen the vendor's ledger row with a reason; the push flow withdraws what Odoo sent."""
+        # sudo: users who may delete the partner may not edit the ledger
         self.env['ramp.record'].sudo()._hold_deleted_documents(self)

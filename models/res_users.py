@@ -6,7 +6,7 @@ OFFICERS = 'base.group_erp_manager'
 
 
 class ResUsers(models.Model):
-    """Internal users who are no employees are sent to Ramp; see `ramp.flow.user`."""
+    """Internal users without an employee are sent to Ramp; see `ramp.flow.user`."""
 
     _name = 'res.users'
     _inherit = ['res.users', 'ramp.person']
@@ -14,7 +14,8 @@ class ResUsers(models.Model):
     _ramp_flows = ('user',)
     _ramp_fields = frozenset({'login', 'active', 'company_id', 'group_ids', 'ramp_invite'})
     _ramp_officers = OFFICERS
-    _ramp_addresses = ('login', 'email')  # the email is for users to change themselves
+    # Users can change the email themselves
+    _ramp_addresses = ('login', 'email')
 
     ramp_id = fields.Char(groups=OFFICERS)
     ramp_state = fields.Char(groups=OFFICERS)
@@ -23,7 +24,7 @@ class ResUsers(models.Model):
     ramp_can_invite = fields.Boolean(groups=OFFICERS)
 
     def _ramp_is_sure(self):
-        """EXTENDS: the login is for administrators to change."""
+        """EXTENDS: Return whether the login is an email; only administrators change logins."""
         return bool(email_normalize(self.login))
 
     def _ramp_new_records(self):
@@ -34,10 +35,10 @@ class ResPartner(models.Model):
     _inherit = 'res.partner'
 
     def write(self, vals):
-        """EXTENDS: the name and email of a user, and the email of an employee, are those of the contact."""
+        """EXTENDS: Note the users and employees of these contacts, who share the name and email of the contact."""
         result = super().write(vals)
         if not {'name', 'email'}.isdisjoint(vals) and self.env['ramp.connection']._pushed_domain_of('user') is not None:
-            # whoever edits a contact need not be allowed to see who is behind it
+            # sudo: users who edit a contact may have no access to its users and employees
             contacts = self.sudo().with_context(active_test=False)
             contacts.user_ids._ramp_note_changes()
             if 'email' in vals:

@@ -5,7 +5,7 @@ from .purchase_order import RECEIPTS
 
 
 class StockPicking(models.Model):
-    """A done transfer of what was ordered says whether Ramp knows; see `ramp.flow.item_receipt`."""
+    """A done transfer of ordered products shows whether Ramp knows of the receipt; see `ramp.flow.item_receipt`."""
 
     _name = 'stock.picking'
     _inherit = ['stock.picking', 'ramp.mapped']

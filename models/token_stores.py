@@ -3,9 +3,9 @@ import threading
 
 
 class ThreadTokenStores:
-    """Access tokens, per process and never in the database: minting one again costs a single request.
+    """Access tokens, kept in the process and never in the database: a new one costs a single request.
 
-    A key holds everything that a token depends on, so that a changed secret never meets an old token.
+    A key holds everything that a token depends on, so a token is never used with another secret than its own.
     """
 
     def __init__(self):
@@ -13,7 +13,7 @@ class ThreadTokenStores:
         self._lock = threading.Lock()
 
     def store_for(self, key):
-        """The token store of a key, with what `RampClient` asks of one: `get`, `set` and `clear`."""
+        """Return the token store of a key, with the methods that `RampClient` needs: `get`, `set` and `clear`."""
         stores, lock = self._tokens, self._lock
 
         class TokenStore:

@@ -6,13 +6,14 @@ from odoo.tools import format_date
 
 
 class RampTieOutDifferences(models.AbstractModel):
-    """The name of each difference: what the ledger and the entry say of an object whose sides differ."""
+    """The explanation of each difference, from the ledger row and the entry of an object whose sides differ."""
 
     _inherit = 'report.ramp_connector.tie_out'
 
     def _differences_by_month(self, connection, odd):
-        """{(entity, currency id, month): [difference]}, the largest first. Names come from what the ledger and the
-        entry say.
+        """Return {(entity, currency id, month): [difference]}, the largest difference first.
+
+        :param odd: rows of the tie-out whose sides differ
         """
         Record, Move = self.env['ramp.record'], self.env['account.move']
         records = Record.browse({row[4] for row in odd if row[4]}).exists()
@@ -67,7 +68,7 @@ class RampTieOutDifferences(models.AbstractModel):
         return found
 
     def _moves_of_records(self, records):
-        """The entry of each row, which may be deleted (an empty recordset)."""
+        """Return {row: its journal entry}; the recordset is empty if the entry was deleted or never existed."""
         Move, Payment = self.env['account.move'], self.env['account.payment']
         moves = Move.browse(
             {record.res_id for record in records if record.res_id and record.res_model == 'account.move'}
@@ -82,7 +83,7 @@ class RampTieOutDifferences(models.AbstractModel):
         }
 
     def _explain_object_difference(self, record, move, month, ramp, odoo):
-        """(kind, sentence) of an object whose sides differ."""
+        """Return (kind, sentence) for an object whose sides differ."""
         reason = record.error_message or record.status
         if record.flow == 'bill_payment':
             return 'expected', self.env._('The card payment of a bill; Ramp does not show its transaction.')
@@ -113,8 +114,9 @@ class RampTieOutDifferences(models.AbstractModel):
         return 'edited', self.env._('%s was edited in Odoo: it does not come to what Ramp says.', move.name)
 
     def _explain_unbooked_object(self, record, reason, odoo):
-        """(kind, sentence) of an object that has no document of its own."""
-        if odoo:  # a bill paid by card, whose transaction has not come
+        """Return (kind, sentence) for an object without a document of its own."""
+        # A bill paid by card whose transaction has not arrived
+        if odoo:
             return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)
         was_deleted = record.state == 'held' and not record.is_question and not record.attempts and record.sync_attempt
         kind = (
@@ -129,7 +131,7 @@ class RampTieOutDifferences(models.AbstractModel):
         return kind, reason
 
     def _explain_entry_difference(self, move):
-        """(kind, sentence) of an entry that no object of Ramp stands behind."""
+        """Return (kind, sentence) for an entry without an object of Ramp."""
         if not move:
             return 'manual', self.env._('An entry that was deleted meanwhile.')
         reversal = move.reversal_move_ids.filtered(lambda item: item.state == 'posted')[:1]

@@ -9,12 +9,13 @@ from odoo.tools import SQL, format_date
 
 from .ramp_tie_out_report import MEASURES, MEMO_MEASURE, SHOWN
 
-MOST_MONTHS = 240  # that are shown one by one; what was before is in the first one's opening
+# Months shown one by one; earlier months are part of the first opening balance
+MOST_MONTHS = 240
 SIDES = ('ramp', 'odoo')
 
 
 class RampTieOutFigures(models.AbstractModel):
-    """The figures: what is owed, and what moves it, by entity, currency and month."""
+    """The figures: what is owed and what changes it, by entity, currency and month."""
 
     _inherit = 'report.ramp_connector.tie_out'
 
@@ -23,7 +24,7 @@ class RampTieOutFigures(models.AbstractModel):
             self.env[model].flush_model()
 
     def _entity_sections(self, connection, first, last):
-        """One part of the report for each entity and currency."""
+        """Return one section of the report for each entity and currency."""
         self._flush_read_models()
         sums, odd = self._read_monthly_figures(connection, first, last)
         start = self._balances_before_start(connection, {(entity, currency) for entity, currency, *_rest in sums})
@@ -43,11 +44,13 @@ class RampTieOutFigures(models.AbstractModel):
             for key in keys
         ]
 
-    # ------------------------------------------------------------------ read from the database
+    # ------------------------------------------------------------------ database queries
 
     def _read_monthly_figures(self, connection, first, last):
-        """({(entity, currency id, month, measure): (ramp, odoo, objects that differ)}, rows of these objects up to the
-        last month).
+        """Return the monthly figures and the rows of objects that differ, up to the last month.
+
+        :return: ({(entity, currency id, month, measure): (ramp, odoo, number of objects that differ)}, rows of these
+            objects)
         """
         rows = self.env.execute_query(
             SQL(
@@ -73,7 +76,7 @@ class RampTieOutFigures(models.AbstractModel):
                 entities[row[2]].add(row[1])
         sums, odd = {}, []
         for kind, entity, currency, month, measure, record, move, ramp, odoo, count in rows:
-            # what was entered by hand belongs to the one entity there is; of several, to none of them
+            # Manual entries belong to the only entity, or to none if there are several
             entity = entity or (next(iter(entities[currency])) if len(entities[currency]) == 1 else None)
             if kind:
                 odd.append((entity, currency, month, measure, record, move, float(ramp), float(odoo)))
@@ -83,9 +86,10 @@ class RampTieOutFigures(models.AbstractModel):
         return sums, odd
 
     def _balances_before_start(self, connection, keys):
-        """What was owed before the start date: {(entity, currency id): {'ramp': float, 'odoo': float}}.
+        """Return what was owed before the start date, as {(entity, currency id): {'ramp': float, 'odoo': float}}.
 
-        Ramp tells of it in the first statement that ends after that day; Odoo has it if somebody entered it.
+        Amounts are in units of the currency. Ramp states its amount in the first statement that ends after the start
+        date. Odoo has its amount only if somebody entered it.
         """
         found = defaultdict(lambda: dict.fromkeys(SIDES, 0.0))
         lines = self.env.execute_query(
@@ -101,7 +105,7 @@ class RampTieOutFigures(models.AbstractModel):
         for currency, amount in lines:
             entities = {entity for entity, other in keys if other == currency and entity}
             found[next(iter(entities)) if len(entities) == 1 else None, currency]['odoo'] = float(amount)
-        # a payload names thousands of lines: only those of the first statements are read
+        # A payload names thousands of lines, so only the first statements are read
         for entity, currency, payload in self.env.execute_query(
             SQL(
                 """
@@ -113,13 +117,14 @@ class RampTieOutFigures(models.AbstractModel):
             )
         ):
             key = entity, currency
-            with contextlib.suppress(ValueError):  # of one that cannot be read, its row says why
+            # If a statement cannot be read, its row says why
+            with contextlib.suppress(ValueError):
                 section = self.env['ramp.flow.statement']._read_payload(payload)
                 found[key]['ramp'] = float(section.opening.decimal) + self._moved_before_start(connection, key, section)
         return {key: sides for key, sides in found.items() if any(sides.values())}
 
     def _moved_before_start(self, connection, key, section):
-        """What moved before the start date, of the statement that the day is in the middle of."""
+        """Return what moved before the start date, if that day is in the middle of the statement."""
         rows = self.env.execute_query(
             SQL(
                 """
@@ -135,7 +140,7 @@ class RampTieOutFigures(models.AbstractModel):
         )
         return float(rows[0][0] or 0)
 
-    # ------------------------------------------------------------------ put together
+    # ------------------------------------------------------------------ sections and months
 
     def _entity_section(self, connection, key, currency, names, sums, start, differences, first, last):
         entity, currency_id = key
@@ -184,12 +189,12 @@ class RampTieOutFigures(models.AbstractModel):
         }
 
     def _month_of_section(self, currency, month, mine, total, odd, told):
-        """One month of a section, as JSON.
+        """Return one month of a section, as JSON.
 
-        :param mine: {(month, measure): (ramp, odoo, objects that differ)} of the section
-        :param total: {side: what is owed} at the beginning of the month; it is changed to what is owed at the end
+        :param mine: {(month, measure): (ramp, odoo, number of objects that differ)} of the section
+        :param total: {side: what is owed} at the beginning of the month; changed to the amounts at its end
         :param odd: whether an object before the month differs
-        :param told: the month's differences, as many as are told one by one
+        :param told: the month's differences that are listed one by one
         """
         opening = self._compare_both_sides(currency, total['ramp'], total['odoo'], odd)
         month_odd = self._add_month_to_total(total, mine, month)
@@ -210,7 +215,7 @@ class RampTieOutFigures(models.AbstractModel):
 
     @staticmethod
     def _add_month_to_total(total, mine, month):
-        """Add what moved what is owed in a month; returns whether any object of the month differs."""
+        """Add the movements of a month to the total; return whether any object of the month differs."""
         odd = False
         for measure in (*MEASURES, MEMO_MEASURE):
             ramp, odoo, count = mine.get((month, measure), (0, 0, 0))
@@ -222,7 +227,7 @@ class RampTieOutFigures(models.AbstractModel):
 
     @staticmethod
     def _months_between(first, last):
-        """The months from the first one to the last one."""
+        """Yield the first day of each month from the first to the last one."""
         month = first.replace(day=1)
         while month <= last:
             yield month
@@ -231,9 +236,10 @@ class RampTieOutFigures(models.AbstractModel):
     def _compare_both_sides(self, currency, ramp, odoo, odd=0):
         sides = {'ramp': float(ramp), 'odoo': float(odoo), 'difference': float(ramp) - float(odoo)}
         return {
+            # + 0.0 turns -0.0 into 0.0
             **{side: currency.round(amount) + 0.0 for side, amount in sides.items()},
             'odd': int(odd),
-        }  # + 0.0: there is no -0.0
+        }
 
     def _measure_line(self, currency, measure, ramp, odoo, odd):
         label = dict(self.env['ramp.tie.out']._fields['measure']._description_selection(self.env))[measure]

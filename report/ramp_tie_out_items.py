@@ -10,7 +10,7 @@ from .ramp_tie_out_report import MEMO_MEASURE
 
 
 class RampTieOutItems(models.AbstractModel):
-    """What is behind a figure: the journal items in Odoo, or the objects of Ramp."""
+    """What is behind a figure: the journal items in Odoo, or the objects in Ramp."""
 
     _inherit = 'report.ramp_connector.tie_out'
 
@@ -37,8 +37,10 @@ class RampTieOutItems(models.AbstractModel):
 
     @api.model
     def _journal_items_query(self, connection_id, currency_id, first=None, last=None, measure=None, entity=None):
-        """SELECT of the ids of the journal items behind a figure. first, last: days of the first and of the last month,
-        or None.
+        """Return a SELECT of the ids of the journal items behind a figure.
+
+        :param first: first day of the first month, or None
+        :param last: first day of the last month, or None
         """
         connection = self._readable_connection(connection_id)
         self._check_known_measure(measure)
@@ -67,19 +69,22 @@ class RampTieOutItems(models.AbstractModel):
             currency=currency_id,
             period=period,
             measure=SQL('i.measure = %s', measure) if measure else SQL('TRUE'),
-            # what was entered by hand is shown with every entity
+            # Manual entries are shown with every entity
             entity=SQL('(i.ramp_entity_id = %s OR i.ramp_entity_id IS NULL)', entity) if entity else SQL('TRUE'),
         )
 
     @staticmethod
     def _period_bounds(connection, first, last):
-        """[(operator, day)]. What was owed before the start date is in every opening, and in no month."""
+        """Return the bounds of a period as [(operator, day)].
+
+        What was owed before the start date is part of every opening balance, and of no month.
+        """
         end = last and last + relativedelta(months=1)
         if first:
             return [('>=', max(first, connection.start_date)), ('<', end)]
         return [('<', max(end, connection.start_date))] if end else []
 
-    # ------------------------------------------------------------------ objects of Ramp
+    # ------------------------------------------------------------------ objects in Ramp
 
     def _open_objects_action(self, connection, currency_id, first, last, measure, entity):
         action = self._open_ledger_action()
@@ -119,7 +124,10 @@ class RampTieOutItems(models.AbstractModel):
         return [*domain, ('date', '>=', connection.start_date)]
 
     def _cashback_of_months(self, connection, first, last):
-        """Rows of the cashback that counts in these months: with the statement it is on, else when it was given."""
+        """Return the row ids of the cashback that counts in these months.
+
+        Cashback counts on the date of its statement, or on its own date if it is on none yet.
+        """
         period = SQL(' AND ').join(
             SQL('COALESCE(s.date, r.date) %s %s', SQL(operator), day)
             for operator, day in self._period_bounds(connection, first, last)

@@ -8,12 +8,15 @@ from .ramp_tie_out_report import OPEN_FLOWS, SHOWN
 
 
 class RampTieOutOpen(models.AbstractModel):
-    """Open bills and reimbursements: what is to be paid in Ramp, beside the residuals of what was booked of it."""
+    """Open bills and reimbursements: what Ramp has yet to pay, beside the residual amounts of their documents."""
 
     _inherit = 'report.ramp_connector.tie_out'
 
     def _open_balances(self, connection, kind):
-        """What is to be paid, by vendor or employee and currency: Ramp beside the residuals of what was booked of it."""
+        """Return the open amounts by partner and currency: Ramp's beside the residual amounts of the documents.
+
+        :param kind: 'vendor' (bills and vendor credits) or 'employee' (reimbursements)
+        """
         rows = self._open_balance_rows(connection, kind)
         odd = self.env['ramp.record'].browse([row[0] for row in rows if row[3] != row[4]])
         moves = self._moves_of_records(odd)
@@ -51,7 +54,7 @@ class RampTieOutOpen(models.AbstractModel):
         }
 
     def _open_balance_rows(self, connection, kind):
-        """[(row id, currency id, partner id, Ramp, Odoo)] of what is to be paid, or was settled on one side only."""
+        """Return [(row id, currency id, partner id, Ramp, Odoo)] of objects that are open on at least one side."""
         self._flush_read_models()
         return self.env.execute_query(
             SQL(

@@ -3,13 +3,8 @@ from odoo import api, models
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
-FLOWS = (
-    'transaction',
-    'bill',
-    'vendor_credit',
-    'reimbursement',
-    'statement',
-)  # a payment is at the rate of what it pays
+# Payments are left out, because a payment has the rate of the document that it pays
+FLOWS = ('transaction', 'bill', 'vendor_credit', 'reimbursement', 'statement')
 
 
 class RampTieOutRates(models.AbstractModel):
@@ -17,15 +12,16 @@ class RampTieOutRates(models.AbstractModel):
 
     @api.model
     def _foreign_currency_rates(self, connection, first, last):
-        """What documents from Ramp in foreign currencies come to in the company's currency, beside what they are at
-        Odoo's rates of their days. Each may differ as far as the connection lets Ramp's rates differ; one that is
-        further off is a difference.
+        """Return the foreign-currency documents from Ramp in the company's currency: as posted, and at Odoo's rates.
 
-        :param first: first day of the first month, or None; last: of the last month
+        Odoo's rate is that of the document's day. An amount may differ as far as the connection lets Ramp's rates
+        differ. One that is further off is a difference.
+
+        :param first: first day of the first month, or None
+        :param last: first day of the last month
         :return: {'currency', 'tolerance', 'rows': [{'name', 'code', 'amount', 'ramp': at Odoo's rates, 'odoo': as
-            booked, 'difference',
-                  'percent', 'odd': how many documents are too far off, 'unknown': how many are of a day without a
-                  rate}], 'is_zero'}
+            posted, 'difference', 'percent', 'odd': number of documents that are too far off, 'unknown': number of
+            documents of days without a rate}], 'is_zero'}
         """
         currency = connection.company_id.currency_id
         currencies = self.env['res.currency'].with_context(active_test=False)
@@ -57,15 +53,20 @@ class RampTieOutRates(models.AbstractModel):
 
     @api.model
     def _read_foreign_amounts(self, connection, first, last):
-        """[(currency id, amount, as booked, at Odoo's rates, documents that are too far off, documents of days without
-        a rate)], each amount as if all were spent: refunds do not make up for bills."""
+        """Return the amounts of the documents by foreign currency.
+
+        Each amount is absolute, so that refunds do not offset bills.
+
+        :return: [(currency id, amount, as posted, at Odoo's rates, number of documents that are too far off, number of
+            documents of days without a rate)]
+        """
         company = connection.company_id
         period = SQL(' AND ').join(
             SQL('l.date %s %s', SQL(operator), day) for operator, day in self._period_bounds(connection, first, last)
         ) or SQL('TRUE')
 
         def rate_subquery(currency, condition, order):
-            # as `res.currency._get_rates` has it (Odoo 19.0)
+            # Like `res.currency._get_rates` (Odoo 19.0)
             return SQL(
                 """(SELECT x.rate FROM res_currency_rate x WHERE x.currency_id = %s AND (x.company_id IS NULL OR x.company_id = %s)
                             AND %s ORDER BY x.company_id, x.name %s LIMIT 1)""",

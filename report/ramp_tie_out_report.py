@@ -9,30 +9,34 @@ from odoo.tools import format_date, format_datetime
 
 from .ramp_tie_out_xlsx import Workbook
 
-MEASURES = ('spend', 'refund', 'cashback', 'payment', 'other')  # what is owed moves by these
-MEMO_MEASURE = 'repayment'  # shown beside them; no part of what is owed
+# Measures that change what is owed
+MEASURES = ('spend', 'refund', 'cashback', 'payment', 'other')
+# Shown beside them; it does not change what is owed
+MEMO_MEASURE = 'repayment'
 OPEN_FLOWS = {'vendor': ('bill', 'vendor_credit'), 'employee': ('reimbursement',)}
-SHOWN = 200  # differences of a month that are told one by one
-EPOCH = date(2000, 1, 1)  # there was no Ramp before
+# Differences of a month that are listed one by one
+SHOWN = 200
+# Ramp did not exist before
+EPOCH = date(2000, 1, 1)
 
 
 class RampTieOutReport(models.AbstractModel):
-    """The tie-out, for the screen, as PDF and as XLSX: what Ramp says is owed, beside the books, and each difference by
-    its name.
+    """The tie-out on the screen, as PDF and as XLSX: what Ramp says is owed, beside the books, with all differences.
 
-    Figures are floats in the currency they are in, rounded as it is; they are exact in the database, where they are
+    Figures are floats in units of their currency, rounded like it. They are exact in the database, where they are
     compared.
     """
 
     _name = 'report.ramp_connector.tie_out'
     _description = 'Ramp Tie-Out Report'
 
-    # ------------------------------------------------------------------ what may be asked over RPC
+    # ------------------------------------------------------------------ public methods (RPC)
 
     @api.model
     def get_options(self):
-        """What can be chosen: {'connections': [{'id', 'name', 'from', 'to'}]}, the months (YYYY-MM) that there are of
-        each.
+        """Return the connections and the months that can be chosen.
+
+        :return: {'connections': [{'id', 'name', 'from', 'to'}]}, with the first and last month as 'YYYY-MM'
         """
         connections = self.env['ramp.connection'].with_context(active_test=False).search([('state', '!=', 'draft')])
         self._check_readable(connections)
@@ -56,11 +60,13 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def get_report(self, connection_id, month_from=None, month_to=None):
-        """The report of a connection as JSON, over months ('YYYY-MM', both included; default: all there are).
+        """Return the report of a connection as JSON.
 
-        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency],
-                  'open': [by vendor, by employee], 'rates': see `_foreign_currency_rates`,
-                  'status': what all of it comes to, in words, 'kinds': {kind of a difference: its label}}
+        :param month_from: first month as 'YYYY-MM'; default: the first there is
+        :param month_to: last month as 'YYYY-MM', included; default: the current month
+        :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor,
+            by employee], 'rates': see `_foreign_currency_rates`, 'status': the result in words, 'kinds': {kind of a
+            difference: its label}}
         """
         connection = self._readable_connection(connection_id)
         first, last = self._parse_months(connection, month_from, month_to)
@@ -86,10 +92,11 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def open_items(self, connection_id, side, currency_id, month=None, measure=None, entity=None, month_to=None):
-        """Action: what is behind a figure; the journal items (side 'odoo') or what came from Ramp (side 'ramp').
+        """Return an action that opens what is behind a figure.
 
-        :param month: 'YYYY-MM'; None: everything up to now, or up to month_to
-        :param measure: one of the rows of the report; None: all that moves what is owed
+        :param side: 'odoo' for the journal items, 'ramp' for the objects from Ramp
+        :param month: 'YYYY-MM'; None: everything until now, or until `month_to`
+        :param measure: one of the rows of the report; None: everything that changes what is owed
         :param month_to: the last month, if there are several
         """
         connection = self._readable_connection(connection_id)
@@ -101,8 +108,10 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def open_owing(self, connection_id, kind, side, partner_id, currency_id):
-        """Action: what is behind a figure of the open bills ('vendor') or reimbursements ('employee') of a partner; see
-        open_items.
+        """Return an action that opens what is behind a figure of a partner's open bills or reimbursements.
+
+        :param kind: 'vendor' (bills) or 'employee' (reimbursements)
+        :param side: see `open_items`
         """
         connection = self._readable_connection(connection_id)
         records = self.env['ramp.record'].browse(
@@ -123,11 +132,12 @@ class RampTieOutReport(models.AbstractModel):
         )
         return action
 
-    # ------------------------------------------------------------------ access, and what was asked
+    # ------------------------------------------------------------------ access and parameters
 
     def _check_readable(self, connections):
-        """The figures are read in SQL: whoever asks must be allowed to read the connection, its ledger and the journal
-        items.
+        """Raise `AccessError` unless the user may read the connections, their ledger and the journal items.
+
+        The figures are read in SQL, which checks no access.
         """
         connections.check_access('read')
         for model in ('ramp.record', 'ramp.tie.out', 'account.move.line'):
@@ -148,8 +158,9 @@ class RampTieOutReport(models.AbstractModel):
             raise ValueError(f'unknown measure {measure}')
 
     def _parse_months(self, connection, month_from, month_to):
-        """The first day of the first month, or None, and of the last one: within what there can be, and not too many to
-        be shown.
+        """Return the first day of the first month (or None) and of the last month, within the months that can be shown.
+
+        :raise UserError: if a month is not written as 'YYYY-MM'
         """
         today = fields.Date.context_today(self)
         try:
@@ -157,7 +168,7 @@ class RampTieOutReport(models.AbstractModel):
             last = date.fromisoformat(f'{month_to}-01') if month_to else today.replace(day=1)
         except ValueError as error:
             raise UserError(self.env._('A month is written as 2026-07.')) from error
-        # before the start date: what is behind an opening
+        # A month before the start date is allowed, for the journal items behind an opening balance
         last = max(min(last, today.replace(day=1) + relativedelta(years=1)), EPOCH)
         return first and min(max(first, connection.start_date.replace(day=1), EPOCH), last), last
 
@@ -171,11 +182,13 @@ class RampTieOutReport(models.AbstractModel):
             '%(first)s to %(last)s', first=month_name(first or connection.start_date), last=month_name(last)
         )
 
-    # ------------------------------------------------------------------ what it comes to, in words
+    # ------------------------------------------------------------------ overall status
 
     def _report_overall_status(self, connection, is_zero, sections, owing, rates):
-        """{'kind', 'count', 'text', 'note'}; 'zero' only if Ramp was looked at, too: the lists of what is ready tell
-        not everything.
+        """Return {'kind', 'count', 'text', 'note'}.
+
+        The kind is 'zero' only after a nightly check, because the lists of ready objects do not show everything in
+        Ramp.
         """
         count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
         count += sum(section['start']['odd'] for section in sections) + sum(
@@ -230,7 +243,10 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def _get_report_values(self, docids, data=None):
-        """EXTENDS: what the template shows. data: connection_id, month_from, month_to."""
+        """EXTENDS: Return the values for the template.
+
+        :param data: connection_id, month_from, month_to
+        """
         options = data or {}
         reports = [
             self.get_report(connection, options.get('month_from'), options.get('month_to'))
@@ -254,7 +270,7 @@ class RampTieOutReport(models.AbstractModel):
 
     @api.model
     def _workbook_file(self, connection_id, month_from=None, month_to=None):
-        """(file name, content) of the report as a workbook."""
+        """Return (file name, content) of the report as a workbook."""
         report = self.get_report(connection_id, month_from, month_to)
         name = self.env._(
             'Ramp Tie-Out %(connection)s %(period)s',

@@ -4,20 +4,22 @@ import re
 
 from odoo.exceptions import UserError
 
-FIRST_ROW = 4  # of the table, below the title
+# First row of the table, below the title (from 0)
+FIRST_ROW = 4
 
 
 class Workbook:
-    """The tie-out as XLSX: a sheet for each entity and currency, one of all differences, one of what is open.
+    """The tie-out as XLSX: a sheet for each entity and currency, one with all differences, one with open amounts.
 
-    Figures are numbers, and each sheet ends with a sum that a reader can check. Texts come from other people: they are
-    always written as texts, so that none becomes a formula or a link.
+    Figures are numbers, and each sheet ends with a sum that a reader can check. Some texts come from other people. They
+    are always written as texts, so that none becomes a formula or a link.
     """
 
     def __init__(self, env, report):
         try:
             import xlsxwriter
-        except ImportError as error:  # Odoo wants it, and some servers are without all the same
+        except ImportError as error:
+            # Odoo requires the library, but some servers lack it
             raise UserError(
                 env._(
                     "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever "
@@ -49,7 +51,7 @@ class Workbook:
         self.book.close()
         return self.output.getvalue()
 
-    # ------------------------------------------------------------------ parts
+    # ------------------------------------------------------------------ sheets
 
     def _write_section_sheet(self, section):
         title = f'{section["entity_name"]} - {section["currency"]["name"]}'
@@ -67,7 +69,7 @@ class Workbook:
         for month in section['months']:
             row, part, closing = self._write_month_rows(sheet, row, month, currency)
             parts.append(part)
-        # zero: what was owed, and what moved it, is what is owed
+        # The checksum is zero: opening balance and movements add up to the closing balance
         sheet.write_string(row + 1, 1, self._('Checksum: opening + rows - closing'), self.bold)
         for column, side in enumerate(('ramp', 'odoo', 'difference'), 2):
             letter = 'ABCDEF'[column]
@@ -81,10 +83,11 @@ class Workbook:
             )
 
     def _write_month_rows(self, sheet, row, month, currency):
-        """Write a month from this row on: its opening, what moves what is owed, its closing, and what is beside that.
+        """Write a month: its opening balance, the movements, its closing balance, and what is shown beside them.
 
-        :return: (next row, (first, last) row of what moves what is owed, row of the closing); all but the next row as
-            the workbook counts them, from 1
+        :param row: row (from 0) to begin at
+        :return: (next row, (first, last) row of the movements, row of the closing balance); the next row counts from 0,
+            the others from 1, as the workbook does
         """
         label, owed = month['label'], [line for line in month['lines'] if line['is_owed']]
         part = row + 2, row + 1 + len(owed)
@@ -250,7 +253,10 @@ class Workbook:
         return self._money[key]
 
     def _write_figures_row(self, sheet, row, texts, figures, currency, bold=False, code=False):
-        """A row: texts, then Ramp, Odoo and the difference, then the currency or how many objects differ."""
+        """Write a row: texts, then Ramp, Odoo and the difference.
+
+        The last cell is the currency, or the number of objects that differ.
+        """
         for column, text in enumerate(texts):
             sheet.write_string(row, column, text, self.bold if bold else None)
         for column, side in enumerate(('ramp', 'odoo', 'difference'), len(texts)):
@@ -261,7 +267,7 @@ class Workbook:
             sheet.write_number(row, len(texts) + 3, figures['odd'])
 
     def _write_currency_sums(self, sheet, row, column, figures):
-        """A sum for each currency."""
+        """Write a sum for each currency."""
         code = 'ABCDEFGHIJK'[column + 3]
         for currency in {money['name']: money for money, _figures in figures}.values():
             row += 1

@@ -79,7 +79,7 @@ class TestEntities(ExportedCase):
                     'received_at': fields.Datetime.now(),
                 }
             )
-        for _get_booking_day in range(2):
+        for _day in range(2):
             self.everything()
             self.sync('watch')
         self.assertUnknown([*theirs, *self.sections_of(statement, self.other)])
@@ -171,7 +171,7 @@ class TestEntities(ExportedCase):
             }
         )
         second.with_context(allowed_company_ids=company.ids).action_connect()
-        for _get_booking_day in range(2):
+        for _day in range(2):
             self.everything()
             self.sync('watch')
         for connection, own in ((self.connection, mine), (second, theirs)):

@@ -134,7 +134,7 @@ class TestKeeping(KeepingCase):
         self.assertEqual(self.vacuum(), (0, False), 'once')
         self.assertEqual(self.env['report.ramp_connector.tie_out'].get_report(self.connection.id), report)
         # nothing that runs misses what went, or brings it back
-        for _get_booking_day in range(2):
+        for _day in range(2):
             self.sync(*FLOWS)
             self.sync('watch')
         self.assertEqual(self.books(), books)

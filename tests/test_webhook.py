@@ -1108,7 +1108,7 @@ class TestForged(WebhookCase):
     @given(data=st.data())
     def mutate(self, data):
         body = bytearray(self.genuine)
-        for _update_remote_object in range(data.draw(st.integers(0, 3))):
+        for _change in range(data.draw(st.integers(0, 3))):
             position = data.draw(st.integers(0, len(body)))
             body[position : position + data.draw(st.integers(0, 40))] = data.draw(
                 st.one_of(

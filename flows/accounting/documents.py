@@ -210,7 +210,7 @@ class RampFlowPayable(models.AbstractModel):
         :param partners: of `ramp.flow.vendor._find_vendor_partners`
         :return: {(type, `Document.identity_key`): [(vendor, document, its day)]}
         """
-        numbers = {key for number, _get_booking_day in documents if (key := number_key(number))}
+        numbers = {key for number, _day in documents if (key := number_key(number))}
         days = {day for number, day in documents if day and not number_key(number)}
         vendors = (
             self.env['res.partner']
@@ -247,7 +247,7 @@ class RampFlowPayable(models.AbstractModel):
             if key in numbers or isinstance(key, tuple):
                 found.setdefault((NUMBERED_AS[kind], key), []).append((Move.browse(identity), day))
         if found:
-            Move.union(*(move for moves in found.values() for move, _get_booking_day in moves)).fetch(
+            Move.union(*(move for moves in found.values() for move, _day in moves)).fetch(
                 ['commercial_partner_id', 'ramp_id', 'name']
             )
         return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}

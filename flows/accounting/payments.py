@@ -264,7 +264,7 @@ class RampFlowPayment(models.AbstractModel):
         lines = {
             line.move_id: line
             for line in self._get_payable_lines(
-                self.env['account.move'].union(*(move for _get_ledger_columns, move in booked.values()))
+                self.env['account.move'].union(*(move for _row, move in booked.values()))
             )
         }
         return {

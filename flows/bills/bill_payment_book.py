@@ -66,7 +66,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
             return self.env['account.payment'].browse(note['id'])
         if card and card.get('id'):
             return self.env['account.move'].browse(card['id'])
-        for line, _float_to_minor, _identity in plan.credits:
+        for line, _minor, _identity in plan.credits:
             return line.move_id
         return settlement.move
 

@@ -81,13 +81,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
             applied = found['noted'].get(value.id, {}).get('credits', {})
-            changed = {identity for _line, _float_to_minor, identity in credits} | {
-                identity for _line, identity in withdrawn
-            }
+            changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
             self._check_open_amount(
                 settlement,
-                sum(minor for _line, minor, _get_payload_id in credits)
-                - sum(applied.get(identity, 0) for identity in changed),
+                sum(minor for _line, minor, _id in credits) - sum(applied.get(identity, 0) for identity in changed),
             )
         return BillPaymentPlan(
             settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card')

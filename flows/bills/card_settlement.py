@@ -121,7 +121,7 @@ class RampCardBill(models.AbstractModel):
         entries = move.browse()
         arrived = 0
         for identity in ids:
-            _get_ledger_columns, entry, _transaction = found['cards'].get(identity, (None, entries.browse(), None))
+            _row, entry, _transaction = found['cards'].get(identity, (None, entries.browse(), None))
             entries |= entry.filtered(lambda item: item.state == 'posted')
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)

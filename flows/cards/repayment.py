@@ -180,7 +180,7 @@ class RampFlowRepayment(models.AbstractModel):
             ['name', 'state', 'error_message'],
             ['state', 'name', 'ref', 'journal_id', 'currency_id'],
         )
-        moves, lines = self.env['account.move'].union(*(move for _get_ledger_columns, move in booked.values())), {}
+        moves, lines = self.env['account.move'].union(*(move for _row, move in booked.values())), {}
         for line in self.env['account.move.line'].search_fetch(
             [('move_id', 'in', moves.ids)],
             [
@@ -253,6 +253,6 @@ def take(amount, rest, is_company_currency):
     shares = allocate(amount, [minor for minor, _balance in rest])
     if is_company_currency:
         return shares, shares
-    total, whole = sum(minor for minor, _balance in rest), sum(balance for _float_to_minor, balance in rest)
+    total, whole = sum(minor for minor, _balance in rest), sum(balance for _minor, balance in rest)
     part = allocate(whole, [amount, total - amount])[0]
-    return shares, allocate(part, [balance for _float_to_minor, balance in rest])
+    return shares, allocate(part, [balance for _minor, balance in rest])

@@ -106,7 +106,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.funding_method in BANK_METHODS:
             if not connection.payment_journal_id:
                 raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
-            _get_payment_method, account = self.env['ramp.flow.payment']._get_outstanding_account(
+            _method, account = self.env['ramp.flow.payment']._get_outstanding_account(
                 connection, connection.payment_journal_id, 'inbound'
             )
             return connection.payment_journal_id, account

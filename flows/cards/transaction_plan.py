@@ -49,7 +49,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
                 continue
         if not bills:
             return {}
-        payables = [bill for _get_ledger_columns, bill in bills.values()]
+        payables = [bill for _row, bill in bills.values()]
         return {
             'rows': bills,
             'cards': Card._look_up_references(connection, payables),
@@ -166,9 +166,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
                 # This entry was created in expectation of the transaction.
                 return BillPlan(value, row, entry)
         date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
-        balance, _share_received_quantity = self._plan_balances(
-            connection, value.amount, currency, date, [value.amount.minor], found
-        )
+        balance, _shares = self._plan_balances(connection, value.amount, currency, date, [value.amount.minor], found)
         account = line.account_id if line else partner.with_company(connection.company_id).property_account_payable_id
         name = self.env['ramp.card.bill']._get_bill_label(bill)
         company = connection.company_id.currency_id

@@ -68,9 +68,7 @@ class RampFlowCashback(models.AbstractModel):
                 ids,
             )
         )
-        moves = {
-            move.id: move for move in self.env['account.move'].browse({move for _get_payload_id, move in rows}).exists()
-        }
+        moves = {move.id: move for move in self.env['account.move'].browse({move for _id, move in rows}).exists()}
         return {'bills': {identity: moves[move] for identity, move in rows if move in moves}}
 
     def _plan_object(self, connection, value, found):

@@ -211,7 +211,7 @@ class RampFlowVendorContact(models.AbstractModel):
                     'company_id': partner.company_id.id,
                 },
             )
-            for _get_ledger_columns, values, partner in todo
+            for _row, values, partner in todo
         ]
         made = {
             new_ones: iter(

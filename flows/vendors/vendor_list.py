@@ -135,7 +135,7 @@ class RampFlowVendorList(models.AbstractModel):
             return {**place, 'since': (last - OVERLAP).strftime('%Y-%m-%dT%H:%M:%SZ')}
         unlisted = [
             ramp_id
-            for ramp_id, _complete_listed_vendors, has_partner in self._get_open_vendor_ids(connection, named)
+            for ramp_id, _complete, has_partner in self._get_open_vendor_ids(connection, named)
             if not has_partner
         ]
         parts = (
@@ -286,7 +286,7 @@ class RampFlowVendorList(models.AbstractModel):
         if missing is None:
             incomplete = [ramp_id for ramp_id, complete, _has_partner in ids if not complete]
             missing = [ramp_id for ramp_id in dict.fromkeys(incomplete + place['unlisted']) if is_uuid(ramp_id)]
-        due = [ramp_id for ramp_id, _complete_listed_vendors, _has_partner in ids]
+        due = [ramp_id for ramp_id, _complete, _has_partner in ids]
         while missing and not trouble:
             part, missing = missing[:AT_ONCE], missing[AT_ONCE:]
             asked = self._get_database_time()

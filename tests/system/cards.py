@@ -144,7 +144,7 @@ PAYABLE = (
 
 
 def entity_of(ramp):
-    found = {row['id']: row['entity_id'] for _flow, row, _currency, _float_to_minor, _statement in moved(ramp)}
+    found = {row['id']: row['entity_id'] for _flow, row, _currency, _minor, _statement in moved(ramp)}
     return {**found, **{section['id']: section['entity_id'] for _statement, section, _currency in sections(ramp)}}
 
 

@@ -267,7 +267,7 @@ def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
             assert_same(case, scene, undisturbed(scene).end, (boundary, nth))
 
 
-@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _run_connection_work, _side in IN_TURN))
+@pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _work, _side in IN_TURN))
 def test_push_killed_in_turn(stage, undisturbed, scene):
     """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others
     from the beginning.
