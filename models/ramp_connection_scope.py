@@ -19,7 +19,7 @@ class RampConnection(models.Model):
     def _start_moment(self, before=timedelta(0)):
         """Return the first moment of the start date in the company's time zone, as UTC text for Ramp's filters.
 
-        :param before: days before the start date
+        :param before: timedelta to go back from the start date
         """
         return self._start_time(before).strftime('%Y-%m-%dT%H:%M:%SZ')
 
@@ -83,7 +83,7 @@ class RampConnection(models.Model):
     def _is_other_entity(self, entity_id):
         """Return whether an object of this Ramp entity belongs to another connection.
 
-        :param entity_id: id in upper or lower case, or None; without an id it does not belong to another connection
+        :param entity_id: id in upper or lower case, or None; without an id nobody knows, so the result is False
         """
         self.ensure_one()
         return bool(self.ramp_entity_id and entity_id) and entity_id.lower() != self.ramp_entity_id.lower()

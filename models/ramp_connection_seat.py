@@ -81,8 +81,8 @@ class RampConnection(models.Model):
         """Become the accounting system of the Ramp business, and return the id of the accounting connection.
 
         A business has one integration. If another system holds it, Ramp answers the request with success *and the
-        connection of that system* (seen live, 2026-09-26). So the names are compared before and after. Other
-        connections of this database share our integration.
+        connection of that system* (seen live in the sandbox, 2026-09-26). So the names are compared before and after.
+        Other connections of this database share our integration.
         """
         name = self._seat_name()
         providers = self._accounting_providers(client)

@@ -30,8 +30,7 @@ class RampRecord(models.Model):
 
         :param sync_key: key of the confirmation; None: not known yet, or never confirmed (with `told` False)
         :param told: whether Ramp is to be sent the outcome
-        :param again: whether a row whose outcome Ramp has accepted stays confirmed; the document takes another's place
-            then
+        :param again: whether the document takes another's place; an outcome that Ramp accepted is not sent again then
         """
         if not self:
             return

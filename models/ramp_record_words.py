@@ -6,7 +6,7 @@ from odoo import api, models
 from .ledger_json import json_leaves
 from .ramp_record import OPEN_STATES
 
-# Keys that Ramp changes for its own purposes; they mean nothing to a person who compares two versions of an object
+# Bookkeeping keys: their changes mean nothing to a person who compares two versions of an object
 BOOKKEEPING_KEYS = ('erased_at', 'sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 

@@ -4,12 +4,12 @@ from odoo.tools import SQL
 
 
 class RampTieOut(models.Model):
-    """What Ramp says was owed on the cards beside the books, one row for each object and month.
+    """What changed the amount owed on the cards, by Ramp and by the books: one row for each object and month.
 
     Ramp's side comes from the ledger rows of objects that moved money, posted or not. Odoo's side comes from the posted
-    journal items on the card liability and on the account payable to "Ramp". Each item belongs to the object that it
-    was posted for, or to its own entry if there is none. If the two sides of a row differ, the row is a named
-    difference; see `report.ramp_connector.tie_out`.
+    journal items on the card liability and on the payables to the partner "Ramp". Each item belongs to the object that
+    it was posted for, or to its own entry if there is none. If the two sides of a row differ, the row is a difference
+    with an explanation; see `report.ramp_connector.tie_out`.
 
     Amounts are in the currency that is owed, and their sign says how they change it: spend is positive, payments are
     negative. Repayments reach the company's bank, so they are shown separately.
