@@ -71,7 +71,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
             raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
-        credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_payment(value, found)
+        credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_credits(value, found)
         parts, card, reason = self._plan_bill_payment(connection, value, move, line, due, found, credits)
         settlement = self._plan_settlement(
             value, move, line, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found)
@@ -90,7 +90,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card')
         )
 
-    def _plan_withdrawn_payment(self, value, found):
+    def _plan_withdrawn_credits(self, value, found):
         """Return the vendor credits that now pay less of the bill than before, or nothing.
 
         :return: [(the refund's payable line or None, credit id)]

@@ -104,7 +104,7 @@ class RampFlowTransfer(models.AbstractModel):
 
     def _check_ramp_state(self, connection, value):
         if value.status in TRANSFER_FAILED_STATUSES:
-            raise Skipped(self._describe_repayment_status(value.status))
+            raise Skipped(self._describe_transfer_status(value.status))
 
     # ------------------------------------------------------------------ planning
 
@@ -133,7 +133,7 @@ class RampFlowTransfer(models.AbstractModel):
         note = (row.noted or {}).get('payment')
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
-                raise Skipped(self._describe_repayment_status(value.status))
+                raise Skipped(self._describe_transfer_status(value.status))
             return TransferPlan(
                 value,
                 self.env['res.currency'],
@@ -142,7 +142,7 @@ class RampFlowTransfer(models.AbstractModel):
                 row,
                 note,
                 False,
-                self._describe_repayment_status(value.status),
+                self._describe_transfer_status(value.status),
             )
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
@@ -182,7 +182,7 @@ class RampFlowTransfer(models.AbstractModel):
         )
 
     @api.model
-    def _describe_repayment_status(self, status):
+    def _describe_transfer_status(self, status):
         return {
             'CANCELED': self.env._('The transfer was canceled.'),
             'ERROR': self.env._('The transfer failed.'),
@@ -319,7 +319,7 @@ class RampFlowTransfer(models.AbstractModel):
         )
         if not open_lines:
             return
-        entities = self._get_partial_entities(connection, open_lines.move_id)
+        entities = self._get_entry_entities(connection, open_lines.move_id)
         known = set(entities.values())
         groups = {}
         for line in open_lines:
@@ -336,7 +336,7 @@ class RampFlowTransfer(models.AbstractModel):
         if plan:
             self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
 
-    def _get_partial_entities(self, connection, moves):
+    def _get_entry_entities(self, connection, moves):
         """Return the Ramp entity of each entry that came from Ramp.
 
         The entries are found by Ramp id, because their rows may not name them yet.
