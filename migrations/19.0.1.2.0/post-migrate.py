@@ -41,10 +41,10 @@ def migrate(cr, version):
         [('flow', '=', 'transaction'), ('id', '>', after), ('has_changed', '=', False)], order='id', limit=BATCH
     ):
         for record in records:
-            row = flow._ledger_row(record.connection_id, record.payload)
+            row = flow._make_ledger_row(record.connection_id, record.payload)
             record.payload_hash = row['payload_hash']
             if 'value' in row and record.res_id:
-                record.noted = {'extras': flow._extras(row['value'])}
+                record.noted = {'extras': flow._get_late_details(row['value'])}
         after = records[-1].id
         env.flush_all()
         env.invalidate_all()

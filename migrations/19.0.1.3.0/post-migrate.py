@@ -38,7 +38,7 @@ def migrate(cr, version):
                 rows = [
                     env[f'ramp.flow.{flow}']
                     .with_company(connection.company_id)
-                    ._ledger_row(connection, record.late_payload or record.payload or {})
+                    ._make_ledger_row(connection, record.late_payload or record.payload or {})
                     for record in records
                 ]
                 Record._refresh_standing(connection, flow, [row for row in rows if 'value' in row])

@@ -12,5 +12,5 @@ def migrate(cr, version):
     connections = env['ramp.connection'].search([('state', '=', 'connected')])
     for name in FLOWS if connections else ():
         flow = env[f'ramp.flow.{name}']
-        env['ramp.record']._mark_dirty(connections.filtered(flow._enabled), name)
+        env['ramp.record']._mark_dirty(connections.filtered(flow._is_enabled_for), name)
         flow._trigger()
