@@ -31,6 +31,12 @@ class TestAddingAKind(RampCase):
         super().setUp()
         self.register(example_classes(0)['RampFlowDepartmentTag'])
         self.flow = self.env['ramp.flow.department_tag']
+        job = self.env['ir.cron'].create(
+            {'name': 'Ramp: departments', 'model_id': self.env['ir.model']._get_id('ramp.flow'), 'interval_number': 1}
+        )
+        self.env['ir.model.data'].create(
+            {'module': 'ramp_connector', 'name': 'cron_department_tag', 'model': job._name, 'res_id': job.id}
+        )
 
     def register(self, model):
         """Have the model in the registry until the test is over."""

@@ -253,7 +253,7 @@ class TestHolds(RampCase):
         self.sync('transaction')
         record = self.record(ramp_id)
         self.assertEqual((record.state, record.is_withheld), ('held', True))
-        self.assertIn('without this connection', record.error_message)
+        self.assertIn('another system', record.error_message)
         self.ramp.recode(ramp_id, self.external(self.account_meals))
         self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')

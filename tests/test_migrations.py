@@ -280,7 +280,7 @@ class TestMigrations(PayablesCase):
             (self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date)
         )
         self.assertEqual(
-            set(self.connection.looked_at),
+            set(self.connection.looked_at) - {'bill_payment', 'reimbursement_payment'},  # they had lists then
             {flow._flow for flow in self.connection._flow_models() if hasattr(flow, '_get_nightly_listings')},
         )
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)

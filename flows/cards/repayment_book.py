@@ -120,8 +120,8 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if not connection.repayment_account_id:
             raise Held(
                 self.env._(
-                    'It was repaid outside of the bank (%(method)s). Choose the account under "Repayments outside of '
-                    'the Bank" on the '
+                    'It was repaid outside of the bank (%(method)s). Choose the account under "Account for '
+                    'Payroll Deductions" on the '
                     'connection %(name)s.',
                     method=value.funding_method,
                     name=connection.name,

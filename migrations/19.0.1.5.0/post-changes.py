@@ -17,7 +17,9 @@ def migrate(cr, version):
         for record in env['ramp.record'].browse(part):
             flow = env[f'ramp.flow.{record.flow}']
             record.payload_hash = flow._make_ledger_row(record.connection_id, record.payload)['payload_hash']
-            late = record.late_payload and flow._make_ledger_row(record.connection_id, record.late_payload)['payload_hash']
+            late = (
+                record.late_payload and flow._make_ledger_row(record.connection_id, record.late_payload)['payload_hash']
+            )
             if late == record.payload_hash and record.has_changed:
                 record.write(
                     {
