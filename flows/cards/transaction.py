@@ -132,7 +132,8 @@ class RampFlowTransaction(models.AbstractModel):
         }
 
     def _get_changed_listings(self, connection, since):
-        # A transaction does not say when it changed (contract 2026-08-01), so recently synced ones are read again.
+        # Ramp's list has no filter by changes, and `updated_at` is approximate (contract 2026-08-01). So recently synced
+        # transactions are read again.
         synced = (self.env.cr.now() - REREAD_SYNCED).strftime('%Y-%m-%dT%H:%M:%SZ')
         return [{'sync_status': 'SYNCED', 'synced_after': synced, **self._get_entity_scope(connection)}]
 
