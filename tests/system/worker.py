@@ -654,7 +654,9 @@ def warm(database):
     import odoo.sql_db
 
     with environment(database) as env:
-        from odoo.addons.ramp_connector.flows import bill, reimbursement, transfer
+        from odoo.addons.ramp_connector.flows.bills import bill
+        from odoo.addons.ramp_connector.flows.reimbursements import reimbursement
+        from odoo.addons.ramp_connector.flows.statements import transfer
         from odoo.addons.ramp_connector.models import token_stores
 
         # Ramp's clock stands still here, see owing.MOMENT
