@@ -440,10 +440,10 @@ class TestStatementMonths(StatementsCase):
     def offered(self):
         for flow, table in TABLES.items():
             for row in self.state[table]:
-                if row['sync_status'] == 'SYNC_READY' and not row.get('_get_withheld_state'):
+                if row['sync_status'] == 'SYNC_READY' and not row.get('_withheld'):
                     yield flow, row['id']
         for row in self.state['statements']:
-            for section in row['balance_sections'] if not row['_get_withheld_state'] else ():
+            for section in row['balance_sections'] if not row['_withheld'] else ():
                 yield 'statement', section['id']
 
     def assert_once(self):

@@ -124,9 +124,9 @@ class Life:
         row = self.some(
             'statements',
             lambda row: (
-                row['_get_withheld_state']
+                row['_withheld']
                 or any(
-                    item.get('_get_withheld_state')
+                    item.get('_withheld')
                     for item in self.state['transactions']
                     if item.get('statement_id') == row['id']
                 )
@@ -158,14 +158,14 @@ def assert_finished(case):
         booked = {ident for (ident,) in cursor.fetchall()}
     for flow, table in (('transaction', 'transactions'), ('transfer', 'transfers'), ('cashback', 'cashbacks')):
         for row in case.ramp.state[table]:
-            if row['sync_status'] == 'SYNC_READY' and not row.get('_get_withheld_state'):
+            if row['sync_status'] == 'SYNC_READY' and not row.get('_withheld'):
                 assert (flow, row['id']) in reasons, f'nobody says why {flow} {row["id"]} is not booked'
                 state, reason = reasons[flow, row['id']]
                 assert state != 'held' or reason in case.ramp.export_errors(row['id']), (
                     f'{flow} {row["id"]}: Ramp was not told: {reason}'
                 )
     for statement, section, _currency in sections(case.ramp):
-        assert statement['_get_withheld_state'] or section['id'] in booked or ('statement', section['id']) in reasons
+        assert statement['_withheld'] or section['id'] in booked or ('statement', section['id']) in reasons
 
 
 @pytest.mark.parametrize('seed', SEEDS)
