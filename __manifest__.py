@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 {
     'name': 'Ramp Connector',
-    'version': '19.0.1.5.0',
+    'version': '19.0.1.6.0',
     'category': 'Accounting/Accounting',
     'summary': 'Ramp card spend, bills, orders and people, in real time: exactly once, posted, paid, confirmed, tied out to the cent',
     'author': 'Ramp Connector contributors',

@@ -147,17 +147,7 @@ class RampPushed(models.AbstractModel):
                     ('remote_id', '!=', False),
                     ('company_id', 'in', self._ramp_companies().ids),
                 ],
-                [
-                    'res_id',
-                    'ramp_id',
-                    'remote_id',
-                    'state',
-                    'error_message',
-                    'is_question',
-                    'attempts',
-                    'connection_id',
-                    'flow',
-                ],
+                ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'hold_reason', 'connection_id', 'flow'],
                 order='id',
             )
         ):

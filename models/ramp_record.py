@@ -4,6 +4,9 @@ import json
 from odoo import api, fields, models
 
 OPEN_STATES = ('pending', 'error', 'held')
+# Reasons that may vanish without a decision in Odoo. A run posts such a row once it can, or takes it up again when Ramp
+# changes it. A row with any other reason waits for a person.
+PASSING_REASONS = ('question', 'elsewhere', 'rule')
 
 
 class RampRecord(models.Model):
@@ -90,9 +93,25 @@ class RampRecord(models.Model):
         index='btree_not_null',
         help='The document in Odoo that is in the way, or that was undone.',
     )
-    is_question = fields.Boolean(
+    hold_reason = fields.Selection(
+        [
+            # on hold
+            ('question', 'A question to settle'),
+            ('elsewhere', 'Exported by another system'),
+            ('exhausted', 'Failed too often'),
+            ('changed', 'Changed in Ramp'),
+            ('finding', 'Document changed in Odoo'),
+            ('deleted', 'Document deleted in Odoo'),
+            ('refused', 'Refused by Ramp'),
+            ('archived', 'Archived in Ramp'),
+            # ignored
+            ('rule', 'Left out by a rule'),
+            ('person', 'Ignored by a person'),
+        ],
+        string='Kind of Reason',
         readonly=True,
-        help='On hold for something a person can settle, in Ramp or in Odoo; looked at again in every run.',
+        help='Why the row is on hold or ignored. A question is looked at again in every run, and what a rule left out '
+        'comes back when Ramp changes it. Everything else waits for a decision.',
     )
     attempts = fields.Integer(readonly=True, help='Failures in a row.')
     next_attempt = fields.Datetime(readonly=True)
@@ -109,6 +128,11 @@ class RampRecord(models.Model):
     related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
 
     _once = models.UniqueIndex('(connection_id, flow, ramp_id)', 'An object of Ramp has exactly one row.')
+    _hold_reason_of_state = models.Constraint(
+        "CHECK (CASE WHEN state = 'held' THEN COALESCE(hold_reason, 'rule') NOT IN ('rule', 'person') "
+        "WHEN state = 'ignored' THEN COALESCE(hold_reason, '') IN ('rule', 'person') ELSE hold_reason IS NULL END)",
+        'A row has a kind of reason if it is on hold or ignored, and only then.',
+    )
     _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")
     _document = models.Index('(res_model, res_id) WHERE res_id IS NOT NULL')

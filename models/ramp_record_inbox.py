@@ -37,7 +37,7 @@ class RampRecord(models.Model):
                     'error_message': False,
                     'attempts': 0,
                     'next_attempt': False,
-                    'is_question': False,
+                    'hold_reason': False,
                     'finding': False,
                 }
             )
@@ -132,8 +132,8 @@ class RampRecord(models.Model):
         self.sudo().write(
             {
                 'state': 'ignored',
+                'hold_reason': 'person',
                 'next_attempt': False,
-                'is_question': False,
                 'error_message': self.env._(
                     'Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()
                 ),
@@ -189,7 +189,7 @@ class RampRecord(models.Model):
         records.write(
             {
                 'state': 'held',
-                'is_question': False,
+                'hold_reason': 'deleted',
                 'res_model': False,
                 'sync_key': False,
                 'next_attempt': False,

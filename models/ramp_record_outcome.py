@@ -44,7 +44,7 @@ class RampRecord(models.Model):
             UPDATE ramp_record r
                SET state = CASE WHEN is_told AND %s THEN 'confirmed' ELSE %s END, res_model = v.res_model, res_id = v.res_id,
                    sync_key = %s, error_message = NULL, attempts = 0,
-                   is_question = FALSE, next_attempt = NULL, reason_move_id = NULL, write_date = %s
+                   hold_reason = NULL, next_attempt = NULL, reason_move_id = NULL, write_date = %s
               FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
             """,
                 again,
@@ -83,7 +83,7 @@ class RampRecord(models.Model):
                 """
             UPDATE ramp_record
                SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL, attempts = 0,
-                   next_attempt = NULL, is_question = FALSE, is_told = TRUE
+                   next_attempt = NULL, hold_reason = NULL, is_told = TRUE
              WHERE id = ANY(%s)
             """,
                 self.ids,
@@ -113,12 +113,12 @@ class RampRecord(models.Model):
         """
         self.ensure_one()
         move = move or self.env['account.move']
-        if (self.state, self.error_message, self.reason_move_id) != ('held', message, move):
+        if (self.hold_reason, self.error_message, self.reason_move_id) != ('question', message, move):
             self.write(
                 {
                     'state': 'held',
                     'error_message': message,
-                    'is_question': True,
+                    'hold_reason': 'question',
                     'next_attempt': False,
                     'attempts': self.attempts + 1,
                     'reason_move_id': move.id,
@@ -129,17 +129,17 @@ class RampRecord(models.Model):
         """Let the row wait, because Ramp has not finished with the object; this is no error."""
         self.ensure_one()
         if (self.state, self.error_message) != ('pending', message):
-            self.write({'state': 'pending', 'error_message': message, 'is_question': False, 'next_attempt': False})
+            self.write({'state': 'pending', 'error_message': message, 'hold_reason': False, 'next_attempt': False})
 
     def _ignore_by_rule(self, message):
-        """Leave the object out by rule; it comes back by itself when Ramp changes it (`is_question`).
+        """Leave the object out by rule; it comes back by itself when Ramp changes it.
 
         A stored reason that begins with the message is kept. For an archived bill, it also names the reversal.
         """
         self.ensure_one()
         if self.error_message and self.error_message.startswith(message):
             message = self.error_message
-        self.write({'state': 'ignored', 'error_message': message, 'is_question': True, 'next_attempt': False})
+        self.write({'state': 'ignored', 'error_message': message, 'hold_reason': 'rule', 'next_attempt': False})
 
     def _ignore_out_of_scope(self, message, counts=False):
         """Ignore rows that have left the connection's scope, and leave them out of what Ramp says is owed.
@@ -153,7 +153,7 @@ class RampRecord(models.Model):
             {
                 'state': 'ignored',
                 'error_message': message,
-                'is_question': True,
+                'hold_reason': 'rule',
                 'next_attempt': False,
                 **({} if counts else {'has_moved': False, 'open_amount': False}),
             }
@@ -169,9 +169,9 @@ class RampRecord(models.Model):
         self.ensure_one()
         is_booked = self.state == 'done'
         attempts = 1 + (self.attempts if self.state in ('error', 'done') else 0)
-        values = {'error_message': message, 'attempts': attempts, 'is_question': False, 'next_attempt': False}
+        values = {'error_message': message, 'attempts': attempts, 'hold_reason': False, 'next_attempt': False}
         if attempts >= MAX_ATTEMPTS and not is_booked:
-            values['state'] = 'held'
+            values.update(state='held', hold_reason='exhausted')
         else:
             values['state'] = 'done' if is_booked else 'error'
             if attempts > 1:
@@ -187,7 +187,7 @@ class RampRecord(models.Model):
         """
         self.ensure_one()
         if (self.state, self.error_message) != ('error', message):
-            self.write({'state': 'error', 'error_message': message, 'is_question': False, 'next_attempt': False})
+            self.write({'state': 'error', 'error_message': message, 'hold_reason': False, 'next_attempt': False})
 
     # ------------------------------------------------------------------ undone
 
@@ -203,7 +203,7 @@ class RampRecord(models.Model):
                 """
             UPDATE ramp_record
                SET state = 'pending', res_model = NULL, res_id = NULL, sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1,
-                   error_message = NULL, attempts = 0, next_attempt = NULL, is_question = FALSE, noted = NULL
+                   error_message = NULL, attempts = 0, next_attempt = NULL, hold_reason = NULL, noted = NULL
              WHERE id = ANY(%s)
             """,
                 self.ids,
@@ -231,7 +231,7 @@ class RampRecord(models.Model):
                 """
             UPDATE ramp_record
                SET state = 'pending', sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1, error_message = NULL, attempts = 0,
-                   next_attempt = NULL, is_question = FALSE, noted = noted - 'credits'
+                   next_attempt = NULL, hold_reason = NULL, noted = noted - 'credits'
              WHERE id = ANY(%s)
             """,
                 self.ids,

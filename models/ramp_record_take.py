@@ -3,6 +3,8 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .ramp_record import PASSING_REASONS
+
 
 class RampRecord(models.Model):
     """Selects the rows that a job works on now, with a lock until the end of the transaction, or without a lock.
@@ -31,8 +33,14 @@ class RampRecord(models.Model):
 
         The row waits, has failed, or is on hold for a question that may have an answer by now.
         """
-        state, is_question = self._ledger_column('state', alias), self._ledger_column('is_question', alias)
-        return SQL("(%s IN ('pending', 'error') OR (%s = 'held' AND %s))", state, state, is_question)
+        state, hold_reason = self._ledger_column('state', alias), self._ledger_column('hold_reason', alias)
+        return SQL(
+            "(%s IN ('pending', 'error') OR (%s = 'held' AND %s = ANY(%s)))",
+            state,
+            state,
+            hold_reason,
+            list(PASSING_REASONS),
+        )
 
     @api.model
     def _due_sql(self, alias='ramp_record'):
@@ -111,7 +119,7 @@ class RampRecord(models.Model):
                 SELECT FROM ramp_record
                  WHERE connection_id = %s AND flow = %s AND is_withheld IS NOT TRUE
                    AND state IN ('pending', 'error', 'held', 'done', 'ignored')
-                   AND (state <> 'ignored' OR NOT is_question AND reported_hash IS DISTINCT FROM md5(error_message))
+                   AND (state <> 'ignored' OR hold_reason = 'person' AND reported_hash IS DISTINCT FROM md5(error_message))
                    AND %s)
             """,
                 connection.id,
@@ -227,7 +235,7 @@ class RampRecord(models.Model):
                 """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND res_id IS NULL AND error_message IS NOT NULL
-               AND (state = 'held' OR (state = 'ignored' AND NOT is_question))
+               AND (state = 'held' OR hold_reason = 'person')
                AND ramp_id NOT LIKE 'malformed-%%' AND is_withheld IS NOT TRUE
                AND reported_hash IS DISTINCT FROM md5(error_message) AND %s
              ORDER BY id LIMIT %s

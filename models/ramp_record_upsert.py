@@ -4,6 +4,8 @@ from psycopg2.extras import Json
 from odoo import api, models
 from odoo.tools import SQL
 
+from .ramp_record import PASSING_REASONS
+
 # Columns of the ledger that describe an object besides its payload, with their type in the database
 COLUMNS = {
     'name': 'varchar',
@@ -60,12 +62,12 @@ class RampRecord(models.Model):
             changed = SQL(
                 """
                 payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL, attempts = 0,
-                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, is_question = FALSE, next_attempt = NULL,
+                sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, hold_reason = NULL, next_attempt = NULL,
                 is_told = r.is_told AND NOT %s
                 """,
                 ready,
             )
-            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND (r.state <> 'ignored' OR r.is_question)", same)
+            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND r.hold_reason IS DISTINCT FROM 'person'", same)
         else:
             changed = SQL(
                 """
@@ -81,7 +83,9 @@ class RampRecord(models.Model):
                 sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int,
                 error_message = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.error_message
                                      WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(changed)s END,
-                is_question = r.is_question AND %(same)s,
+                hold_reason = CASE WHEN %(same)s
+                                   THEN CASE WHEN r.state = 'held' AND r.late_payload IS NULL THEN r.hold_reason END
+                                   WHEN r.res_id IS NOT NULL THEN 'changed' END,
                 attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
                 next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
                 """,
@@ -96,7 +100,7 @@ class RampRecord(models.Model):
             which = SQL(
                 """
                 (r.state IN ('pending', 'error', 'held') AND r.res_id IS NULL AND r.seen_at < excluded.seen_at)
-                OR (r.state = 'ignored' AND r.is_question AND r.seen_at < excluded.seen_at)
+                OR (r.hold_reason = 'rule' AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'done' AND NOT %(same)s AND r.seen_at < excluded.seen_at)
                 OR (r.state = 'held' AND r.late_payload IS NOT NULL AND r.seen_at < excluded.seen_at)
                 -- a list may show for a moment as ready what was just confirmed
@@ -113,7 +117,7 @@ class RampRecord(models.Model):
     def _upsert_withheld(self, connection, flow, rows, seen_at):
         """Store objects that Ramp shows but does not offer: they count in what Ramp says is owed, and wait.
 
-        :param rows: as in `_upsert_page`, with state and error_message (why the object is not posted)
+        :param rows: as in `_upsert_page`, with state, hold_reason and error_message (why the object is not posted)
         """
         busy = set(self._locked_elsewhere(connection, flow, [row['ramp_id'] for row in rows]))
         rows = [
@@ -131,17 +135,18 @@ class RampRecord(models.Model):
             SQL(
                 """
             payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
-            error_message = excluded.error_message, is_question = excluded.is_question, attempts = 0, next_attempt = NULL,
+            error_message = excluded.error_message, hold_reason = excluded.hold_reason, attempts = 0, next_attempt = NULL,
             reason_move_id = NULL
             """
             ),
             SQL(
                 """
             r.res_id IS NULL AND r.seen_at < excluded.seen_at
-            AND (r.state IN ('pending', 'error') OR (r.state IN ('held', 'ignored') AND r.is_question))
+            AND (r.state IN ('pending', 'error') OR r.hold_reason = ANY(%s))
             -- one whose document was deleted here after Ramp was told of it is to be booked again
             AND NOT (excluded.state <> 'pending' AND COALESCE(r.sync_attempt, 0) > 0)
-            """
+            """,
+                list(PASSING_REASONS),
             ),
         )
         self.invalidate_model()
@@ -163,6 +168,7 @@ class RampRecord(models.Model):
                         row['payload_hash'],
                         row.get('is_withheld', False),
                         row.get('state', 'pending'),
+                        row.get('hold_reason'),
                         row.get('error_message'),
                         *(None if row.get(column) is False else row.get(column) for column in COLUMNS),
                     )
@@ -176,10 +182,10 @@ class RampRecord(models.Model):
                 """
             INSERT INTO ramp_record AS r (
                 connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
-                is_question, ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
+                ramp_id, payload, payload_hash, is_withheld, state, hold_reason, error_message, %(columns)s)
             SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s,
-                   v.state <> 'pending', v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.error_message, %(casts)s
-              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, error_message, %(columns)s)
+                   v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.hold_reason, v.error_message, %(casts)s
+              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, hold_reason, error_message, %(columns)s)
             ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
                 seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
             WHERE %(which)s

@@ -41,7 +41,7 @@ class RampRecord(models.Model):
                 else False
             )
 
-    @api.depends('state', 'remote_id', 'is_question', 'attempts')
+    @api.depends('state', 'remote_id', 'hold_reason')
     @api.depends_context('lang')
     def _compute_status(self):
         labels = dict(self._fields['state']._description_selection(self.env))
@@ -50,13 +50,12 @@ class RampRecord(models.Model):
             'confirmed': self.env._('In Ramp'),
             'ignored': self.env._('Not offered'),
             'refused': self.env._('Refused'),
-            'stopped': self.env._('Failed'),
+            'archived': self.env._('Archived in Ramp'),
+            'exhausted': self.env._('Failed'),
         }
         for record in self:
-            state = record.state
-            if record.remote_id and state == 'held' and not record.is_question:
-                state = 'stopped' if record.attempts else 'refused'
-            record.status = record.remote_id and sent.get(state) or labels.get(record.state)
+            words = sent.get(record.hold_reason) or sent.get(record.state)
+            record.status = record.remote_id and words or labels.get(record.state)
 
     def _status_with_reason(self):
         """Return the status for a person, with its reason."""
@@ -67,9 +66,7 @@ class RampRecord(models.Model):
         ):
             return self.status
         # The reason why Odoo does not offer an object, or why Ramp refuses it, is a whole sentence
-        whole = self.remote_id and (
-            self.state == 'ignored' or self.state == 'held' and not self.is_question and not self.attempts
-        )
+        whole = self.remote_id and self.hold_reason in ('rule', 'refused', 'archived')
         return self.error_message if whole else f'{self.status}: {self.error_message}'
 
     @api.depends('payload', 'remote_id')

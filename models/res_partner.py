@@ -210,17 +210,7 @@ class ResPartner(models.Model):
                     ('state', '!=', 'ignored'),
                     ('ramp_id', '!=', False),
                 ],
-                [
-                    'res_id',
-                    'ramp_id',
-                    'remote_id',
-                    'state',
-                    'error_message',
-                    'is_question',
-                    'attempts',
-                    'connection_id',
-                    'flow',
-                ],
+                ['res_id', 'ramp_id', 'remote_id', 'state', 'error_message', 'hold_reason', 'connection_id', 'flow'],
                 order='id desc',
             )
         }

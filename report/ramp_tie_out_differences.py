@@ -27,8 +27,7 @@ class RampTieOutDifferences(models.AbstractModel):
                 'res_id',
                 'date',
                 'is_withheld',
-                'is_question',
-                'attempts',
+                'hold_reason',
                 'sync_attempt',
                 'has_changed',
                 'connection_id',
@@ -118,10 +117,9 @@ class RampTieOutDifferences(models.AbstractModel):
         # A bill paid by card whose transaction has not arrived
         if odoo:
             return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)
-        was_deleted = record.state == 'held' and not record.is_question and not record.attempts and record.sync_attempt
         kind = (
             'deleted'
-            if was_deleted
+            if record.hold_reason == 'deleted'
             else 'withheld'
             if record.is_withheld and record.state == 'pending'
             else {'pending': 'waiting', 'ignored': 'ignored', 'error': 'held', 'held': 'held'}.get(

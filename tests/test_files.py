@@ -246,7 +246,7 @@ class TestReceipts(FileCase):
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
         self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
         run = self.sync('receipt', now=False)
-        self.assertEqual((run.state, bad.state, bad.is_question), ('done', 'held', True), run.message)
+        self.assertEqual((run.state, bad.state, bad.hold_reason), ('done', 'held', 'question'), run.message)
         self.assertRegex(
             bad.error_message,
             r'receipt\.bomb\.png: a picture of 20000 x 20000 pixels, and more than 50000000 are not taken',
@@ -417,7 +417,7 @@ class TestBillFiles(FileCase):
         ramp_id, bill = self.bill([{'kind': 'zip'}, {}])
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
-        self.assertEqual((record.state, record.is_question, len(self.attachments(bill))), ('held', True, 1))
+        self.assertEqual((record.state, record.hold_reason, len(self.attachments(bill))), ('held', 'question', 1))
         self.assertRegex(record.error_message, r'^File 1 of 2: The file cannot be attached.*application/zip')
         self.sync('bill_file')
         self.assertEqual((record.state, len(self.attachments(bill))), ('held', 1))

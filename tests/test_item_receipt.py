@@ -341,7 +341,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(one, [2])
         self.assertReceived(other, [3])
         self.assertEqual(picking.ramp_state, 'In Ramp')
-        self.receipt_row(other).write({'state': 'held', 'error_message': 'Too many'})
+        self.receipt_row(other).write({'state': 'held', 'hold_reason': 'refused', 'error_message': 'Too many'})
         picking.invalidate_recordset()
         self.assertEqual(picking.ramp_state, f'{one.name}: In Ramp\n{other.name}: Too many')
 

@@ -168,9 +168,9 @@ class TestKeeping(KeepingCase):
 
     def test_what_is_not_settled_keeps_all(self):
         for state in ('pending', 'done', 'error', 'held'):
-            self.rows.state = state
+            self.rows.write({'state': state, 'hold_reason': state == 'held' and 'question'})
             self.assertEqual(self.vacuum(), (0, False), state)
-        self.rows.state = 'ignored'
+        self.rows.write({'state': 'ignored', 'hold_reason': 'person'})
         self.assertEqual(self.vacuum()[0], len(self.rows))
 
     def test_in_batches(self):
@@ -325,7 +325,7 @@ class TestErasing(KeepingCase):
         row.with_user(self.user('manager', 'account.group_account_manager')).action_erase_personal()
         self.env.invalidate_all()
         self.assertEqual((ERASED in row.payload, ERASED in other.payload), (True, False))
-        other.state = 'held'
+        other.write({'state': 'held', 'hold_reason': 'question'})
         with self.assertRaisesRegex(UserError, 'Clear them first'):
             other.action_erase_personal()
 

@@ -340,19 +340,21 @@ class TestLedger(RampCase):
         """
         Record, now = self.env['ramp.record'], self.env.cr.now().replace(microsecond=0)
         moments = {'any time': False, 'past': now - timedelta(minutes=1), 'future': now + timedelta(minutes=1)}
+        reasons = [(state, False) for state in ('pending', 'done', 'confirmed', 'error')]
+        for reason in dict(Record._fields['hold_reason'].selection):
+            reasons.append(('ignored' if reason in ('rule', 'person') else 'held', reason))
         Record.create(
             [
                 {
                     'connection_id': self.connection.id,
                     'company_id': self.connection.company_id.id,
                     'flow': 'transaction',
-                    'ramp_id': f'{state}, question: {question}, {name}',
+                    'ramp_id': f'{state}, {reason}, {name}',
                     'state': state,
-                    'is_question': question,
+                    'hold_reason': reason,
                     'next_attempt': moment,
                 }
-                for state in dict(Record._fields['state'].selection)
-                for question in (False, True)
+                for state, reason in reasons
                 for name, moment in moments.items()
             ]
         )
@@ -362,14 +364,8 @@ class TestLedger(RampCase):
         self.assertEqual(
             due,
             sorted(
-                f'{state}, question: {question}, {name}'
-                for state, question in (
-                    ('pending', False),
-                    ('pending', True),
-                    ('error', False),
-                    ('error', True),
-                    ('held', True),
-                )
+                f'{state}, {reason}, {name}'
+                for state, reason in (('pending', False), ('error', False), ('held', 'question'), ('held', 'elsewhere'))
                 for name in ('any time', 'past')
             ),
         )

@@ -4,7 +4,10 @@ loads it.
 """
 
 import pathlib
+import re
 from unittest.mock import patch
+
+from psycopg2.extras import Json
 
 from odoo.modules.module import load_script
 from odoo.tests import tagged
@@ -25,6 +28,7 @@ TESTED = {
     '19.0.1.5.0/post-entities.py': 'TestMigrations.test_entities',
     '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
     '19.0.1.5.0/post-vendors.py': 'TestMigrations.test_vendors',
+    '19.0.1.6.0/pre-hold-reason.py': 'TestMigrations.test_hold_reasons',
 }
 FLOWS = ('vendor', 'transaction', 'vendor_credit', 'bill', 'bill_payment', 'reimbursement', 'repayment')
 
@@ -154,7 +158,7 @@ class TestMigrations(PayablesCase):
             (self.record(changed), {'amount': 99.0}),
             (self.record(bill, 'bill'), {'invoice_number': 'b1'}),
         ):
-            self.set(record, has_changed=True, state='held', error_message='Ramp changed it')
+            self.set(record, has_changed=True, state='held', hold_reason='changed', error_message='Ramp changed it')
             record.late_payload = {**record.payload, **words}
         script = self.script('19.0.1.5.0/post-changes.py')
         with patch.object(script, 'BATCH', 2):
@@ -171,6 +175,72 @@ class TestMigrations(PayablesCase):
         self.sync(*FLOWS)
         self.assertConfirmed(same)
         self.assertConfirmed(spelled)
+
+    def test_hold_reasons(self):
+        """To 1.6.0: each row on hold, and each ignored one, says why; what made it say so is read in every version."""
+        old = {
+            'question': {'is_question': True, 'attempts': 2},
+            'elsewhere': {'is_question': True, 'is_withheld': True},
+            'exhausted': {'attempts': 8},
+            'changed': {'late_payload': Json({'id': 'x'}), 'res_id': 1, 'attempts': 0},
+            'finding': {'finding': 'draft', 'res_id': 2, 'attempts': 0},
+            'deleted': {'sync_attempt': 1, 'attempts': 0},
+            'refused': {'remote_id': 'account-1', 'attempts': 0},
+            'archived': {'remote_id': 'order-1', 'flow': 'purchase_order', 'is_uncertain': True, 'payload': Json({})},
+            'exhausted of a job': {'remote_id': 'account-2', 'attempts': 8},
+            'exhausted, unknown why': {'attempts': 0},
+            'rule': {'state': 'ignored', 'is_question': True},
+            'rule, withheld': {'state': 'ignored', 'is_question': True, 'is_withheld': True},
+            'rule of a job': {'state': 'ignored', 'remote_id': 'account-3'},
+            'person': {'state': 'ignored', 'is_question': False},
+            **{
+                f'none: {state}': {'state': state, 'is_question': True}
+                for state in ('pending', 'error', 'done', 'confirmed')
+            },
+        }
+        later = ('finding', 'elsewhere', 'refused', 'archived', 'exhausted of a job', 'rule, withheld', 'rule of a job')
+        rows = self.env['ramp.record'].create(
+            [
+                {
+                    'connection_id': self.connection.id,
+                    'company_id': self.company.id,
+                    'flow': 'transaction',
+                    'ramp_id': name,
+                }
+                for name in old
+            ]
+        )
+        self.env.cr.execute(
+            SQL(
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ramp_record_hold_reason_of_state'"
+            )
+        )
+        [constraint] = self.env.cr.fetchone()
+        self.env.flush_all()
+        self.env.cr.execute('ALTER TABLE ramp_record DROP COLUMN hold_reason, ADD COLUMN is_question boolean')
+        for row in rows:
+            self.set(row, **{'state': 'held', **old[row.ramp_id]})
+        script = self.script('19.0.1.6.0/pre-hold-reason.py')
+        script.migrate(self.env.cr, '19.0.1.5.0')
+
+        def reasons():
+            self.env.cr.execute('SELECT ramp_id, hold_reason FROM ramp_record WHERE id = ANY(%s)', [rows.ids])
+            return {name: (reason or 'none') for name, reason in self.env.cr.fetchall()}
+
+        wanted = {name: re.match(r'[a-z]+', name)[0] for name in old}
+        self.assertEqual(reasons(), wanted)
+        self.env.cr.execute(f'ALTER TABLE ramp_record ADD CONSTRAINT again {constraint}')
+        # The first version had neither these rows nor these columns
+        self.env.cr.execute(
+            """
+            DELETE FROM ramp_record WHERE ramp_id = ANY(%s);
+            ALTER TABLE ramp_record DROP COLUMN hold_reason, DROP COLUMN finding, DROP COLUMN is_withheld,
+                                    DROP COLUMN remote_id, DROP COLUMN is_uncertain, DROP COLUMN has_changed
+            """,
+            [list(later)],
+        )
+        script.migrate(self.env.cr, '19.0.1.0.0')
+        self.assertEqual(reasons(), {name: wanted[name] for name in old if name not in later})
 
     def test_statements(self):
         """To 1.3.0: statements begin when somebody switches them on; the tie-out learns of what came before from its

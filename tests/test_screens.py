@@ -219,6 +219,7 @@ class TestScreens(ScreenCase):
         self.record(ramp_id).write(
             {
                 'state': 'held',
+                'hold_reason': 'changed',
                 'late_payload': {
                     **self.record(ramp_id).payload,
                     'memo': 'Corrected',
@@ -237,7 +238,8 @@ class TestScreens(ScreenCase):
         self.sync()
         self.ramp.update_transaction(ramp_id, amount_minor=10550, sync_status='SYNC_READY')
         record = self.record(ramp_id)
-        record.write({'state': 'held', 'late_payload': self.ramp.state['transactions'].get(ramp_id)})
+        late = self.ramp.state['transactions'].get(ramp_id)
+        record.write({'state': 'held', 'hold_reason': 'changed', 'late_payload': late})
         self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)
 
     def test_late_change_says_what_was_picked_in_words(self):
@@ -250,6 +252,7 @@ class TestScreens(ScreenCase):
         self.record(ramp_id).write(
             {
                 'state': 'held',
+                'hold_reason': 'changed',
                 'payload': {**before, 'memo': None},
                 'late_payload': {**before, 'memo': '', 'line_items': after['line_items']},
             }
@@ -498,7 +501,7 @@ class TestPushedScreens(PushedCase):
     def test_tax_says_what_its_rate_waits_for(self):
         """A tax has two rows, and the reason is on the other one."""
         self.tax.invoice_repartition_line_ids.account_id = self.account_software
-        self.row(self.account_software).write({'ramp_id': False, 'state': 'held'})
+        self.row(self.account_software).write({'ramp_id': False, 'state': 'held', 'hold_reason': 'refused'})
         self.push()
         self.assertRegex(self.tax.ramp_state, 'posts to .*, which is not in Ramp')
         self.assertEqual(self.tax.ramp_record_id.flow, 'tax_rate')

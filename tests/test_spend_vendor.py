@@ -68,7 +68,7 @@ class TestSpendVendor(PushCase):
 
     def assertHeldFor(self, pattern, partner=None):
         row = self.sent(partner)
-        self.assertEqual((row.state, row.is_question), ('held', True), row.error_message)
+        self.assertEqual((row.state, row.hold_reason), ('held', 'question'), row.error_message)
         self.assertRegex(row.error_message, pattern)
 
     # ------------------------------------------------------------------ created
@@ -276,7 +276,7 @@ class TestSpendVendor(PushCase):
         self.ask()
         self.work()
         row = self.sent()
-        self.assertEqual((row.state, row.is_question), ('held', False))
+        self.assertEqual((row.state, row.hold_reason), ('held', 'refused'))
         self.assertIn('No vendors on Sundays', row.error_message)
         self.assertIn('No vendors on Sundays', self.acme.ramp_vendor_state)
         self.writes()

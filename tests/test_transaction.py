@@ -373,7 +373,7 @@ class TestTransaction(RampCase):
         for _attempt in range(8):
             self.sync('transaction')
         self.assertEqual(self.record(bad).state, 'held')
-        self.assertFalse(self.record(bad).is_question)
+        self.assertEqual(self.record(bad).hold_reason, 'exhausted')
         self.patch(type(self.env['account.move']), '_post', original)
         self.sync()
         self.assertEqual(self.record(bad).state, 'held', 'quarantined: only a person lets it out')

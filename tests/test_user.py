@@ -87,7 +87,7 @@ class PeopleCase(RampCase):
         return user
 
     def assertQuestion(self, person, pattern):
-        self.assertEqual((self.row(person).state, self.row(person).is_question), ('held', True))
+        self.assertEqual((self.row(person).state, self.row(person).hold_reason), ('held', 'question'))
         self.assertRegex(self.row(person).error_message, pattern)
 
 
@@ -840,7 +840,7 @@ class TestUser(PeopleCase):
         self.push()
         self.ramp.finish_tasks(error='Mailbox unknown')
         self.push(3)
-        self.assertEqual((self.row(nora).state, self.row(nora).is_question), ('held', False))
+        self.assertEqual((self.row(nora).state, self.row(nora).hold_reason), ('held', 'refused'))
         self.assertIn('Ramp could not create the user: Mailbox unknown', nora.ramp_state)
         self.assertEqual(self.created(), 1)
         self.ramp.task_seconds = 0
@@ -1283,9 +1283,7 @@ class TestPeopleConverge(PeopleCase):
         for _round in range(8):
             before = self.ramp.counts()
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
-            self.env['ramp.record'].search(
-                [('state', '=', 'held'), ('flow', 'in', FLOWS), ('is_question', '=', False)]
-            ).action_retry()
+            self.env['ramp.record'].search([('hold_reason', '=', 'refused'), ('flow', 'in', FLOWS)]).action_retry()
             self.push(1)
             rows = self.env['ramp.record'].search(
                 [('flow', 'in', FLOWS), ('state', 'not in', ('confirmed', 'ignored'))]

@@ -110,7 +110,7 @@ class VendorCase(RampCase):
 
     def assertHeldVendor(self, ramp_id, pattern):
         row = self.row(ramp_id)
-        self.assertEqual((row.state, row.is_question), ('held', True), row.error_message)
+        self.assertEqual((row.state, row.hold_reason), ('held', 'question'), row.error_message)
         self.assertRegex(row.error_message, pattern)
         self.assertFalse(row.res_id)
 

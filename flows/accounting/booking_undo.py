@@ -27,9 +27,7 @@ class RampFlowBookingUndo(models.AbstractModel):
                 ('res_id', '!=', False),
                 '|',
                 ('ramp_id', 'in', list(reasons)),
-                '&',
-                ('state', '=', 'held'),
-                ('is_question', '=', True),
+                ('hold_reason', '=', 'question'),
             ]
         )
         for record in records.try_lock_for_update():
@@ -39,7 +37,7 @@ class RampFlowBookingUndo(models.AbstractModel):
                     {
                         'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
                         'error_message': False,
-                        'is_question': False,
+                        'hold_reason': False,
                         'reason_move_id': False,
                     }
                 )

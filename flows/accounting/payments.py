@@ -127,12 +127,12 @@ class RampFlowPayment(models.AbstractModel):
         """
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(moves))],
-            ['ramp_id', 'noted', 'res_id', 'state', 'is_question'],
+            ['ramp_id', 'noted', 'res_id', 'hold_reason'],
         )
         if not rows:
             return
         # A row that was ignored because its document was ignored is reopened, too.
-        noted, again = {}, rows.filtered(lambda row: not row.res_id and row.state == 'ignored' and row.is_question)
+        noted, again = {}, rows.filtered(lambda row: not row.res_id and row.hold_reason == 'rule')
         for row in rows.filtered('res_id'):
             known = row.noted or {}
             if self._repay_new_document(connection, known, self._get_payable_lines(moves[row.ramp_id])[:1]):

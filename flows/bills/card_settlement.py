@@ -75,7 +75,7 @@ class RampCardBill(models.AbstractModel):
             SELECT r.id, t.id
               FROM ramp_record r, LATERAL jsonb_array_elements_text(r.payload #> '{payment,details,transaction_ids}') AS t(id)
              WHERE r.connection_id = %s AND r.flow = 'bill_payment' AND r.payload #> '{payment,details,transaction_ids}' ?| %s
-               AND (r.state <> 'ignored' OR r.is_question)
+               AND r.hold_reason IS DISTINCT FROM 'person'
             """,
                 connection.id,
                 list(transaction_ids),

@@ -175,9 +175,9 @@ class RampFlowCompare(models.AbstractModel):
                     'ramp_id': job.ramp_id,
                     'payload': job.known,
                     'state': job.state,
+                    'hold_reason': job.hold_reason,
                     'error_message': job.error,
                     'is_uncertain': job.uncertain,
-                    'is_question': job.blocked and job.state == 'held',
                 }
                 for job in jobs
             ]

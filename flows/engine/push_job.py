@@ -38,6 +38,11 @@ class Job:
         self.state, self.error, self.blocked = 'held' if isinstance(reason, Held) else 'pending', str(reason), True
 
     @property
+    def hold_reason(self):
+        """Kind of reason for the state, as in the ledger; None if the state needs none."""
+        return {'held': 'question' if self.blocked else 'refused', 'ignored': 'rule'}.get(self.state)
+
+    @property
     def changes(self):
         return {key: value for key, value in self.desired.items() if (self.known or {}).get(key, UNSAID) != value}
 

@@ -139,6 +139,7 @@ class RampFlowWithhold(models.AbstractModel):
                 raise
             return {
                 'state': 'held',
+                'hold_reason': 'question',
                 'error_message': self.env._(
                     'Ramp sent something that cannot be read (%s). Ask Ramp about it, or ignore it.',
                     type(error).__name__,
@@ -146,23 +147,25 @@ class RampFlowWithhold(models.AbstractModel):
             }
 
     def _get_withheld_state(self, connection, row, record):
-        """Return the state and reason (`error_message`) of a withheld object.
+        """Return the state of a withheld object, and its reason (`hold_reason`, `error_message`).
 
         :param record: its record in the ledger, or an empty one
         """
         if self._is_before_start_date(connection, row):
-            return {'state': 'ignored', 'error_message': self._reason_too_early()}
+            return {'state': 'ignored', 'hold_reason': 'rule', 'error_message': self._reason_too_early()}
         reason = self._reason_never_booked(connection, row)
         if reason:
-            return {'state': 'ignored', 'error_message': reason}
+            return {'state': 'ignored', 'hold_reason': 'rule', 'error_message': reason}
         if isinstance(row['payload'], dict) and self._is_synced_in_ramp(row['payload']):
             if self._was_exported_before(connection, row, record):
                 return {
                     'state': 'ignored',
+                    'hold_reason': 'rule',
                     'error_message': self.env._('It was exported from Ramp before this connection was there.'),
                 }
             return {
                 'state': 'held',
+                'hold_reason': 'elsewhere',
                 'error_message': self.env._(
                     'It was marked as synced in Ramp by another system, so it is not booked here. If it is in the '
                     'books, ignore it; if not, '

@@ -205,14 +205,11 @@ class RampFlowWatch(models.AbstractModel):
         for record in (opened - Record.browse(found)).try_lock_for_update():
             record.finding = False
             # A row without a document, or on hold for another reason by now, is not settled by this.
-            if (
-                record.res_id
-                and record.state == 'held'
-                and not (record.is_question or record.attempts or record.late_payload)
-            ):
+            if record.res_id and record.hold_reason == 'finding':
                 record.write(
                     {
                         'state': 'confirmed' if record.is_told or not self._is_told_to_ramp(record) else 'done',
+                        'hold_reason': False,
                         'error_message': False,
                     }
                 )
@@ -225,13 +222,13 @@ class RampFlowWatch(models.AbstractModel):
             kind, text = found[record.id]
             if (record.noted or {}).get('accepted') == kind or record.state == 'held' and not record.finding:
                 continue
-            if (record.state, record.finding, record.error_message) != ('held', kind, text):
+            if (record.hold_reason, record.finding, record.error_message) != ('finding', kind, text):
                 record.write(
                     {
                         'state': 'held',
                         'finding': kind,
                         'error_message': text,
-                        'is_question': False,
+                        'hold_reason': 'finding',
                         'next_attempt': False,
                     }
                 )

@@ -52,8 +52,8 @@ class RampFlowEmployee(models.AbstractModel):
             SQL(
                 """
             UPDATE ramp_record r
-               SET ramp_id = NULL, payload = NULL, payload_hash = NULL, state = 'pending', error_message = NULL, is_uncertain = TRUE,
-                   attempts = 0, next_attempt = NULL, revision = COALESCE(revision, 0) + 1
+               SET ramp_id = NULL, payload = NULL, payload_hash = NULL, state = 'pending', hold_reason = NULL, error_message = NULL,
+                   is_uncertain = TRUE, attempts = 0, next_attempt = NULL, revision = COALESCE(revision, 0) + 1
               FROM hr_employee e
              WHERE r.flow = %s AND r.connection_id = ANY(%s) AND e.id = r.res_id AND r.ramp_id <> COALESCE(e.ramp_user_id, '')
             """,

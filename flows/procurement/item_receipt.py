@@ -279,7 +279,7 @@ class RampFlowItemReceipt(models.AbstractModel):
         )
         orders._note_archived_orders(rows.filtered(lambda row: row.res_id in missed and row.state == 'confirmed'))
         refused = rows.filtered(
-            lambda row: row.res_id in settled and row.state == 'held' and not (row.is_question or row.is_uncertain)
+            lambda row: row.res_id in settled and row.hold_reason == 'refused' and not row.is_uncertain
         )
         if refused:
             rows._mark_dirty(run.connection_id, orders._flow, refused.mapped('res_id'))

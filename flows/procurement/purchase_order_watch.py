@@ -103,7 +103,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             row.write(
                 {
                     'state': 'held',
-                    'is_question': True,
+                    'hold_reason': 'question',
                     'is_uncertain': True,
                     'error_message': self._read_remote_safely(payload, {}).unread
                     or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.'),
@@ -115,7 +115,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
             rows.write(
                 {
                     'state': 'held',
-                    'is_question': False,
+                    'hold_reason': 'archived',
                     'is_uncertain': True,
                     'error_message': self.env._(
                         'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.'

@@ -92,8 +92,7 @@ class RampFlowReimbursement(models.AbstractModel):
                     [
                         ('connection_id', '=', connection.id),
                         ('flow', '=', self._flow),
-                        ('state', '=', 'held'),
-                        ('is_question', '=', True),
+                        ('hold_reason', '=', 'question'),
                         ('res_id', '!=', False),
                     ],
                     limit=LOST_PER_RUN,

@@ -253,7 +253,7 @@ class RampFlowStatement(models.AbstractModel):
                 'ramp_entity_id',
                 'has_moved',
                 'state',
-                'is_question',
+                'hold_reason',
                 'is_withheld',
                 'error_message',
                 'res_model',

@@ -216,7 +216,7 @@ class RampFlowStatementPlan(models.AbstractModel):
             minor = self._float_to_minor(row.amount, currency)
             spent += minor
             amount, balance = found['charged'].get(row.res_id or found['expected'].get(row.ramp_id), (None, None))
-            by_choice = row.state == 'ignored' and (not row.is_question or row.is_withheld)
+            by_choice = row.hold_reason == 'person' or row.hold_reason == 'rule' and row.is_withheld
             if amount is not None and self._float_to_minor(amount, currency) == minor:
                 total = total + balance if total is not None else None
                 continue

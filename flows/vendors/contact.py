@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.tools import email_normalize
 
 from ...models.ledger_json import json_digest
+from ...models.ramp_record import PASSING_REASONS
 from ..accounting.booking import QUIET, clean_text
 from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
@@ -17,7 +18,7 @@ CONTACT_COLUMNS = [
     'res_id',
     'noted',
     'state',
-    'is_question',
+    'hold_reason',
     'error_message',
     'payload',
 ]
@@ -91,7 +92,7 @@ class RampFlowVendorContact(models.AbstractModel):
             rows, partner = contact_rows[plan.detail.id], partners[plan.row]
             for contact, values in plan.contacts:
                 row = rows[contact.id]
-                if row.state in ('held', 'ignored') and not row.is_question:
+                if row.hold_reason and row.hold_reason not in PASSING_REASONS:
                     continue  # a person deleted it or left it out
                 existing = plan.found['partners'].get(row.res_id)
                 before = (row.noted or {}) if existing else {}
@@ -264,7 +265,7 @@ class RampFlowVendorContact(models.AbstractModel):
         listed = {contact.id for contact in plan.detail.contacts}
         told = {contact.id for contact, _values in plan.contacts}
         for ramp_id, row in rows.items():
-            if ramp_id in told or row.state in ('held', 'ignored') and not row.is_question:
+            if ramp_id in told or row.hold_reason and row.hold_reason not in PASSING_REASONS:
                 continue
             partner, noted = plan.found['partners'].get(row.res_id), row.noted or {}
             if ramp_id in listed and not partner:

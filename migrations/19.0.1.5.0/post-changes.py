@@ -26,7 +26,7 @@ def migrate(cr, version):
                         'late_payload': False,
                         'has_changed': False,
                         'error_message': False,
-                        'is_question': False,
+                        'hold_reason': False,
                         'state': 'confirmed' if record.is_told or not flow._sync_type else 'done',
                     }
                 )

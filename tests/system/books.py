@@ -171,7 +171,7 @@ def records_of(cursor):
         cursor,
         """
             SELECT r.flow, r.ramp_id, r.parent_ramp_id AS parent, r.name, r.date, r.amount, r.state, r.error_message AS reason, r.res_model,
-                   r.late_payload IS NOT NULL AS changed_late, r.next_attempt IS NOT NULL AS waits, r.is_question, r.is_told,
+                   r.late_payload IS NOT NULL AS changed_late, r.next_attempt IS NOT NULL AS waits, r.hold_reason, r.is_told,
                    CASE WHEN r.res_id IS NOT NULL AND r.flow IN ('transaction', 'receipt') THEN md5(r.payload::text)
                         WHEN r.res_id IS NOT NULL AND r.res_model <> 'ir.attachment' THEN r.payload_hash END AS booked_as,
                    r.noted, r.reason_move_id IS NOT NULL AS names_document,
