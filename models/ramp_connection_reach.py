@@ -6,6 +6,7 @@ from odoo import fields, models
 from odoo.tools import SQL, format_datetime
 
 from .connection_constants import SETTINGS
+from .run_memory import RunMemory
 
 # Pauses before a job asks again whether Ramp answers
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=10)
@@ -56,12 +57,12 @@ class RampConnection(models.Model):
     def _new_client(self, **options):
         """EXTENDS: Let a run try until its deadline; other callers, where a user waits, get one attempt."""
         memory = self.env.context.get('ramp_memory')
-        if memory is None:
+        if not isinstance(memory, RunMemory):
             return super()._new_client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
         client = super()._new_client(
-            **{'deadline': self.env['ramp.flow']._get_job_deadline(), **memory.get('reach', {}), **options}
+            **{'deadline': self.env['ramp.flow']._get_job_deadline(), **memory.reach_options, **options}
         )
-        memory.setdefault('clients', []).append(client)
+        memory.ramp_clients.append(client)
         return client
 
     def action_test_connection(self):

@@ -7,6 +7,7 @@ import pytz
 from odoo import api, models
 
 from ..ramp_api import PayloadError, RampError, read_entity, to_company_date
+from .run_memory import run_memory
 
 
 class RampConnection(models.Model):
@@ -40,7 +41,7 @@ class RampConnection(models.Model):
         """Return the name of the company's time zone, which decides the accounting date of a moment."""
         self.ensure_one()
         # Cached for the run, which needs it after each commit
-        known = self.env.context.get('ramp_memory', {}).setdefault('timezones', {})
+        known = run_memory(self.env).time_zones
         if self.id not in known:
             company = self.company_id
             # Each job needs these two fields, and most jobs need no other fields of the company

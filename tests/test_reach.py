@@ -19,6 +19,7 @@ from ..flows.engine.flow import RampFlow
 from ..hooks import uninstall_hook
 from ..models import ramp_connection_api, ramp_connection_reach, token_stores
 from ..models.ramp_run import ALIVE
+from ..models.run_memory import RunMemory, run_memory
 from .common import PayablesCase, RampCase
 
 QUICK = {'answer_seconds': 0.2, 'timeout': (1, 1)}  # a silence that takes no time
@@ -91,6 +92,16 @@ class TestSilence(RampCase):
         )
         self.assertConfirmed(ramp_id)
         self.assertTrue(self.jobs('bill').filtered(lambda run: run.state == 'done'))
+
+    def test_only_a_run_has_a_memory(self):
+        """Two runs do not share one, and what somebody sends as context is none."""
+        first, second = (self.env(context={'ramp_memory': RunMemory()}) for _run in range(2))
+        self.assertIs(run_memory(first), run_memory(first(user=self.env.uid)))
+        self.assertIsNot(run_memory(first), run_memory(second))
+        for context in ({}, {'ramp_memory': None}, {'ramp_memory': {'is_over': True}}):
+            outside = self.env(context=context)
+            run_memory(outside).is_over = True
+            self.assertFalse(run_memory(outside).is_over)
 
     def test_pause_has_an_end(self):
         self.ramp.faults.add('hang')

@@ -15,6 +15,7 @@ from odoo.tests import new_test_user, tagged
 from ..flows.engine.flow import RampFlow
 from ..flows.engine.pull import RampFlowPull
 from ..flows.vendors import vendor_list
+from ..models.run_memory import RunMemory
 from ..ramp_api import auth
 from ..simulator.endpoints import vendors
 from .common import RampCase
@@ -1027,7 +1028,7 @@ class TestVendor(VendorCase):
     # ------------------------------------------------------------------ for bills
 
     def ensure(self, *vendor_ids):
-        connection = self.connection.with_context(ramp_memory={})
+        connection = self.connection.with_context(ramp_memory=RunMemory())
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:
             connection = connection.with_env(connection.env(cr=cr))
             self.env['ramp.flow.vendor'].with_env(connection.env)._ensure_vendors_booked(

@@ -124,10 +124,12 @@ def listed_bills(connection):
 
 
 def _flow_of(env, connection, name):
+    from odoo.addons.ramp_connector.models.run_memory import RunMemory
+
     return (
         env[f'ramp.flow.{name}']
         .with_company(connection.company_id)
-        .with_context(ramp_memory={}, tz=connection._time_zone())
+        .with_context(ramp_memory=RunMemory(), tz=connection._time_zone())
     )
 
 

@@ -243,6 +243,8 @@ def _steps_of_thousands(marks):
 
 def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp that has exactly `size` transactions to be booked; returns the connection."""
+    from odoo.addons.ramp_connector.models.run_memory import RunMemory
+
     connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
     ready = ready_payloads(ramp)
     for payload in ready[size:]:
@@ -250,7 +252,7 @@ def prepare_company(env, ramp, size, seed):
     if len(ready) < size:
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
     # cardholders are met once in a company's life: linked before the clock, on every side
-    flow = env['ramp.flow.transaction'].with_context(ramp_memory={})
+    flow = env['ramp.flow.transaction'].with_context(ramp_memory=RunMemory())
     users = flow._fetch_ramp_users(connection._new_client(deadline=math.inf))
     env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
     env['ramp.connection']._database_identity()
@@ -269,7 +271,9 @@ def ready_payloads(ramp):
 
 def decide_rows(env, connection, ramp):
     """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
-    flow = env['ramp.flow.transaction'].with_context(ramp_memory={}, tz=connection._time_zone())
+    from odoo.addons.ramp_connector.models.run_memory import RunMemory
+
+    flow = env['ramp.flow.transaction'].with_context(ramp_memory=RunMemory(), tz=connection._time_zone())
     values = [flow._read_payload(payload) for payload in ready_payloads(ramp)]
     found = flow._look_up_references(connection, values)
     company_scale = 10**connection.company_id.currency_id.decimal_places

@@ -4,6 +4,7 @@ import datetime
 
 from odoo import Command, api, models
 
+from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampScopeError, read_user, to_company_date
 from ..engine.flow import Held, Skipped
 from .coding import Uncodable
@@ -304,8 +305,8 @@ class RampFlowBooking(models.AbstractModel):
 
     def _fetch_ramp_users(self, client):
         """Return all users of the Ramp business, read once in a run."""
-        memory = self.env.context.get('ramp_memory', {})
-        if 'users' not in memory:
+        memory = run_memory(self.env)
+        if memory.ramp_users is None:
             users = []
             try:
                 # Ramp lists suspended users only on request (contract 2026-08-01). Their spend has to be posted, too.
@@ -313,13 +314,13 @@ class RampFlowBooking(models.AbstractModel):
                     users += client.list_objects('/users', params)
             except RampScopeError:
                 users = []  # the reason on the row names the remedy
-            memory['users'] = []
+            memory.ramp_users = []
             for user in users:
                 try:
-                    memory['users'].append(read_user(user))
+                    memory.ramp_users.append(read_user(user))
                 except PayloadError:
                     continue  # an unreadable user stays unknown, and the object's row says so
-        return memory['users']
+        return memory.ramp_users
 
     def _find_employees(self, connection, users):
         """Return the company's employees by Ramp user id.
@@ -343,7 +344,7 @@ class RampFlowBooking(models.AbstractModel):
         :return: {'employees': {Ramp user id: employee}, 'questions': {Ramp user id: sentence}}
         """
         Employee, employees = self.env['hr.employee'], self._find_employees(connection, users)
-        emails = Employee._ramp_emails(self.env.context.get('ramp_memory', {}).get('users', ()), users - set(employees))
+        emails = Employee._ramp_emails(run_memory(self.env).ramp_users or (), users - set(employees))
         return {
             'employees': employees,
             'questions': {

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import api, models
 
+from ...models.run_memory import run_memory
 from ...ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
 from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine, line_name
@@ -202,7 +203,7 @@ class RampFlowBill(models.AbstractModel):
 
     def _make_sync_item(self, record):
         item = super()._make_sync_item(record)
-        if not self.env.context.get('ramp_memory', {}).get('no_links'):
+        if not run_memory(self.env).is_link_refused:
             item['deep_link_url'] = self._get_record_url(self.env['account.move'].browse(record.res_id))
         return item
 
@@ -210,11 +211,11 @@ class RampFlowBill(models.AbstractModel):
         try:
             return super()._confirm_booked_batch(connection, run, client, key)
         except RampValidationError as error:
-            memory = self.env.context.get('ramp_memory', {})
-            if 'deep_link' not in str(error) or memory.get('no_links'):
+            memory = run_memory(self.env)
+            if 'deep_link' not in str(error) or memory.is_link_refused:
                 raise
             # Ramp rejects some links, such as those to an intranet. A link must not keep a bill unconfirmed.
-            memory['no_links'] = True
+            memory.is_link_refused = True
         return super()._confirm_booked_batch(connection, run, client, key)
 
     # ------------------------------------------------------------------ effects of a stored page
@@ -274,22 +275,22 @@ class RampFlowBill(models.AbstractModel):
 
         A bill's rate converts into the currency of its entity.
         """
-        memory = self.env.context.get('ramp_memory', {})
-        if 'entities' not in memory:
+        memory = run_memory(self.env)
+        if memory.entity_currencies is None:
             rows = []
             # Without this permission, the payer's currency is taken to be the company's.
             with contextlib.suppress(RampScopeError):
                 rows = list(client.list_objects('/entities'))
-            memory['entities'] = {}
+            memory.entity_currencies = {}
             for row in rows:
                 # The same applies to an entity that cannot be read.
                 with contextlib.suppress(PayloadError):
                     entity = read_entity(row)
-                    memory['entities'][entity.id] = entity.currency
+                    memory.entity_currencies[entity.id] = entity.currency
 
     def _look_up_references(self, connection, values):
         codes = {value.amount.currency for value in values}
-        payers = {code for code in self.env.context.get('ramp_memory', {}).get('entities', {}).values() if code}
+        payers = {code for code in (run_memory(self.env).entity_currencies or {}).values() if code}
         partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor.id for value in values})
         return {
             **self._look_up_accounting_state(
@@ -394,7 +395,7 @@ class RampFlowBill(models.AbstractModel):
         """
         code = value.amount.currency
         company = connection.company_id.currency_id
-        payer = self.env.context.get('ramp_memory', {}).get('entities', {}).get(value.entity_id) or company.name
+        payer = (run_memory(self.env).entity_currencies or {}).get(value.entity_id) or company.name
         if code in (company.name, payer) or value.fx_conversion_rate is None or connection.bill_rate_policy == 'odoo':
             return None
         if payer == company.name:

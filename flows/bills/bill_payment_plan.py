@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import models
 
+from ...models.run_memory import run_memory
 from ...ramp_api import CARD_PAYMENT_METHODS
 from ..accounting.booking import clean_text
 from ..accounting.payments import REST, Part
@@ -53,7 +54,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             'credit_rows': rows,
             'refunds': refunds,
             'cards': self.env['ramp.card.bill']._look_up_references(connection, values),
-            'entities': self.env.context.get('ramp_memory', {}).get('entities', {}),
+            'entities': run_memory(self.env).entity_currencies or {},
             'banks': self.env['ramp.bank.account']._journals_of(
                 connection, {self._get_source_account(value) for value in values}
             ),

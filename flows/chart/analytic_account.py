@@ -5,6 +5,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
+from ...models.run_memory import run_memory
 from ...ramp_api import RampNotFound
 from ..engine.flow import Waiting
 from ..engine.push_job import Remote
@@ -74,15 +75,14 @@ class RampFlowAnalyticAccount(models.AbstractModel):
 
     def _differs_from_remote(self, job):
         # If the whole field is withdrawn, its options need not be. Ramp keeps them unchanged.
-        fields = self.env.context['ramp_memory']['fields']
+        fields = run_memory(self.env).analytic_fields
         if job.desired is None and not job.blocked and job.known and job.known.get('field') not in fields:
             job.state, job.error = 'ignored', job.reason
             return False
         return super()._differs_from_remote(job)
 
     def _compare_due_rows(self, connection, run, after):
-        memory = self.env.context['ramp_memory']
-        memory['fields'] = {
+        run_memory(self.env).analytic_fields = {
             row.ramp_id
             for row in self.env['ramp.record'].search_fetch(
                 self._rows_of_business_domain(connection)
@@ -114,7 +114,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
         fields = {
             values['field'] for job in jobs for values in (job.desired, job.known) if values and values.get('field')
         }
-        return [{'field_id': field} for field in sorted(fields & self.env.context['ramp_memory']['fields'])]
+        return [{'field_id': field} for field in sorted(fields & run_memory(self.env).analytic_fields)]
 
     def _get_lookup_query(self, job):
         field = (job.desired or job.known or {}).get('field')

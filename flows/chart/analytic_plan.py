@@ -2,6 +2,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
+from ...models.run_memory import run_memory
 from ..engine.push_job import Remote
 
 
@@ -37,8 +38,7 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return super()._reason_not_offered(record)
 
     def _get_desired_values(self, connection, records):
-        memory = self.env.context.get('ramp_memory', {})
-        memory.setdefault('required', {}).update(self._get_required_plans(connection, records))
+        run_memory(self.env).required_plans.update(self._get_required_plans(connection, records))
         return {plan.id: {'name': plan.name, 'offered': True} for plan in records}
 
     def _get_required_plans(self, connection, plans):
@@ -80,7 +80,7 @@ class RampFlowAnalyticPlan(models.AbstractModel):
         return [field] if field else []
 
     def _make_upload_item(self, job):
-        required = self.env.context.get('ramp_memory', {}).get('required', {}).get(job.res_id)
+        required = run_memory(self.env).required_plans.get(job.res_id)
         return {
             'id': job.remote_id,
             'input_type': 'SINGLE_CHOICE',

@@ -6,6 +6,7 @@ import uuid
 from odoo import models
 
 from ...models.ledger_json import canonical_json
+from ...models.run_memory import run_memory
 from ...ramp_api import (
     RampAuthError,
     RampError,
@@ -54,7 +55,7 @@ class RampFlowConfirm(models.AbstractModel):
 
     def _finish_sync_run(self, connection, run, message):
         result = super()._finish_sync_run(connection, run, message)
-        connection._note_untold(self.env.context.get('ramp_memory', {}).get('untold'))
+        connection._note_untold(run_memory(self.env).untold_reason)
         return result
 
     def _new_sync_key(self, records):
@@ -87,12 +88,12 @@ class RampFlowConfirm(models.AbstractModel):
         except RampError as error:
             self.env.cr.rollback()
             _logger.info('Ramp flow %s: not confirmed now (%s)', self._flow, error)
-            memory = self.env.context.get('ramp_memory', {})
+            memory = run_memory(self.env)
             if work == self._confirm_booked_batch and not isinstance(error, RampOutOfTime):
-                memory['untold'] = str(error)
+                memory.untold_reason = str(error)
             if isinstance(error, (RampAuthError, RampScopeError)):
                 # A person has to grant the access. The run posts what it can, and shows this error at its end.
-                memory['forbidden'] = error
+                memory.forbidden_error = error
             return False
         return True
 
@@ -182,7 +183,7 @@ class RampFlowConfirm(models.AbstractModel):
                 if refusal
                 else self.env._('It is booked, but Ramp neither accepts the confirmation nor shows it as synced.')
             )
-            self.env.context.get('ramp_memory', {})['untold'] = record.error_message
+            run_memory(self.env).untold_reason = record.error_message
 
     def _report_hold_reasons(self, connection, client, ids=None):
         """Report to Ramp why objects are on hold, once for each reason, in the words of the error inbox."""

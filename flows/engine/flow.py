@@ -15,6 +15,7 @@ from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config
 
+from ...models.run_memory import RunMemory, run_memory
 from ...ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolError, RampServerError
 
 _logger = logging.getLogger(__name__)
@@ -143,10 +144,7 @@ class RampFlow(models.AbstractModel):
             if number and time.monotonic() + LEAST_JOB > deadline:
                 self._trigger()  # the next call runs the other connections
                 return
-            connection = connection.with_context(
-                ramp_memory={},  # what this run has already read from Ramp
-                ramp_deadline=deadline,
-            )
+            connection = connection.with_context(ramp_memory=RunMemory(), ramp_deadline=deadline)
             zone, company = connection._time_zone(), connection.company_id
             connection = connection.with_company(company).with_context(
                 allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone
@@ -194,16 +192,16 @@ class RampFlow(models.AbstractModel):
         raised.
         """
         run = self._transaction(self.env['ramp.run']._start_run, connection, self._flow)
-        message, memory = False, self.env.context.get('ramp_memory', {})
+        message, memory = False, run_memory(self.env)
         # As long as Ramp answers, there is nothing to commit.
-        memory['reach'] = self._transaction(connection._reach_options) if connection.silent_since else {}
+        memory.reach_options = self._transaction(connection._reach_options) if connection.silent_since else {}
         try:
             connection._check_business(self._transaction)
             self._run_connection_work(connection, run)
         except RampOutOfTime as error:
             # Nothing is wrong. The next run continues.
             self.env.cr.rollback()
-            memory['is_over'] = True
+            memory.is_over = True
             _logger.info('Ramp flow %s of connection %s: to be continued (%s)', self._flow, connection.id, error)
             self._schedule_next_call(error.retry_after)
         except (RampError, UserError) as error:
@@ -253,9 +251,9 @@ class RampFlow(models.AbstractModel):
         self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
 
     def _finish_sync_run(self, connection, run, message):
-        memory = self.env.context.get('ramp_memory', {})
-        run._finish_run(message, is_over=memory.get('is_over', False))
-        until = connection._note_reach(memory.get('clients', ()))
+        memory = run_memory(self.env)
+        run._finish_run(message, is_over=memory.is_over)
+        until = connection._note_reach(memory.ramp_clients)
         if until:
             self._get_cron_job().sudo()._trigger(at=until)  # sudo: see `_trigger`
         # Several jobs end at the same moment. They write to the connection, and so conflict, only if needed.
@@ -272,10 +270,10 @@ class RampFlow(models.AbstractModel):
 
         Without it, nothing is sent or posted.
         """
-        memory = self.env.context.get('ramp_memory', {})
-        if not memory.get('seat'):
+        memory = run_memory(self.env)
+        if not memory.is_seat_checked:
             connection._check_own_seat(client)
-            memory['seat'] = True
+            memory.is_seat_checked = True
 
     def _fetch_each_object(self, client, ramp_ids):
         """Yield (Ramp id, payload) of these objects, each fetched when it is needed.

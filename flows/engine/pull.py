@@ -4,6 +4,7 @@ from datetime import timedelta
 from odoo import api, models
 from odoo.tools import split_every
 
+from ...models.run_memory import run_memory
 from ...ramp_api import RampConnectionError, RampError, RampOutOfTime
 from .payloads import is_uuid
 
@@ -81,7 +82,7 @@ class RampFlowPull(models.AbstractModel):
             self._book_all_due(connection, run, client)
         if not trouble or not isinstance(trouble, RampConnectionError):
             self._confirm_earlier_batches(connection, run, client)
-        trouble = trouble or self.env.context.get('ramp_memory', {}).get('forbidden')
+        trouble = trouble or run_memory(self.env).forbidden_error
         if trouble:
             raise trouble
 

@@ -7,6 +7,7 @@ from odoo import models
 from odoo.tools import SQL
 
 from ...models.connection_constants import OPTIONAL_SCOPES
+from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampError, RampNotFound
 from .flow import Held, is_of_object
 from .push_job import Remote
@@ -113,14 +114,14 @@ class RampFlowResolve(models.AbstractModel):
 
         What Odoo sends later in the run is known without reading the list again.
         """
-        lists = self.env.context.get('ramp_memory', {}).setdefault(f'lists of {self._flow}', {})
+        lists = run_memory(self.env).remote_lists.setdefault(self._flow, {})
         key = tuple(query.items())
         if key not in lists:
             lists[key] = self._query_remote_objects(client, query)
         return lists[key]
 
     def _forget_remote_lists(self):
-        self.env.context.get('ramp_memory', {}).pop(f'lists of {self._flow}', None)
+        run_memory(self.env).remote_lists.pop(self._flow, None)
 
     def _query_remote_objects(self, client, query):
         return self._read_remote_objects(list(client.list_objects(self._endpoint, query)), query)

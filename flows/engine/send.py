@@ -6,6 +6,7 @@ from odoo import models
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.tools import split_every
 
+from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampError, RampNotFound, RampProtocolError, RampServerError, RampValidationError
 from .flow import Held, Waiting, is_of_object
 
@@ -135,9 +136,9 @@ class RampFlowSend(models.AbstractModel):
         :raise RampError: the error itself after `TROUBLES_PER_RUN` objects, as then the objects are not the cause
         """
         self._transaction(self._store_retry_reason, run, job, error)
-        memory = self.env.context.get('ramp_memory', {})
-        memory['troubles'] = memory.get('troubles', 0) + 1
-        if memory['troubles'] >= TROUBLES_PER_RUN:
+        memory = run_memory(self.env)
+        memory.server_troubles += 1
+        if memory.server_troubles >= TROUBLES_PER_RUN:
             raise error
 
     def _store_retry_reason(self, run, job, error):

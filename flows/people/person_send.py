@@ -4,6 +4,7 @@ import uuid
 
 from odoo import models
 
+from ...models.run_memory import run_memory
 from ...ramp_api import USER_STATUSES, RampIdempotencyReused, RampNotFound, RampValidationError
 from ..engine.flow import Held, Waiting
 from ..engine.push_job import Remote
@@ -136,7 +137,7 @@ class RampFlowPersonSend(models.AbstractModel):
                 {'direct_manager_id': changes['manager'], **({'auto_promote': True} if changes['manager'] else {})},
                 idempotent=True,
             )
-            self._remember_in_run('managers told')
+            run_memory(self.env).is_manager_accepted = True
             told('manager')
 
     def _get_current_user(self, client, job):
@@ -197,11 +198,8 @@ class RampFlowPersonSend(models.AbstractModel):
         # The manager may still report to this person, until the manager's own change arrives.
         if 'direct_manager_id' in error.details:
             job.blocked = True
-            self._remember_in_run('managers refused')
+            run_memory(self.env).is_manager_refused = True
         return super()._hold_refused_job(job, error)
-
-    def _remember_in_run(self, what):
-        self.env.context.get('ramp_memory', {})[what] = True
 
     def _send_all_differences(self, connection, run):
         """EXTENDS: have the run repeated if a manager was refused and others were accepted.
@@ -209,5 +207,9 @@ class RampFlowPersonSend(models.AbstractModel):
         After the others moved, Ramp may accept the refused one.
         """
         done = super()._send_all_differences(connection, run)
-        memory = self.env.context.get('ramp_memory', {})
-        return done and not (memory.pop('managers refused', False) and memory.pop('managers told', False))
+        memory = run_memory(self.env)
+        if not (done and memory.is_manager_refused):
+            return done
+        is_worth_a_repeat = memory.is_manager_accepted
+        memory.is_manager_refused = memory.is_manager_accepted = False
+        return not is_worth_a_repeat
