@@ -8,6 +8,7 @@ from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampScopeError, read_user, to_company_date
 from ..engine.flow import Held, Skipped
 from .coding import Uncodable
+from .lookup import AccountingLookup, PeopleLookup
 
 # Nobody typed these documents, so Odoo sends no email and adds no followers or tracking messages. One message on the
 # document says where it comes from.
@@ -28,6 +29,7 @@ class RampFlowBooking(models.AbstractModel):
     _name = 'ramp.flow.booking'
     _description = 'Ramp Flow: from Ramp into the books'
 
+    _lookup_class = AccountingLookup
     _business_domain = 'bill'  # business domain of the documents in the rules of analytic plans
 
     # ------------------------------------------------------------------ days
@@ -53,13 +55,13 @@ class RampFlowBooking(models.AbstractModel):
     def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
         """Return `_get_first_open_day` while planning, where many entries have the same days.
 
-        :param found: of `_look_up_accounting_state`
+        :param found: `AccountingLookup`
         :raise Held: when the period is locked and the connection does not allow another day
         """
         key = date, journal.id, has_tax
-        if key not in found['locks']:
-            found['locks'][key] = not connection.company_id._get_violated_lock_dates(date, has_tax, journal)
-        return date if found['locks'][key] else self._get_first_open_day(connection, date, journal, has_tax)
+        if key not in found.open_days:
+            found.open_days[key] = not connection.company_id._get_violated_lock_dates(date, has_tax, journal)
+        return date if found.open_days[key] else self._get_first_open_day(connection, date, journal, has_tax)
 
     @api.model
     def _get_first_open_day(self, connection, date, journal, has_tax=False):
@@ -132,12 +134,12 @@ class RampFlowBooking(models.AbstractModel):
 
         :param selections: all selections of all lines
         :param codes: codes of the currencies that occur
-        :return: dict, the `found` of the planning methods
+        :return: instance of `_lookup_class`, an `AccountingLookup`; the flow sets the other attributes
         """
         company = connection.company_id
         currencies = {code: self.env['ramp.coding']._get_currency(code) for code in codes}
         foreign = [currency.id for currency in currencies.values() if currency and currency != company.currency_id]
-        rated = (
+        first_rate_days = (
             dict(
                 self.env['res.currency.rate']._read_group(
                     [('currency_id', 'in', foreign), ('company_id', 'in', [False, company.root_id.id])],
@@ -148,14 +150,11 @@ class RampFlowBooking(models.AbstractModel):
             if foreign
             else {}
         )
-        return {
-            **self.env['ramp.coding']._look_up_references(connection, selections),
-            'currencies': currencies,
-            'rated': rated,
-            'locks': {},
-            'rates': {},
-            'defaults': {},
-        }
+        return self._lookup_class(
+            coding=self.env['ramp.coding']._look_up_references(connection, selections),
+            currencies=currencies,
+            first_rate_days=first_rate_days,
+        )
 
     @api.model
     def _look_up_booked_rows(self, connection, flow, ramp_ids, row_fields=(), move_fields=()):
@@ -194,7 +193,7 @@ class RampFlowBooking(models.AbstractModel):
         coded = []
         for number, line in enumerate(lines, 1):
             with self._hold_naming_line(lines, number):
-                coding = self.env['ramp.coding']._decode_selections(line.selections, found)
+                coding = self.env['ramp.coding']._decode_selections(line.selections, found.coding)
             if coding.account == connection.card_account_id:
                 raise Held(
                     self.env._(
@@ -341,18 +340,18 @@ class RampFlowBooking(models.AbstractModel):
 
         See `hr.employee._ramp_named`.
 
-        :return: {'employees': {Ramp user id: employee}, 'questions': {Ramp user id: sentence}}
+        :return: `PeopleLookup`
         """
         Employee, employees = self.env['hr.employee'], self._find_employees(connection, users)
         emails = Employee._ramp_emails(run_memory(self.env).ramp_users or (), users - set(employees))
-        return {
-            'employees': employees,
-            'questions': {
+        return PeopleLookup(
+            employees=employees,
+            questions={
                 emails[email]: question
                 for email, (_nobody, question) in Employee._ramp_named(connection, emails).items()
                 if question
             },
-        }
+        )
 
     def _get_employee_contacts(self, employees):
         """Create the missing contacts of employees, as Odoo does."""

@@ -22,7 +22,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
         :param amounts: all amounts to be posted, in minor units; Odoo must be able to store each without rounding
         :raise Held: when nothing can be posted in this currency; the reason names the remedy
         """
-        currency = found['currencies'][code]
+        currency = found.currencies[code]
         if not currency:
             raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
         if not currency.active:
@@ -45,7 +45,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
                     amount=Money(odd[0], code),
                 )
             )
-        if rate is None and currency != connection.company_id.currency_id and currency not in found['rated']:
+        if rate is None and currency != connection.company_id.currency_id and currency not in found.first_rate_days:
             raise Held(
                 self.env._(
                     'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code
@@ -56,13 +56,13 @@ class RampFlowBookingCurrency(models.AbstractModel):
     def _get_odoo_rate(self, connection, currency, date, found):
         """Return Odoo's rate of a day: units of the company's currency for one of `currency`.
 
-        :param found: of `_look_up_accounting_state`; for posting {'rates': {}}, as the rate was checked in planning
+        :param found: `AccountingLookup`; for posting a new one, as the rate was checked in planning
         :raise Held: when the day is before the first rate of the currency; Odoo would use that first rate
         """
         company = connection.company_id
         if currency == company.currency_id:
             return 1.0
-        if found.get('rated', {}).get(currency, date) > date:
+        if found.first_rate_days.get(currency, date) > date:
             raise Held(
                 self.env._(
                     'Odoo has no exchange rate for %(code)s on %(date)s: its first one is of %(first)s. Enter one '
@@ -70,14 +70,14 @@ class RampFlowBookingCurrency(models.AbstractModel):
                     'Configuration > Currencies.',
                     code=currency.name,
                     date=date,
-                    first=found['rated'][currency],
+                    first=found.first_rate_days[currency],
                 )
             )
-        if (currency, date) not in found['rates']:
-            found['rates'][currency, date] = self.env['res.currency']._get_conversion_rate(
+        if (currency, date) not in found.odoo_rates:
+            found.odoo_rates[currency, date] = self.env['res.currency']._get_conversion_rate(
                 currency, company.currency_id, company, date
             )
-        return found['rates'][currency, date]
+        return found.odoo_rates[currency, date]
 
     def _check_quoted_rate(self, connection, currency, rate, date, found):
         """Check that a rate quoted by Ramp is close to Odoo's rate of that day.
@@ -123,7 +123,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
 
         :param rate: units of the company's currency for one of `currency`
         """
-        if found['rated'].get(currency, datetime.date.max) > date:
+        if found.first_rate_days.get(currency, datetime.date.max) > date:
             return None
         # Rounded, because 10 % as a float may be slightly more than 10.
         return round(abs(rate / self._get_odoo_rate(connection, currency, date, found) - 1) * 100, 6)

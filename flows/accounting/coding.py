@@ -5,6 +5,8 @@ from collections import defaultdict
 
 from odoo import api, models
 
+from .lookup import CodingLookup
+
 # Types of selections without meaning for the books. The connection determines the company, and Ramp has fields of its
 # own beside those of the accounting system.
 IRRELEVANT = frozenset({'SUBSIDIARY', 'EXPENSE_ENTITY', 'NON_ERP', 'REPORTING_TAG'})
@@ -68,7 +70,7 @@ class RampCoding(models.AbstractModel):
     def _look_up_references(self, connection, selections):
         """Find all records that the selections may refer to, in a constant number of queries.
 
-        :return: dict, the `found` of `_decode_selections`
+        :return: `CodingLookup`, the `found` of `_decode_selections`
         """
         company = connection.company_id
         identity = connection._database_identity()
@@ -128,26 +130,26 @@ class RampCoding(models.AbstractModel):
             # Branches use the accounts of their parent companies.
             if company.parent_ids & account.company_ids and account.code:
                 by_code[account.code] += account
-        return {
-            'identity': identity,
-            'company': company,
-            'known': known,
-            'accounts_by_code': by_code,
-            'hidden': {external_id: reasons[0] for external_id, reasons in hidden.items() if all(reasons)},
-            'account': {account.id: account for account in accounts},
-            'analytic': {
-                account.id: account for account in fetch('analytic', ['name', 'active', 'company_id', 'root_plan_id'])
-            },
-            'tax': {
-                tax.id: tax for tax in fetch('tax', ['name', 'active', 'company_id', 'type_tax_use', 'amount_type'])
-            },
-            'partner': {partner.id: partner for partner in fetch('partner', ['name', 'active', 'company_id'])},
+        records = {
+            'account': accounts,
+            'analytic': fetch('analytic', ['name', 'active', 'company_id', 'root_plan_id']),
+            'tax': fetch('tax', ['name', 'active', 'company_id', 'type_tax_use', 'amount_type']),
+            'partner': fetch('partner', ['name', 'active', 'company_id']),
         }
+        return CodingLookup(
+            identity=identity,
+            company=company,
+            known=known,
+            hidden={external_id: reasons[0] for external_id, reasons in hidden.items() if all(reasons)},
+            accounts_by_code=by_code,
+            records={kind: {record.id: record for record in of_kind} for kind, of_kind in records.items()},
+        )
 
     @api.model
     def _decode_selections(self, selections, found):
         """Return the `Coding` of one line's selections. Never guess or drop a selection.
 
+        :param found: `CodingLookup`
         :raise Uncodable: when a selection has no meaning in these books
         """
         chosen = {kind: self.env[model] for kind, model in MODELS.items()}
@@ -190,11 +192,11 @@ class RampCoding(models.AbstractModel):
         label = selection.name or selection.external_code or selection.external_id or '?'
         external_id = selection.external_id or ''
         match = IDENTITY.match(external_id)
-        kind, record_id = found['known'].get(external_id) or (
+        kind, record_id = found.known.get(external_id) or (
             match['kind'] if match else KIND_OF_TYPE.get(selection.type),
             None,
         )
-        if match and match['database'] != found['identity'] and not record_id:
+        if match and match['database'] != found.identity and not record_id:
             raise Uncodable(
                 self.env._(
                     '%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.',
@@ -205,11 +207,9 @@ class RampCoding(models.AbstractModel):
         if kind == 'partner' and not record_id:
             return self.env['res.partner'], kind  # Ramp's own merchant; the payee is found by its name
         if kind == 'account' and not record_id:
-            record = found['accounts_by_code'].get(selection.external_code or external_id, self.env['account.account'])[
-                :1
-            ]
+            record = found.accounts_by_code.get(selection.external_code or external_id, self.env['account.account'])[:1]
         elif record_id and kind in ('account', 'analytic', 'tax', 'partner'):
-            record = found[kind].get(record_id)
+            record = found.records[kind].get(record_id)
         elif kind == 'analytic':
             raise Uncodable(
                 self.env._(
@@ -235,14 +235,14 @@ class RampCoding(models.AbstractModel):
                 )
             )
         self._check_usable(record, kind, label, found)
-        if external_id in found['hidden']:
+        if external_id in found.hidden:
             raise Uncodable(
                 self.env._(
                     '%(kind)s "%(option)s" is not offered in Ramp any more (%(reason)s) Choose another one in Ramp, '
                     'or offer it again.',
                     kind=self._get_kind_name(kind),
                     option=label,
-                    reason=found['hidden'][external_id],
+                    reason=found.hidden[external_id],
                 )
             )
         return record, kind
@@ -253,13 +253,13 @@ class RampCoding(models.AbstractModel):
         :raise Uncodable: when it belongs to another company, is archived, or is not for purchases
         """
         companies = record.company_ids if kind == 'account' else record.company_id
-        if (companies or kind == 'account') and not found['company'].parent_ids & companies:
+        if (companies or kind == 'account') and not found.company.parent_ids & companies:
             raise Uncodable(
                 self.env._(
                     '%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.',
                     kind=self._get_kind_name(kind),
                     option=label,
-                    company=found['company'].name,
+                    company=found.company.name,
                 )
             )
         if not record.active:

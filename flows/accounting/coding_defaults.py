@@ -12,7 +12,7 @@ class RampCodingDefaults(models.AbstractModel):
     """Complete codings with Odoo's defaults, if the connection wants them, and check mandatory analytic plans.
 
     Each result comes from Odoo itself. It is computed once for each account, partner and product of a batch, and stored
-    in `found`.
+    in `found.defaults`.
     """
 
     _name = 'ramp.coding.defaults'
@@ -25,6 +25,7 @@ class RampCodingDefaults(models.AbstractModel):
         :param partner: partner of the journal item
         :param product: product of the journal item, may be empty
         :param business_domain: 'bill' or 'expense', as in Odoo's rules of analytic plans
+        :param found: `AccountingLookup`
         :raise Uncodable: when a mandatory analytic plan is missing
         """
         if connection.tax_policy == 'default' and not coding.tax:
@@ -44,43 +45,42 @@ class RampCodingDefaults(models.AbstractModel):
 
         See `account.move.line._get_computed_taxes`.
         """
-        key = 'taxes', account, partner, product
-        if key not in found['defaults']:
+        known, key = found.defaults.taxes, (account, partner, product)
+        if key not in known:
             company = connection.company_id
             taxes = product.supplier_taxes_id.filtered_domain(self.env['account.tax']._check_company_domain(company))
             taxes = taxes or account.tax_ids.filtered(lambda tax: tax.type_tax_use == 'purchase')
             taxes = taxes.filtered('active')._filter_taxes_by_company(company)
-            found['defaults'][key] = (
+            known[key] = (
                 self._get_partner_fiscal_position(connection, partner, found).map_tax(taxes) if taxes else taxes
             )
-        return found['defaults'][key]
+        return known[key]
 
     def _get_partner_fiscal_position(self, connection, partner, found):
-        key = 'position', partner
-        if key not in found['defaults']:
+        known = found.defaults.positions
+        if partner not in known:
             delivery = partner.browse(partner.address_get(['delivery'])['delivery']) if partner else partner
-            found['defaults'][key] = (
+            known[partner] = (
                 self.env['account.fiscal.position']
                 .with_company(connection.company_id)
                 ._get_fiscal_position(partner, delivery=delivery)
             )
-        return found['defaults'][key]
+        return known[partner]
 
     def _get_model_distribution(self, connection, coding, partner, product, found):
         """Return the analytic distribution that distribution models give for the plans without a selection.
 
         See `account.move.line._compute_analytic_distribution`.
         """
-        Model = self.env['account.analytic.distribution.model']
-        if 'models' not in found['defaults']:
-            found['defaults']['models'] = bool(
-                Model.search_count(Model._check_company_domain(connection.company_id), limit=1)
-            )
-        if not found['defaults']['models']:
+        Model, defaults = self.env['account.analytic.distribution.model'], found.defaults
+        if defaults.has_models is None:
+            domain = Model._check_company_domain(connection.company_id)
+            defaults.has_models = bool(Model.search_count(domain, limit=1))
+        if not defaults.has_models:
             return {}
         plans = self._get_analytic_accounts(coding.distribution).root_plan_id
-        key = 'distribution', coding.account, partner, product, plans
-        if key not in found['defaults']:
+        known, key = defaults.distributions, (coding.account, partner, product, plans)
+        if key not in known:
             distribution = Model._get_distribution(
                 {
                     'product_id': product.id,
@@ -93,29 +93,29 @@ class RampCodingDefaults(models.AbstractModel):
                 }
             )
             there = self._get_analytic_accounts(distribution).exists()  # a model may name an account that was deleted
-            found['defaults'][key] = {
+            known[key] = {
                 ids: share for ids, share in distribution.items() if self._get_analytic_accounts([ids]) <= there
             }
-        return found['defaults'][key]
+        return known[key]
 
     def _check_mandatory_plans(self, connection, coding, product, business_domain, found):
-        key = 'plans', coding.account, product
-        if key not in found['defaults']:
-            found['defaults'][key] = [
+        known, key = found.defaults.mandatory_plans, (coding.account, product)
+        if key not in known:
+            known[key] = [
                 plan
                 for plan in self._get_mandatory_plans(
                     connection, business_domain, account=coding.account.id, product=product.id
                 )
                 if plan['applicability'] == 'mandatory'
             ]
-        if not found['defaults'][key]:
+        if not known[key]:
             return
         shares = defaultdict(float)
         for ids, share in (coding.distribution or {}).items():
             for analytic in self._get_analytic_accounts([ids]):
                 shares[analytic.root_plan_id.id] += share
         digits = self.env['decimal.precision'].precision_get('Percentage Analytic')
-        for plan in found['defaults'][key]:
+        for plan in known[key]:
             if float_compare(shares[plan['id']], 100, precision_digits=digits):
                 raise Uncodable(
                     self.env._(

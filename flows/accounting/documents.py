@@ -15,6 +15,7 @@ from ..engine.flow import Behind, Held
 from ..engine.names import number_key
 from .booking import clean_text
 from .coding import Coding
+from .lookup import PayableLookup
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
 # Types that share their numbers. A bill may have been entered as a receipt.
@@ -83,6 +84,7 @@ class RampFlowPayable(models.AbstractModel):
     _name = 'ramp.flow.payable'
     _description = 'Ramp Flow: bills and refunds'
 
+    _lookup_class = PayableLookup
     _payment_flow = None  # flow that pays the documents
     _journal_field = 'bill_journal_id'  # field of the connection; if it is empty, the bill journal is used
 
@@ -165,9 +167,10 @@ class RampFlowPayable(models.AbstractModel):
     def _plan_document_vendor(self, vendor_id, name, found):
         """Return the partner of a vendor in Ramp.
 
+        :param found: `PayableLookup`
         :raise Held: when the vendor's own row is on hold, or Ramp does not have the vendor
         """
-        partner, reason = found['partners'].get(vendor_id, (None, None))
+        partner, reason = found.partners.get(vendor_id, (None, None))
         if partner:
             return partner
         name = name or vendor_id
@@ -263,7 +266,7 @@ class RampFlowPayable(models.AbstractModel):
         """
         if not document.identity_key:
             return document
-        others = found['numbers'].setdefault((document.move_type, document.identity_key), [])
+        others = found.numbers.setdefault((document.move_type, document.identity_key), [])
         vendor, earlier = document.partner.commercial_partner_id, self.env['account.move']
         for partner, move, day in others:
             if partner != vendor or move and move.ramp_id == document.ramp_id:

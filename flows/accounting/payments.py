@@ -8,6 +8,7 @@ from odoo import Command, api, models
 from ...ramp_api import Money
 from ..engine.flow import Held, Skipped, Waiting
 from .booking import QUIET
+from .lookup import PaymentLookup
 
 _logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class RampFlowPayment(models.AbstractModel):
     ]
     _description = 'Ramp Flow: payments'
 
+    _lookup_class = PaymentLookup
     _updates = True
     _parent_flow = None  # flow whose documents are paid; its rows have the same Ramp ids
 
@@ -311,9 +313,10 @@ class RampFlowPayment(models.AbstractModel):
     def _check_paid_document(self, ramp_id, found):
         """Return the document to be paid, and its payable line.
 
+        :param found: `PaymentLookup`
         :raise Skipped, Waiting, Held: when there is none to pay
         """
-        row, move, line = found['documents'].get(ramp_id, (None, None, None))
+        row, move, line = found.documents.get(ramp_id, (None, None, None))
         if not row:
             raise Waiting(self.env._('What it pays has not been read from Ramp yet.'))
         if not move and row.state == 'ignored':
@@ -332,7 +335,7 @@ class RampFlowPayment(models.AbstractModel):
         :param wanted: list of Part
         :param keep: keys of what was done and stays unchanged
         """
-        noted = found['noted'].get(value.id, {})
+        noted = found.noted.get(value.id, {})
         done = noted.get('parts', {})
         keys = {part.key: part for part in wanted}
         undo = {

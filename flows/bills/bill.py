@@ -10,6 +10,7 @@ from ...ramp_api import Money, PayloadError, RampScopeError, RampValidationError
 from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine, line_name
 from ..engine.flow import Held, Skipped, Waiting
+from .lookup import BillLookup
 
 DEAD = ('REJECTED', 'TERMINATED')
 # A returned payment is noticed up to this long after the bill was paid.
@@ -38,6 +39,7 @@ class RampFlowBill(models.AbstractModel):
     _inherit = ['ramp.flow.payable', 'ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: bills'
 
+    _lookup_class = BillLookup
     _flow = 'bill'
     _payment_flow = 'bill_payment'
     _flow_sequence = 50
@@ -292,22 +294,21 @@ class RampFlowBill(models.AbstractModel):
         codes = {value.amount.currency for value in values}
         payers = {code for code in (run_memory(self.env).entity_currencies or {}).values() if code}
         partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor.id for value in values})
-        return {
-            **self._look_up_accounting_state(
-                connection,
-                [selection for value in values for line in value.lines for selection in line.selections],
-                codes | payers,
-            ),
-            'partners': partners,
-            'numbers': self._look_up_numbers(
-                connection,
-                {(clean_text(value.invoice_number), self._get_invoice_date(connection, value)) for value in values},
-                partners,
-            ),
-            **self.env['ramp.flow.purchase_order']._look_up_ordered(
-                connection, {value.purchase_order_id for value in values if value.purchase_order_id}
-            ),
-        }
+        found = self._look_up_accounting_state(
+            connection,
+            [selection for value in values for line in value.lines for selection in line.selections],
+            codes | payers,
+        )
+        found.partners = partners
+        found.numbers = self._look_up_numbers(
+            connection,
+            {(clean_text(value.invoice_number), self._get_invoice_date(connection, value)) for value in values},
+            partners,
+        )
+        found.ordered = self.env['ramp.flow.purchase_order']._look_up_ordered(
+            connection, {value.purchase_order_id for value in values if value.purchase_order_id}
+        )
+        return found
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
@@ -347,7 +348,7 @@ class RampFlowBill(models.AbstractModel):
                 due_date=self._get_booking_day(connection, value.due_at),
                 reference=clean_text(value.invoice_number),
                 note=clean_text(value.memo),
-                origin=found['orders'].get(value.purchase_order_id, False),
+                origin=found.ordered.order_names.get(value.purchase_order_id, False),
                 lines=[
                     DocumentLine(
                         coding,
@@ -372,7 +373,7 @@ class RampFlowBill(models.AbstractModel):
         :return: (purchase order line, float or None if Ramp has no quantity); (None, None) if Odoo has no order line
             for it
         """
-        order_line, size = found['order_lines'].get(line.purchase_order_line_item_id, (None, None))
+        order_line, size = found.ordered.order_lines.get(line.purchase_order_line_item_id, (None, None))
         if not order_line or order_line.partner_id.commercial_partner_id != partner.commercial_partner_id:
             return None, None
         return order_line, float(line.quantity * size) if line.quantity else None

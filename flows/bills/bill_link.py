@@ -65,7 +65,7 @@ class RampFlowBillLink(models.AbstractModel):
         bills = self.env['account.move'].union(
             *(
                 move
-                for vendor, move, _day in found['numbers'].get(('in_invoice', number_key(number)), ())
+                for vendor, move, _day in found.numbers.get(('in_invoice', number_key(number)), ())
                 if move and vendor == partner.commercial_partner_id and move.ramp_id in (False, value.id)
             )
         )

@@ -8,12 +8,15 @@ from ..accounting.payments import REST, Part
 from ..engine.flow import Held, Skipped, Waiting
 from .bill import owed
 from .bill_payment import BANK_METHODS, UNDER_WAY, BillPaymentPlan, PaymentTold
+from .lookup import BillPaymentLookup
 
 
 class RampFlowBillPaymentPlan(models.AbstractModel):
     """Plan how a bill is paid in Odoo."""
 
     _inherit = 'ramp.flow.bill_payment'
+
+    _lookup_class = BillPaymentLookup
 
     def _fetch_before_booking(self, connection, client, ramp_ids):
         self.env['ramp.flow.bill']._fetch_ramp_entities(client)
@@ -47,18 +50,17 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id)
             )
         }
-        return {
-            **self._look_up_accounting_state(connection, [], codes),
-            'documents': self._look_up_documents(connection, ids),
-            'noted': noted,
-            'credit_rows': rows,
-            'refunds': refunds,
-            'cards': self.env['ramp.card.bill']._look_up_references(connection, values),
-            'entities': run_memory(self.env).entity_currencies or {},
-            'banks': self.env['ramp.bank.account']._journals_of(
-                connection, {self._get_source_account(value) for value in values}
-            ),
-        }
+        found = self._look_up_accounting_state(connection, [], codes)
+        found.documents = self._look_up_documents(connection, ids)
+        found.noted = noted
+        found.credit_rows = rows
+        found.refunds = refunds
+        found.cards = self.env['ramp.card.bill']._look_up_references(connection, values)
+        found.entities = run_memory(self.env).entity_currencies or {}
+        found.banks = self.env['ramp.bank.account']._journals_of(
+            connection, {self._get_source_account(value) for value in values}
+        )
+        return found
 
     @staticmethod
     def _get_source_account(value):
@@ -66,7 +68,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return getattr(value.payment and value.payment.details, 'source_bank_account_id', None)
 
     def _plan_object(self, connection, value, found):
-        if not value.enable_accounting_sync and value.id not in found['documents']:
+        if not value.enable_accounting_sync and value.id not in found.documents:
             raise Skipped(self.env._('Ramp keeps it out of accounting.'))
         move, line = self._check_paid_document(value.id, found)
         due = owed(value.amount, value.applied_vendor_credits)
@@ -81,7 +83,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
-            applied = found['noted'].get(value.id, {}).get('credits', {})
+            applied = found.noted.get(value.id, {}).get('credits', {})
             changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
             self._check_open_amount(
                 settlement,
@@ -98,11 +100,11 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         """
         now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
         withdrawn = []
-        for identity, minor in found['noted'].get(value.id, {}).get('credits', {}).items():
+        for identity, minor in found.noted.get(value.id, {}).get('credits', {}).items():
             if now.get(identity, 0) < minor:
-                row = found['credit_rows'].get(identity)
+                row = found.credit_rows.get(identity)
                 # A credit that was undone in Odoo does not pay anything any more.
-                withdrawn.append((found['refunds'].get(row.res_id) if row else None, identity))
+                withdrawn.append((found.refunds.get(row.res_id) if row else None, identity))
         return withdrawn
 
     def _plan_applied_credits(self, value, line, found):
@@ -112,13 +114,13 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         :raise Waiting: if the refund is not posted yet
         :raise Held: if the refund cannot be applied to the bill
         """
-        applied = found['noted'].get(value.id, {}).get('credits', {})
+        applied = found.noted.get(value.id, {}).get('credits', {})
         todo = []
         for credit in value.applied_vendor_credits:
             if applied.get(credit.id) == credit.amount.minor:
                 continue
-            row = found['credit_rows'].get(credit.id)
-            refund = found['refunds'].get(row.res_id) if row and row.res_id else None
+            row = found.credit_rows.get(credit.id)
+            refund = found.refunds.get(row.res_id) if row and row.res_id else None
             if not refund and row and row.state == 'ignored':
                 raise Held(
                     self.env._(
@@ -203,7 +205,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                     method or '-',
                 )
             )
-        journal = found['banks'].get(self._get_source_account(value)) or connection.payment_journal_id
+        journal = found.banks.get(self._get_source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
@@ -255,7 +257,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         :return: {key: note}
         :raise Held: if a failed status may be that of either payment
         """
-        payment, parts = value.payment, found['noted'].get(value.id, {}).get('parts', {})
+        payment, parts = value.payment, found.noted.get(value.id, {}).get('parts', {})
         if not payment or not payment.id or payment.amount.currency != value.amount.currency:
             return {}
         shown = parts.get(payment.id)
@@ -310,11 +312,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
                 self._check_quoted_rate(
-                    connection,
-                    found['currencies'][due.currency],
-                    float(payment.amount.decimal / due.decimal),
-                    day,
-                    found,
+                    connection, found.currencies[due.currency], float(payment.amount.decimal / due.decimal), day, found
                 )
             return [
                 PaymentTold(
@@ -366,7 +364,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         if not self.env['ramp.flow.bill']._is_issued_before_start(connection, value):
             return told
         later = [one for one in told if one.day >= connection.start_date]
-        booked = sum(note['amount'] for note in found['noted'].get(value.id, {}).get('parts', {}).values())
+        booked = sum(note['amount'] for note in found.noted.get(value.id, {}).get('parts', {}).values())
         left = self._float_to_minor(abs(line.amount_residual_currency), line.currency_id) + booked
         return later if sum(one.amount for one in later) == left else told
 
@@ -376,7 +374,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         :return: float, units of the company's currency for one unit of the bill's currency
         """
         company = connection.company_id.currency_id.name
-        payer = found['entities'].get(value.entity_id) or company
+        payer = found.entities.get(value.entity_id) or company
         if (
             payer == company
             and value.amount.currency != company

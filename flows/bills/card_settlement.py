@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ...ramp_api import Money, PayloadError, allocate, read_transaction
 from ..accounting.booking import QUIET, clean_text
+from ..accounting.lookup import AccountingLookup
 from ..engine.flow import Held, Waiting
 
 
@@ -114,14 +115,15 @@ class RampCardBill(models.AbstractModel):
     def _plan_object(self, connection, value, move, line, due, found):
         """Return the `CardPlan` of a bill.
 
+        :param found: `BillPaymentLookup`
         :raise Waiting: while neither Ramp nor the transactions say that the bill is paid
         """
-        note = found['noted'].get(value.id, {}).get('card')
+        note = found.noted.get(value.id, {}).get('card')
         ids = self._get_transaction_ids(value)
         entries = move.browse()
         arrived = 0
         for identity in ids:
-            _row, entry, _transaction = found['cards'].get(identity, (None, entries.browse(), None))
+            _row, entry, _transaction = found.cards.get(identity, (None, entries.browse(), None))
             entries |= entry.filtered(lambda item: item.state == 'posted')
             arrived += entry.state == 'posted'
         complete = bool(ids) and arrived == len(ids)
@@ -156,7 +158,7 @@ class RampCardBill(models.AbstractModel):
         """
         flow = self.env['ramp.flow.bill_payment']
         expected = value.payment.amount
-        payer = found['entities'].get(value.entity_id)
+        payer = found.entities.get(value.entity_id)
         if expected.currency == value.amount.currency:
             expected = due
             if payer and payer != due.currency and value.fx_conversion_rate:
@@ -168,10 +170,10 @@ class RampCardBill(models.AbstractModel):
             raise Held(
                 self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
             )
-        found['currencies'].setdefault(expected.currency, self.env['ramp.coding']._get_currency(expected.currency))
+        found.currencies.setdefault(expected.currency, self.env['ramp.coding']._get_currency(expected.currency))
         flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
         date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)
-        card, company = found['currencies'][expected.currency], connection.company_id.currency_id
+        card, company = found.currencies[expected.currency], connection.company_id.currency_id
         if company not in (card, line.currency_id):
             # Posting needs a rate, so check here that there is one.
             flow._get_odoo_rate(connection, card, date, found)
@@ -230,7 +232,7 @@ class RampCardBill(models.AbstractModel):
             balance = flow._minor_to_units(plan.due, company)
         else:
             balance = flow._convert_to_company(
-                connection, plan.expected, flow._get_odoo_rate(connection, card, plan.date, {'rates': {}})
+                connection, plan.expected, flow._get_odoo_rate(connection, card, plan.date, AccountingLookup())
             )
         entry = self._create_settlement_entry(
             connection,
@@ -334,6 +336,7 @@ class RampCardBill(models.AbstractModel):
     def _get_transaction_share(self, value, bill, found):
         """Return what a transaction pays of its bill, in minor units of the bill's currency.
 
+        :param found: `PaidBillLookup` of the flow of transactions
         :return: int; None if the transaction is in the bill's currency itself
         :raise Waiting: while other transactions that pay the same bill have not arrived
         """
@@ -343,7 +346,7 @@ class RampCardBill(models.AbstractModel):
         due = bill.amount.minor - sum(credit.amount.minor for credit in bill.applied_vendor_credits)
         if len(ids) == 1:
             return due
-        others = [found['cards'][identity][2] for identity in ids if identity in found['cards']]
+        others = [found.cards[identity][2] for identity in ids if identity in found.cards]
         if len(others) < len(ids) or not all(others):
             raise Waiting(
                 self.env._('It pays a bill together with other card transactions, which have not arrived yet.')

@@ -103,19 +103,18 @@ class RampFlowVendorCredit(models.AbstractModel):
 
     def _look_up_references(self, connection, values):
         partners = self.env['ramp.flow.vendor']._find_vendor_partners(connection, {value.vendor_id for value in values})
-        return {
-            **self._look_up_accounting_state(
-                connection,
-                [selection for value in values for line in value.lines for selection in line.selections],
-                {value.total.currency for value in values},
-            ),
-            'partners': partners,
-            'numbers': self._look_up_numbers(
-                connection,
-                {(clean_text(value.reference_number), self._get_credit_day(connection, value)) for value in values},
-                partners,
-            ),
-        }
+        found = self._look_up_accounting_state(
+            connection,
+            [selection for value in values for line in value.lines for selection in line.selections],
+            {value.total.currency for value in values},
+        )
+        found.partners = partners
+        found.numbers = self._look_up_numbers(
+            connection,
+            {(clean_text(value.reference_number), self._get_credit_day(connection, value)) for value in values},
+            partners,
+        )
+        return found
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)

@@ -11,6 +11,18 @@ from ..engine.names import name_key
 from ..vendors.field_merge import OWN
 
 
+@dataclasses.dataclass
+class MerchantLookup:
+    """Who the merchants of card spend may be in Odoo.
+
+    vendors: {merchant's name as `name_key` has it: suppliers of that name}
+    known: {Ramp's merchant id: partner}; empty unless each merchant is a vendor of its own
+    """
+
+    vendors: dict[str, models.Model] = dataclasses.field(default_factory=dict)
+    known: dict[str, models.Model] = dataclasses.field(default_factory=dict)
+
+
 class RampCardMerchant(models.AbstractModel):
     """Find the payee of card spend: the vendor that the spend is coded to, else the merchant.
 
@@ -24,16 +36,15 @@ class RampCardMerchant(models.AbstractModel):
         """Return the suppliers that have the names of these merchants.
 
         If each merchant is a vendor of its own, also return the partners that are known by Ramp's merchant id.
+
+        :return: `MerchantLookup`
         """
-        is_each = connection.merchant_policy == 'each'
-        return {
-            'vendors': self._look_up_vendors(connection, values),
-            'merchants': self.env['ramp.merchant']._known_partners(
+        found = MerchantLookup(vendors=self._look_up_vendors(connection, values))
+        if connection.merchant_policy == 'each':
+            found.known = self.env['ramp.merchant']._known_partners(
                 connection.company_id, {value.merchant_id for value in values if value.merchant_id}
             )
-            if is_each
-            else {},
-        }
+        return found
 
     def _look_up_vendors(self, connection, values):
         """Return the suppliers that have the names of these merchants.
@@ -80,13 +91,14 @@ class RampCardMerchant(models.AbstractModel):
         - a new vendor, if the connection wants one for each merchant and no two suppliers have the name
         - the partner "card merchant" of the connection
 
+        :param found: `MerchantLookup`
         :return: (partner, bool); an empty partner is created at posting
         """
         chosen = self.env['res.partner'].union(*(coding.partner for coding in coded))
         if len(chosen) == 1 and all(coding.partner for coding in coded):
             return chosen, False
-        vendors = found['vendors'].get(name_key(clean_text(value.merchant_name)), self.env['res.partner'])
-        known = found['merchants'].get(value.merchant_id)
+        vendors = found.vendors.get(name_key(clean_text(value.merchant_name)), self.env['res.partner'])
+        known = found.known.get(value.merchant_id)
         if known and (known.active or not vendors):
             return known, False
         is_each = connection.merchant_policy == 'each' and bool(value.merchant_id)

@@ -5,6 +5,7 @@ import datetime
 from odoo import api, models
 
 from ...ramp_api import Repayment, allocate, read_repayment
+from ..accounting.lookup import AccountingLookup, PeopleLookup
 from ..engine.pull import LOST_PER_RUN
 
 BANK_METHODS = frozenset({'ach', 'debit_card', 'push'})
@@ -34,6 +35,24 @@ class RepaymentPlan:
     spent: models.Model  # expense of the original, if it has one that was not refused
 
 
+@dataclasses.dataclass
+class RepaymentLookup(AccountingLookup):
+    """What `ramp.flow.repayment` looks up.
+
+    originals: {transaction id: (its row, its entry or an empty recordset)}
+    lines: {entry of a transaction: [line of it]}
+    taken: {transaction id: {line id: what repayments took of it}}; see `_look_up_taken`. Planning adds to it
+    expenses: {entry of a transaction: its expense}
+    people: employees who repaid
+    """
+
+    originals: dict[str, tuple[models.Model, models.Model]] = dataclasses.field(default_factory=dict)
+    lines: dict[models.Model, list[models.Model]] = dataclasses.field(default_factory=dict)
+    taken: dict[str, dict[int, list[int]]] = dataclasses.field(default_factory=dict)
+    expenses: dict[models.Model, models.Model] = dataclasses.field(default_factory=dict)
+    people: PeopleLookup = dataclasses.field(default_factory=PeopleLookup)
+
+
 class RampFlowRepayment(models.AbstractModel):
     """Post the cash that employees pay back on card transactions.
 
@@ -48,6 +67,7 @@ class RampFlowRepayment(models.AbstractModel):
     _inherit = ['ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: repayments'
 
+    _lookup_class = RepaymentLookup
     _flow = 'repayment'
     _flow_sequence = 80
     _endpoint = '/repayments'
@@ -204,16 +224,15 @@ class RampFlowRepayment(models.AbstractModel):
             order='id',
         ):
             lines.setdefault(line.move_id, []).append(line)
-        return {
-            **self._look_up_accounting_state(
-                connection, [], {value.amount.currency for value in values if value.amount}
-            ),
-            'originals': booked,
-            'lines': lines,
-            'taken': self._look_up_taken(connection, originals),
-            'expenses': self._look_up_expenses(moves),
-            **self._look_up_people(connection, {value.user_id.lower() for value in values if value.user_id}),
-        }
+        found = self._look_up_accounting_state(
+            connection, [], {value.amount.currency for value in values if value.amount}
+        )
+        found.originals = booked
+        found.lines = lines
+        found.taken = self._look_up_taken(connection, originals)
+        found.expenses = self._look_up_expenses(moves)
+        found.people = self._look_up_people(connection, {value.user_id.lower() for value in values if value.user_id})
+        return found
 
     def _look_up_taken(self, connection, originals):
         """Return what earlier repayments took of each line of the originals.

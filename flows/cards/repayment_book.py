@@ -24,7 +24,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         day = self._get_booking_day(connection, value.repaid_at)
         if not day:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        spend = [line for line in found['lines'][original] if line.account_id != original.journal_id.default_account_id]
+        spend = [line for line in found.lines[original] if line.account_id != original.journal_id.default_account_id]
         employee = self._plan_spend_employee(connection, value, original, found)
         date = self._plan_entry_date(
             connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend)
@@ -43,9 +43,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             self.env._(
                 'Repayment of %(original)s %(id)s', original=clean_text(original.ref) or row.name, id=value.id[:8]
             ),
-            found['expenses']
-            .get(original, self.env['hr.expense'])
-            .filtered(lambda expense: expense.state != 'refused'),
+            found.expenses.get(original, self.env['hr.expense']).filtered(lambda expense: expense.state != 'refused'),
         )
 
     def _check_ramp_state(self, connection, value):
@@ -67,7 +65,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             raise Held(
                 self.env._('Ramp does not say which card transaction is repaid. Book it by hand, and ignore this one.')
             )
-        row, original = found['originals'].get(identity, (None, None))
+        row, original = found.originals.get(identity, (None, None))
         if not row:
             raise Waiting(
                 self.env._(
@@ -131,10 +129,10 @@ class RampFlowRepaymentBook(models.AbstractModel):
 
     def _plan_spend_employee(self, connection, value, original, found):
         """Return the employee who repaid: that of the Ramp user, else that of the original's expense."""
-        if value.user_id and value.user_id.lower() in found['questions']:
-            raise Held(found['questions'][value.user_id.lower()])
-        spent = found['expenses'].get(original, self.env['hr.expense'])
-        employee = found['employees'].get(value.user_id.lower()) if value.user_id else spent.employee_id
+        if value.user_id and value.user_id.lower() in found.people.questions:
+            raise Held(found.people.questions[value.user_id.lower()])
+        spent = found.expenses.get(original, self.env['hr.expense'])
+        employee = found.people.employees.get(value.user_id.lower()) if value.user_id else spent.employee_id
         if not employee or not value.user_id and employee == connection.fallback_employee_id:
             raise Held(
                 self.env._(
@@ -177,7 +175,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             for line in spend
         ]
         amount = self._minor_to_units(value.amount.minor, currency)
-        taken = found['taken'].setdefault(self._get_original_id(value), {})
+        taken = found.taken.setdefault(self._get_original_id(value), {})
         total, done = sum(minor for minor, _balance in whole), sum(minor for minor, _balance in taken.values())
         if amount > total - done:
             raise Held(

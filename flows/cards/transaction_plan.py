@@ -1,12 +1,47 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import Command, models
 
 from ...models.line_label import fill
-from ...ramp_api import PayloadError, read_bill
+from ...ramp_api import Bill, PayloadError, read_bill
 from ..accounting.booking import NAME_LENGTH, clean_text
+from ..accounting.lookup import AccountingLookup, PeopleLookup
 from ..engine.flow import Held, Skipped, Waiting
-from .card_merchant import merchant_name
+from .card_merchant import MerchantLookup, merchant_name
 from .transaction import PART_LENGTH, BillPlan, Line, SpendPlan, _make_transaction_label
+
+
+@dataclasses.dataclass
+class PaidBillLookup:
+    """What is known of the bills that card transactions pay. All of it is empty where they pay none.
+
+    rows: {transaction id: (row of the bill's payment, `Bill`)}
+    cards: {transaction id: (row, entry or an empty recordset, `Transaction` or None)} of all that pay these bills
+    documents: {Ramp id of a bill: (its row, the bill in Odoo, its payable line)}
+    partners: {Ramp id of a vendor: (partner, None), or (empty recordset, reason or None)}
+    """
+
+    rows: dict[str, tuple[models.Model, Bill]] = dataclasses.field(default_factory=dict)
+    cards: dict[str, tuple] = dataclasses.field(default_factory=dict)
+    documents: dict[str, tuple[models.Model, models.Model, models.Model]] = dataclasses.field(default_factory=dict)
+    partners: dict[str, tuple[models.Model, str | None]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class TransactionLookup(AccountingLookup):
+    """What `ramp.flow.transaction` looks up.
+
+    people: employees of the cardholders
+    bills: bills that these transactions pay
+    originals: {id of a purchase that is given back: (its row, its entry or an empty recordset)}
+    merchants: partners that the merchants may be
+    """
+
+    people: PeopleLookup = dataclasses.field(default_factory=PeopleLookup)
+    bills: PaidBillLookup = dataclasses.field(default_factory=PaidBillLookup)
+    originals: dict[str, tuple[models.Model, models.Model]] = dataclasses.field(default_factory=dict)
+    merchants: MerchantLookup = dataclasses.field(default_factory=MerchantLookup)
 
 
 class RampFlowTransactionPlan(models.AbstractModel):
@@ -14,18 +49,19 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
     _inherit = 'ramp.flow.transaction'
 
+    _lookup_class = TransactionLookup
+
     def _look_up_references(self, connection, values):
-        return {
-            **self._look_up_accounting_state(
-                connection,
-                [selection for value in values for line in value.lines for selection in line.selections],
-                {value.amount.currency for value in values},
-            ),
-            **self._look_up_people(connection, {value.user_id for value in values if value.user_id}),
-            'bills': self._look_up_bills(connection, values),
-            'originals': self._look_up_originals(connection, values),
-            **self.env['ramp.card.merchant']._look_up_references(connection, values),
-        }
+        found = self._look_up_accounting_state(
+            connection,
+            [selection for value in values for line in value.lines for selection in line.selections],
+            {value.amount.currency for value in values},
+        )
+        found.people = self._look_up_people(connection, {value.user_id for value in values if value.user_id})
+        found.bills = self._look_up_bills(connection, values)
+        found.originals = self._look_up_originals(connection, values)
+        found.merchants = self.env['ramp.card.merchant']._look_up_references(connection, values)
+        return found
 
     def _look_up_originals(self, connection, values):
         """Return the purchases that refunds give back.
@@ -38,7 +74,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
     def _look_up_bills(self, connection, values):
         """Return what is known of the bills that these transactions pay, and their documents.
 
-        :return: dict; its key `rows` is {transaction id: (row of the bill's payment, `Bill`)}
+        :return: `PaidBillLookup`
         """
         Card = self.env['ramp.card.bill']
         bills = {}
@@ -48,18 +84,16 @@ class RampFlowTransactionPlan(models.AbstractModel):
             except PayloadError:
                 continue
         if not bills:
-            return {}
+            return PaidBillLookup()
         payables = [bill for _row, bill in bills.values()]
-        return {
-            'rows': bills,
-            'cards': Card._look_up_references(connection, payables),
-            'documents': self.env['ramp.flow.bill_payment']._look_up_documents(
-                connection, [bill.id for bill in payables]
-            ),
-            'partners': self.env['ramp.flow.vendor']._find_vendor_partners(
+        return PaidBillLookup(
+            rows=bills,
+            cards=Card._look_up_references(connection, payables),
+            documents=self.env['ramp.flow.bill_payment']._look_up_documents(connection, [bill.id for bill in payables]),
+            partners=self.env['ramp.flow.vendor']._find_vendor_partners(
                 connection, {bill.vendor.id for bill in payables}
             ),
-        }
+        )
 
     def _exclusive_booking(self, connection):
         return self.env['ramp.card.bill']._exclusive_card_booking(connection, shared=True)
@@ -72,7 +106,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
             found,
             amounts=[value.amount.minor, *(line.amount.minor for line in value.lines)],
         )
-        if value.id in found['bills'].get('rows', {}):
+        if value.id in found.bills.rows:
             plan = self._plan_bill_charge(connection, value, currency, found)
             if plan:
                 return plan
@@ -80,7 +114,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
         coded = self._plan_line_codings(connection, value.lines, found)
-        partner, is_merchant = self.env['ramp.card.merchant']._plan_object(connection, value, coded, found)
+        partner, is_merchant = self.env['ramp.card.merchant']._plan_object(connection, value, coded, found.merchants)
         coded = self._complete_line_coding(
             connection,
             value.lines,
@@ -117,9 +151,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
         :return: None if the bill is not in the books and will not be; the transaction is then the spend
         """
-        known = found['bills']
-        row, bill = known['rows'][value.id]
-        document, move, line = known['documents'].get(bill.id, (None, None, None))
+        known = found.bills
+        row, bill = known.rows[value.id]
+        document, move, line = known.documents.get(bill.id, (None, None, None))
         if document and document.is_withheld and self.env['ramp.flow.bill']._is_synced_in_ramp(document.payload):
             raise Held(
                 self.env._(
@@ -131,21 +165,15 @@ class RampFlowTransactionPlan(models.AbstractModel):
             )
         if not document or document.state == 'ignored':
             return None
-        partner = move.partner_id if move else known['partners'].get(bill.vendor.id, (None, None))[0]
+        partner = move.partner_id if move else known.partners.get(bill.vendor.id, (None, None))[0]
         if not partner:
             raise Waiting(
                 self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name)
             )
         share = self.env['ramp.card.bill']._get_transaction_share(value, bill, known)
-        other = self._plan_currency(
-            connection,
-            bill.amount.currency,
-            {
-                **found,
-                'currencies': {bill.amount.currency: self.env['ramp.coding']._get_currency(bill.amount.currency)},
-            },
-            rate=1,
-        )
+        code = bill.amount.currency
+        found.currencies.setdefault(code, self.env['ramp.coding']._get_currency(code))
+        other = self._plan_currency(connection, code, found, rate=1)
         date = self._get_booking_day(
             connection, value.accounting_date, value.settlement_date, value.user_transaction_time
         )
@@ -223,9 +251,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
             )
 
     def _plan_spend_employee(self, connection, value, found):
-        if value.user_id in found['questions']:
-            raise Held(found['questions'][value.user_id])
-        employee = found['employees'].get(value.user_id) or connection.fallback_employee_id
+        if value.user_id in found.people.questions:
+            raise Held(found.people.questions[value.user_id])
+        employee = found.people.employees.get(value.user_id) or connection.fallback_employee_id
         if not employee:
             raise Held(
                 self.env._(
@@ -266,7 +294,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         """Return a sentence that names the purchase that a refund gives back; None if Ramp does not say."""
         if not value.original_transaction_id:
             return None
-        row, entry = found['originals'].get(value.original_transaction_id.lower(), (None, None))
+        row, entry = found.originals.get(value.original_transaction_id.lower(), (None, None))
         if not row:
             return self.env._('Refund of the transaction %s.', clean_text(value.original_transaction_id))
         names = {'name': row.name, 'date': row.date}

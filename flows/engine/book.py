@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
+import dataclasses
 import logging
 import math
 import time
@@ -17,6 +18,15 @@ from .payloads import jsonable
 _logger = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass
+class Lookup:
+    """What a flow looked up in Odoo for the objects of a batch. Planning reads it, and searches for nothing.
+
+    Each flow has a class of its own, with an attribute for each thing that it looks up. Another addon that extends
+    `_look_up_references` may set further attributes.
+    """
+
+
 class RampFlowBook(models.AbstractModel):
     """Post the objects of the due ledger rows in batches. A batch that fails is repeated one object at a time.
 
@@ -28,6 +38,7 @@ class RampFlowBook(models.AbstractModel):
     _description = 'Ramp Flow: book objects of Ramp'
 
     _batch_size = 100
+    _lookup_class = Lookup  # what `_look_up_references` returns
 
     # ------------------------------------------------------------------ hooks of a flow
 
@@ -37,9 +48,9 @@ class RampFlowBook(models.AbstractModel):
     def _look_up_references(self, connection, values):
         """Find in Odoo all that these objects refer to, in a constant number of queries.
 
-        :return: dict, passed to `_plan_object` as `found`
+        :return: instance of `_lookup_class`, passed to `_plan_object` as `found`
         """
-        return {}
+        return self._lookup_class()
 
     def _plan_object(self, connection, value, found):
         """Plan the posting of one object without writing to the database.
@@ -281,7 +292,7 @@ class RampFlowBook(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 return dict.fromkeys(
-                    values, self._look_up_references(connection, list(values.values())) if values else {}
+                    values, self._look_up_references(connection, list(values.values())) if values else None
                 )
         except Exception as error:
             if not is_of_object(error, undone=True):

@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 import datetime
 from decimal import Decimal
 
@@ -15,6 +16,18 @@ CATEGORY = 'Category'  # Ramp's built-in field for accounts
 DIGITS = 6  # decimal places of a unit price beyond those of the currency
 MOST_DIGITS = 3  # most decimal places of a quantity that is counted in smaller units
 TEXT_LENGTH = 500
+
+
+@dataclasses.dataclass
+class OrderedLookup:
+    """What bills need to know of their purchase orders. See `_look_up_ordered`.
+
+    order_names: {Ramp id of an order: its name in Odoo}
+    order_lines: {Ramp id of an order line: (order line in Odoo, how much of it one unit in Ramp is)}
+    """
+
+    order_names: dict[str, str] = dataclasses.field(default_factory=dict)
+    order_lines: dict[str, tuple[models.Model, Decimal]] = dataclasses.field(default_factory=dict)
 
 
 class RampFlowPurchaseOrder(models.AbstractModel):
@@ -263,8 +276,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         This takes two queries for any number of orders, and none without orders.
 
         :param ramp_ids: Ramp's ids of orders
-        :return: {'orders': name by Ramp id, 'order_lines': (order line, how much of it one unit in Ramp is) by Ramp's
-            id of the line}
+        :return: `OrderedLookup`
         """
         rows = (
             self.env['ramp.record'].search_fetch(
@@ -295,7 +307,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             for line in lines
             if known[line.id][2] == line.product_uom_id.id
         }
-        return {'orders': {row.ramp_id: row.name for row in rows}, 'order_lines': scaled}
+        return OrderedLookup(order_names={row.ramp_id: row.name for row in rows}, order_lines=scaled)
 
 
 def quantity_text(quantity):

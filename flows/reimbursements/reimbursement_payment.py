@@ -82,18 +82,17 @@ class RampFlowReimbursementPayment(models.AbstractModel):
 
     def _look_up_references(self, connection, values):
         ids = [value.id for value in values]
-        return {
-            **self._look_up_accounting_state(
-                connection, [], {value.amount.currency for value in values if value.amount}
-            ),
-            'documents': self._look_up_documents(connection, ids),
-            'noted': self._look_up_noted(connection, ids),
-        }
+        found = self._look_up_accounting_state(
+            connection, [], {value.amount.currency for value in values if value.amount}
+        )
+        found.documents = self._look_up_documents(connection, ids)
+        found.noted = self._look_up_noted(connection, ids)
+        return found
 
     def _plan_object(self, connection, value, found):
         move, line = self._check_paid_document(value.id, found)
         in_words = self.env['ramp.flow.reimbursement']._describe_ramp_state(value.state)
-        done = found['noted'].get(value.id, {}).get('parts', {})
+        done = found.noted.get(value.id, {}).get('parts', {})
         is_paid = value.state in REIMBURSEMENT_PAID_STATES
         parts = self._plan_payment_parts(connection, value, move, line, done, found) if is_paid else []
         settlement = self._plan_settlement(value, move, line, parts, found, in_words)

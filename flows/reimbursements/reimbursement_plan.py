@@ -1,12 +1,29 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import api, models
 from odoo.tools import email_normalize
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES
 from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine
+from ..accounting.lookup import PayableLookup
 from ..engine.flow import Held, Skipped, Waiting
 from .reimbursement import DEAD, UNAPPROVED
+
+
+@dataclasses.dataclass
+class ReimbursementLookup(PayableLookup):
+    """What `ramp.flow.reimbursement` looks up.
+
+    employees: {Ramp user id: employee that is linked to it}
+    named: {email as `email_normalize` returns it: (employee, None), or (empty recordset, question for a person)}
+    users: {employee: Ramp user id}, of those that are planned in this batch
+    """
+
+    employees: dict[str, models.Model] = dataclasses.field(default_factory=dict)
+    named: dict[str, tuple[models.Model, str | None]] = dataclasses.field(default_factory=dict)
+    users: dict[models.Model, str] = dataclasses.field(default_factory=dict)
 
 
 class RampFlowReimbursementPlan(models.AbstractModel):
@@ -14,36 +31,35 @@ class RampFlowReimbursementPlan(models.AbstractModel):
 
     _inherit = 'ramp.flow.reimbursement'
 
+    _lookup_class = ReimbursementLookup
+
     # ------------------------------------------------------------------ looking up
 
     def _look_up_references(self, connection, values):
-        return {
-            **self._look_up_accounting_state(
-                connection,
-                [selection for value in values for line in value.lines for selection in line.selections],
-                {value.amount.currency for value in values if value.amount},
-            ),
-            **self._look_up_named(connection, values),
-            'users': {},
-        }
+        found = self._look_up_accounting_state(
+            connection,
+            [selection for value in values for line in value.lines for selection in line.selections],
+            {value.amount.currency for value in values if value.amount},
+        )
+        found.employees = self._find_employees(connection, {value.user_id for value in values})
+        found.named = self._look_up_named(connection, values, found.employees)
+        return found
 
-    def _look_up_named(self, connection, values):
-        """Return the employees that are linked to the Ramp users, and those that have the emails of the other users.
+    def _look_up_named(self, connection, values, employees):
+        """Return the employees that have the emails of Ramp users who are linked to none.
 
         See `hr.employee._ramp_named`.
+
+        :param employees: {Ramp user id: employee that is linked to it}
         """
-        employees = self._find_employees(connection, {value.user_id for value in values})
-        return {
-            'employees': employees,
-            'named': self.env['hr.employee']._ramp_named(
-                connection,
-                {
-                    email: value.user_id
-                    for value in values
-                    if value.user_id not in employees and (email := email_normalize(value.user_email or ''))
-                },
-            ),
-        }
+        return self.env['hr.employee']._ramp_named(
+            connection,
+            {
+                email: value.user_id
+                for value in values
+                if value.user_id not in employees and (email := email_normalize(value.user_email or ''))
+            },
+        )
 
     # ------------------------------------------------------------------ planning
 
@@ -152,9 +168,9 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         :raise Held: if no employee is certain, or the employee is linked to another Ramp user
         """
         email = email_normalize(value.user_email or '')
-        employee, question = found['employees'].get(value.user_id), None
+        employee, question = found.employees.get(value.user_id), None
         if not employee:
-            employee, question = found['named'].get(email, (None, None))
+            employee, question = found.named.get(email, (None, None))
         if question:
             raise Held(question)
         if not employee:
@@ -169,7 +185,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
                 )
             )
         # This also covers two reimbursements that are posted together.
-        if found['users'].setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
+        if found.users.setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
             raise Held(
                 self.env._(
                     'The employee %(employee)s has the email %(email)s, but is linked to another Ramp user. If that '

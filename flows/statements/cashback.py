@@ -1,9 +1,22 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import api, models
 from odoo.tools import SQL
 
 from ...ramp_api import read_cashback
+from ..engine.book import Lookup
 from ..engine.flow import Waiting
+
+
+@dataclasses.dataclass
+class CashbackLookup(Lookup):
+    """What `ramp.flow.cashback` looks up.
+
+    bills: {Ramp id of a cashback: bill of the statement that it is on}
+    """
+
+    bills: dict[str, models.Model] = dataclasses.field(default_factory=dict)
 
 
 class RampFlowCashback(models.AbstractModel):
@@ -17,6 +30,7 @@ class RampFlowCashback(models.AbstractModel):
     _inherit = ['ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: cashback'
 
+    _lookup_class = CashbackLookup
     _flow = 'cashback'
     _flow_sequence = 86
     _endpoint = '/cashbacks'
@@ -69,13 +83,13 @@ class RampFlowCashback(models.AbstractModel):
             )
         )
         moves = {move.id: move for move in self.env['account.move'].browse({move for _id, move in rows}).exists()}
-        return {'bills': {identity: moves[move] for identity, move in rows if move in moves}}
+        return self._lookup_class(bills={identity: moves[move] for identity, move in rows if move in moves})
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
-        if value.id not in found['bills']:
+        if value.id not in found.bills:
             raise Waiting(self.env._('It is booked with the statement that it is on.'))
-        return found['bills'][value.id]
+        return found.bills[value.id]
 
     def _book_plans(self, connection, plans):
         return plans

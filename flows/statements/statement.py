@@ -8,6 +8,7 @@ from odoo.tools import SQL
 
 from ...ramp_api import Money, PayloadError, read_statement, scrub_statement, to_company_date
 from ..accounting.documents import Document
+from ..accounting.lookup import PayableLookup
 from ..engine.flow import is_of_object
 from ..engine.pull import LOST_PER_RUN
 
@@ -60,6 +61,24 @@ class StatementPlan:
     date: datetime.date | None
 
 
+@dataclasses.dataclass
+class StatementLookup(PayableLookup):
+    """What `ramp.flow.statement` looks up.
+
+    rows: {(flow, Ramp id): row} of the statement lines
+    expected: {transaction id: id of the entry that was posted in expectation of it}
+    endings: {(statement id, entity id, currency code): (Money at its end, its name)} of the statements before these
+    failed: {(entity id, currency code): [minor units]} of the transfers that did not succeed
+    charged: {entry id: (amount in the entry's currency, balance in the company's currency)} charged to the card
+    """
+
+    rows: dict[tuple[str, str], models.Model] = dataclasses.field(default_factory=dict)
+    expected: dict[str, int] = dataclasses.field(default_factory=dict)
+    endings: dict[tuple[str, str, str], tuple[Money, str]] = dataclasses.field(default_factory=dict)
+    failed: dict[tuple[str, str], list[int]] = dataclasses.field(default_factory=dict)
+    charged: dict[int, tuple[float, float]] = dataclasses.field(default_factory=dict)
+
+
 class RampFlowStatement(models.AbstractModel):
     """Create a vendor bill of "Ramp" for each entity and currency of a closed statement.
 
@@ -74,6 +93,7 @@ class RampFlowStatement(models.AbstractModel):
     _inherit = ['ramp.flow.payable', 'ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: card statements'
 
+    _lookup_class = StatementLookup
     _flow = 'statement'
     _journal_field = 'statement_journal_id'
     _flow_sequence = 84
@@ -306,14 +326,13 @@ class RampFlowStatement(models.AbstractModel):
             failed.setdefault((row.ramp_entity_id, row.currency_id.name), []).append(
                 self._float_to_minor(row.amount, row.currency_id)
             )
-        return {
-            **self._look_up_accounting_state(connection, [], {value.currency for value in values}),
-            'rows': {(row.flow, row.ramp_id): row for row in rows},
-            'expected': expected,
-            'endings': endings,
-            'failed': failed,
-            'charged': self._look_up_charged(connection, moves + moves.browse(expected.values())),
-        }
+        found = self._look_up_accounting_state(connection, [], {value.currency for value in values})
+        found.rows = {(row.flow, row.ramp_id): row for row in rows}
+        found.expected = expected
+        found.endings = endings
+        found.failed = failed
+        found.charged = self._look_up_charged(connection, moves + moves.browse(expected.values()))
+        return found
 
     def _look_up_charged(self, connection, moves):
         """Return what posted entries charge to the card.

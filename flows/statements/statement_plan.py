@@ -128,9 +128,7 @@ class RampFlowStatementPlan(models.AbstractModel):
 
     def _plan_statement_lines(self, value, found):
         """Return the rows of the statement's lines that belong to the section."""
-        rows = [
-            found['rows'][key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found['rows']
-        ]
+        rows = [found.rows[key] for kind, identity in value.lines if (key := (FLOWS[kind], identity)) in found.rows]
         return [
             row
             for row in rows
@@ -152,7 +150,7 @@ class RampFlowStatementPlan(models.AbstractModel):
                     ending=value.ending,
                 )
             )
-        before, name = found['endings'].get(
+        before, name = found.endings.get(
             (value.preceding_statement_id, value.entity_id, value.currency), (value.opening, None)
         )
         if before != value.opening:
@@ -165,7 +163,7 @@ class RampFlowStatementPlan(models.AbstractModel):
                     ending=before,
                 )
             )
-        unknown = [identity for kind, identity in value.lines if (FLOWS[kind], identity) not in found['rows']]
+        unknown = [identity for kind, identity in value.lines if (FLOWS[kind], identity) not in found.rows]
         said = value.charges.minor - value.credits.minor
         is_back = {'transaction': 1, 'cashback': -1, 'transfer': 0}
         summed = sum(
@@ -190,7 +188,7 @@ class RampFlowStatementPlan(models.AbstractModel):
             for row in lines
             if row.flow == 'transfer' and row.has_moved
         )
-        if not is_exact_sum(value.payments.minor - paid, found['failed'].get((value.entity_id, value.currency), ())):
+        if not is_exact_sum(value.payments.minor - paid, found.failed.get((value.entity_id, value.currency), ())):
             raise Held(
                 self.env._(
                     'It says that %(said)s was paid, but its transfers come to %(paid)s. Look at the transfers in '
@@ -215,7 +213,7 @@ class RampFlowStatementPlan(models.AbstractModel):
                 continue
             minor = self._float_to_minor(row.amount, currency)
             spent += minor
-            amount, balance = found['charged'].get(row.res_id or found['expected'].get(row.ramp_id), (None, None))
+            amount, balance = found.charged.get(row.res_id or found.expected.get(row.ramp_id), (None, None))
             by_choice = row.hold_reason == 'person' or row.hold_reason == 'rule' and row.is_withheld
             if amount is not None and self._float_to_minor(amount, currency) == minor:
                 total = total + balance if total is not None else None

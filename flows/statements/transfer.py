@@ -8,6 +8,7 @@ from odoo.tools import SQL
 
 from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Transfer, read_transfer
 from ..accounting.booking import QUIET, clean_text
+from ..accounting.lookup import AccountingLookup
 from ..engine.flow import Held, Skipped, Waiting
 
 # Every status of the contract is decided here. Transfers that the bank accepted are posted, and those that failed are
@@ -36,6 +37,18 @@ class TransferPlan:
     reason: str
 
 
+@dataclasses.dataclass
+class TransferLookup(AccountingLookup):
+    """What `ramp.flow.transfer` looks up.
+
+    banks: {Ramp id of a bank account: its journal}
+    rows: {Ramp id of a transfer: its row}
+    """
+
+    banks: dict[str, models.Model] = dataclasses.field(default_factory=dict)
+    rows: dict[str, models.Model] = dataclasses.field(default_factory=dict)
+
+
 class RampFlowTransfer(models.AbstractModel):
     """Post one payment to "Ramp" for each transfer, and apply it to the open bills of Ramp, the oldest first.
 
@@ -47,6 +60,7 @@ class RampFlowTransfer(models.AbstractModel):
     _inherit = ['ramp.flow.booking', 'ramp.flow.pull']
     _description = 'Ramp Flow: payments of card statements'
 
+    _lookup_class = TransferLookup
     _flow = 'transfer'
     _flow_sequence = 82
     _endpoint = '/transfers'
@@ -109,27 +123,26 @@ class RampFlowTransfer(models.AbstractModel):
     # ------------------------------------------------------------------ planning
 
     def _look_up_references(self, connection, values):
-        return {
-            **self._look_up_accounting_state(connection, [], {value.amount.currency for value in values}),
-            'banks': self.env['ramp.bank.account']._journals_of(
-                connection, {value.bank_account_id for value in values}
-            ),
-            'rows': {
-                row.ramp_id: row
-                for row in self.env['ramp.record'].search_fetch(
-                    [
-                        ('connection_id', '=', connection.id),
-                        ('flow', '=', self._flow),
-                        ('ramp_id', 'in', [value.id for value in values]),
-                    ],
-                    ['ramp_id', 'noted', 'res_id', 'res_model'],
-                )
-            },
+        found = self._look_up_accounting_state(connection, [], {value.amount.currency for value in values})
+        found.banks = self.env['ramp.bank.account']._journals_of(
+            connection, {value.bank_account_id for value in values}
+        )
+        found.rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [value.id for value in values]),
+                ],
+                ['ramp_id', 'noted', 'res_id', 'res_model'],
+            )
         }
+        return found
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
-        row = found['rows'][value.id]
+        row = found.rows[value.id]
         note = (row.noted or {}).get('payment')
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
@@ -157,7 +170,7 @@ class RampFlowTransfer(models.AbstractModel):
             )
         stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
-        journal = found['banks'].get(value.bank_account_id) or connection.payment_journal_id
+        journal = found.banks.get(value.bank_account_id) or connection.payment_journal_id
         if not journal:
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not connection.ramp_partner_id:
@@ -263,7 +276,7 @@ class RampFlowTransfer(models.AbstractModel):
 
     def _prepare_payment_lines(self, connection, payment, plan, company):
         """Return the lines of the entry: the amount owed to Ramp, and the bank."""
-        rate = self._get_odoo_rate(connection, plan.currency, plan.date, {'rates': {}})
+        rate = self._get_odoo_rate(connection, plan.currency, plan.date, AccountingLookup())
         amount = self._minor_to_float(plan.transfer.amount.minor, plan.currency)
         balance = self._units_to_amount(self._convert_to_company(connection, plan.transfer.amount, rate), company)
         return [

@@ -80,10 +80,10 @@ class RampFlowVendorContact(models.AbstractModel):
             {
                 *(row.res_id for rows in contact_rows.values() for row in rows.values() if row.res_id),
                 *(
-                    plan.found['other_contacts'][contact.id]
+                    plan.found.other_contacts[contact.id]
                     for plan in plans
                     for contact, _values in plan.contacts
-                    if contact.id in plan.found['other_contacts']
+                    if contact.id in plan.found.other_contacts
                 ),
                 *(child.id for same in children.values() for child in same),
             }
@@ -94,7 +94,7 @@ class RampFlowVendorContact(models.AbstractModel):
                 row = rows[contact.id]
                 if row.hold_reason and row.hold_reason not in PASSING_REASONS:
                     continue  # a person deleted it or left it out
-                existing = plan.found['partners'].get(row.res_id)
+                existing = plan.found.partners.get(row.res_id)
                 before = (row.noted or {}) if existing else {}
                 if not existing:
                     existing = self._find_matching_contact(plan, partner, contact, values, children, rows)
@@ -159,7 +159,7 @@ class RampFlowVendorContact(models.AbstractModel):
         :return: {Ramp id of a vendor: {Ramp id of a contact: row}}, with the contacts that Ramp no longer has
         """
         # This is a copy, so that `found` keeps no rows that a rollback of the batch removes.
-        known = {plan.detail.id: dict(plan.found['contact_rows'][plan.detail.id]) for plan in plans}
+        known = {plan.detail.id: dict(plan.found.contact_rows[plan.detail.id]) for plan in plans}
         Record, rows = self.env['ramp.record'], []
         for plan in plans:
             told = {contact.id: values for contact, values in plan.contacts}
@@ -253,7 +253,7 @@ class RampFlowVendorContact(models.AbstractModel):
         that belongs to no row.
         """
         found = plan.found
-        other = found['partners'].get(found['other_contacts'].get(contact.id))
+        other = found.partners.get(found.other_contacts.get(contact.id))
         if other and other.parent_id == partner:
             return other
         taken = {row.res_id for row in rows.values() if row.res_id}
@@ -267,7 +267,7 @@ class RampFlowVendorContact(models.AbstractModel):
         for ramp_id, row in rows.items():
             if ramp_id in told or row.hold_reason and row.hold_reason not in PASSING_REASONS:
                 continue
-            partner, noted = plan.found['partners'].get(row.res_id), row.noted or {}
+            partner, noted = plan.found.partners.get(row.res_id), row.noted or {}
             if ramp_id in listed and not partner:
                 reason = self.env._('It has neither a name nor an email address in Ramp.')
             elif row.state == 'ignored':

@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 import re
 from collections import defaultdict
 
@@ -8,9 +9,41 @@ from odoo.tools import SQL
 
 from ..accounting.booking import clean_text
 from ..accounting.coding import IDENTITY
+from ..engine.book import Lookup
 from ..engine.flow import Held
 from ..engine.names import name_key
 from .field_merge import ADDRESS, GUEST, OWN
+
+
+@dataclasses.dataclass
+class MatchingLookup(Lookup):
+    """What finding the partners of vendors needs.
+
+    The first four are of all vendors of the batch. The others are of vendors without a partner; see
+    `_look_up_candidates`.
+
+    rows: {Ramp id of a vendor: its row}
+    others: {Ramp id of a vendor: [partner id, or 0]} of its rows of other connections
+    partners: {partner id: partner} of these rows and those of the contacts, as far as it exists
+    partner_values: {Ramp id of a vendor: what Ramp has of it, as `_make_partner_values` returns it}
+    candidates: {partner id: (name, country id or None)} of the partners that a vendor may be
+    by_remote: {id of the accounting vendor in Ramp: partner id}
+    by_external: {external id of the vendor in Ramp: partner id}
+    by_vat: {tax id in the form of `_get_vat_key`: [partner id]}
+    by_name: {name in the form of `_get_name_key`: [partner id]}
+    taken: ids of the partners that are other vendors of this Ramp business; planning adds those that it has matched
+    """
+
+    rows: dict[str, models.Model] = dataclasses.field(default_factory=dict)
+    others: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    partners: dict[int, models.Model] = dataclasses.field(default_factory=dict)
+    partner_values: dict[str, dict] = dataclasses.field(default_factory=dict)
+    candidates: dict[int, tuple[str, int | None]] = dataclasses.field(default_factory=dict)
+    by_remote: dict[str, int] = dataclasses.field(default_factory=dict)
+    by_external: dict[str, int] = dataclasses.field(default_factory=dict)
+    by_vat: dict[str, list[int]] = dataclasses.field(default_factory=lambda: defaultdict(list))
+    by_name: dict[str, list[int]] = dataclasses.field(default_factory=lambda: defaultdict(list))
+    taken: set[int] = dataclasses.field(default_factory=set)
 
 
 class RampVendorMatching(models.AbstractModel):
@@ -51,12 +84,13 @@ class RampVendorMatching(models.AbstractModel):
     def _find_own_partner(self, connection, ramp_id, found):
         """Return the partner that is already linked to a vendor.
 
+        :param found: `MatchingLookup`
         :return: (partner or empty recordset, whether another connection linked it)
         """
-        row, partners = found['rows'].get(ramp_id), found['partners']
+        row, partners = found.rows.get(ramp_id), found.partners
         if row and row.res_id in partners:
             return partners[row.res_id], False
-        for res_id in found['others'].get(ramp_id, ()):
+        for res_id in found.others.get(ramp_id, ()):
             partner = partners.get(res_id)
             if partner and partner.active and self._is_usable_partner(connection, partner):
                 return partner, True
@@ -67,25 +101,17 @@ class RampVendorMatching(models.AbstractModel):
     def _look_up_candidates(self, connection, values, found):
         """Add to `found` the partners that vendors without a partner may be.
 
-        `candidates` is {partner id: (name, country id)}. The other keys are the indexes by which they are matched.
+        These are the `candidates` of `MatchingLookup`, and the indexes by which they are matched.
         """
-        found.update(
-            candidates={},
-            by_remote={},
-            by_external={},
-            by_vat=defaultdict(list),
-            by_name=defaultdict(list),
-            taken=set(),
-        )
         if not values:
             return
-        found['by_remote'] = self._look_up_remote(
+        found.by_remote = self._look_up_remote(
             connection,
             {value.vendor.accounting_vendor_remote_id for value in values if value.vendor.accounting_vendor_remote_id},
         )
-        found['by_external'] = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
-        vats = {_get_vat_key(found['values'][value.id]['vat']) for value in values} - {False}
-        names = {_get_name_key(found['values'][value.id]['name']) for value in values}
+        found.by_external = self._look_up_own(connection, {value.vendor.external_vendor_id for value in values})
+        vats = {_get_vat_key(found.partner_values[value.id]['vat']) for value in values} - {False}
+        names = {_get_name_key(found.partner_values[value.id]['name']) for value in values}
         Partner = self.env['res.partner'].with_context(active_test=False)
         own = [
             self.env.ref(f'ramp_connector.{name}', raise_if_not_found=False)
@@ -100,7 +126,7 @@ class RampVendorMatching(models.AbstractModel):
             & Domain('company_id', 'in', [False, *connection.company_id.parent_ids.ids]),
             order='id',
         )
-        remote, keys = {*found['by_remote'].values(), *found['by_external'].values()}, {}
+        remote, keys = {*found.by_remote.values(), *found.by_external.values()}, {}
         # Read all partners and compare the spelling in Python. How the database treats case and punctuation depends on
         # its locale.
         for identity, name, vat, country in self.env.execute_query(
@@ -109,30 +135,30 @@ class RampVendorMatching(models.AbstractModel):
             vat_key, named = _get_vat_key(vat), _get_name_key(name)
             if identity not in remote and vat_key not in vats and named not in names:
                 continue
-            found['candidates'][identity] = name, country
+            found.candidates[identity] = name, country
             keys[identity] = vat_key, named
-        ours = self._look_up_ours(found['candidates'])
+        ours = self._look_up_ours(found.candidates)
         for identity, (vat_key, named) in keys.items():
             if identity in ours:
                 continue  # its name or tax id does not make a vendor our own company, employee or user
             if vat_key:
-                found['by_vat'][vat_key].append(identity)
-            found['by_name'][named].append(identity)
+                found.by_vat[vat_key].append(identity)
+            found.by_name[named].append(identity)
         # A partner that is another vendor of this Ramp business cannot be this one.
-        found['taken'] = (
+        found.taken = (
             {
                 row.res_id
                 for row in self.env['ramp.record'].search_fetch(
                     [
                         ('flow', '=', 'vendor'),
                         ('res_model', '=', Partner._name),
-                        ('res_id', 'in', list(found['candidates'])),
+                        ('res_id', 'in', list(found.candidates)),
                         ('connection_id', 'in', self._query_business_connections(connection)),
                     ],
                     ['res_id'],
                 )
             }
-            if found['candidates']
+            if found.candidates
             else set()
         )
 
@@ -217,23 +243,23 @@ class RampVendorMatching(models.AbstractModel):
         :return: (partner or empty recordset, how in words or False)
         :raise Held: several partners match equally well
         """
-        vendor, values = value.vendor, found['values'][value.id]
+        vendor, values = value.vendor, found.partner_values[value.id]
         name, country = _get_name_key(values['name']), values['address'][-1]
-        by_name = [identity for identity in found['by_name'][name] if identity not in found['taken']]
-        here = [identity for identity in by_name if not country or found['candidates'][identity][1] == country]
-        if not here and not any(found['candidates'][identity][1] for identity in by_name):
+        by_name = [identity for identity in found.by_name[name] if identity not in found.taken]
+        here = [identity for identity in by_name if not country or found.candidates[identity][1] == country]
+        if not here and not any(found.candidates[identity][1] for identity in by_name):
             here = by_name  # none of these partners has a country that could differ
-        remote = found['by_remote'].get(vendor.accounting_vendor_remote_id)
-        own = found['by_external'].get(vendor.external_vendor_id)
+        remote = found.by_remote.get(vendor.accounting_vendor_remote_id)
+        own = found.by_external.get(vendor.external_vendor_id)
         tiers = (
             # A person made the link, so it also holds for our own partners. Nothing is written to those.
-            ([own] if own in found['candidates'] else [], self.env._('created from Odoo')),
-            ([remote] if remote in found['candidates'] else [], self.env._('linked to it in Ramp')),
-            (found['by_vat'][_get_vat_key(values['vat'])], self.env._('same tax id')),
+            ([own] if own in found.candidates else [], self.env._('created from Odoo')),
+            ([remote] if remote in found.candidates else [], self.env._('linked to it in Ramp')),
+            (found.by_vat[_get_vat_key(values['vat'])], self.env._('same tax id')),
             (here, self.env._('same name')),
         )
         for ids, how in tiers:
-            ids = [identity for identity in ids if identity not in found['taken']]
+            ids = [identity for identity in ids if identity not in found.taken]
             if len(ids) > 1:
                 raise Held(
                     self.env._(
@@ -243,14 +269,14 @@ class RampVendorMatching(models.AbstractModel):
                         how=how,
                         partners=', '.join(
                             self.env._(
-                                '%(name)s (id %(id)s)', name=clean_text(found['candidates'][identity][0]), id=identity
+                                '%(name)s (id %(id)s)', name=clean_text(found.candidates[identity][0]), id=identity
                             )
                             for identity in ids
                         ),
                     )
                 )
             if ids:
-                found['taken'].update(ids)
+                found.taken.update(ids)
                 return self.env['res.partner'].browse(ids), how
         return self.env['res.partner'], False
 

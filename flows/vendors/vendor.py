@@ -14,6 +14,7 @@ from ..engine.names import name_key
 from ..engine.payloads import is_uuid
 from ..engine.pull import AT_ONCE
 from .contact import CONTACT_COLUMNS
+from .matching import MatchingLookup
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +62,22 @@ WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?
 
 
 @dataclasses.dataclass
+class VendorLookup(MatchingLookup):
+    """What `ramp.flow.vendor` looks up.
+
+    contact_rows: {Ramp id of a vendor: {Ramp id of a contact: its row}}
+    other_contacts: {Ramp id of a contact: partner id} of the rows of other connections
+    countries: {code: country id}
+    states: {(country id, 'code ' and the code, or the name): state id}; see `_look_up_states`
+    """
+
+    contact_rows: dict[str, dict[str, models.Model]] = dataclasses.field(default_factory=lambda: defaultdict(dict))
+    other_contacts: dict[str, int] = dataclasses.field(default_factory=dict)
+    countries: dict[str, int] = dataclasses.field(default_factory=dict)
+    states: dict[tuple[int, str], int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
 class VendorPlan:
     """The decision about one vendor.
 
@@ -76,7 +93,7 @@ class VendorPlan:
     how: str | bool
     values: dict
     contacts: list  # of (VendorContact, values), the default contact first
-    found: dict
+    found: VendorLookup
     refused: str | bool = False
 
 
@@ -95,6 +112,7 @@ class RampFlowVendor(models.AbstractModel):
     _inherit = ['ramp.flow.pull', 'ramp.vendor.matching', 'ramp.vendor.changes']
     _description = 'Ramp Flow: vendors'
 
+    _lookup_class = VendorLookup
     _flow = 'vendor'
     _flow_sequence = 30
     _events = ('vendors.activated', 'vendors.approved', 'vendors.updated')
@@ -223,16 +241,15 @@ class RampFlowVendor(models.AbstractModel):
         The number of queries is constant.
         """
         found = self._look_up_rows(connection, values)
-        found['countries'] = {
-            country.code: country.id for country in self.env['res.country'].search_fetch([], ['code'])
-        }
-        found['states'] = self._look_up_states(values, found)
-        found['values'] = {value.id: self._make_partner_values(value, found) for value in values}
+        found.countries = {country.code: country.id for country in self.env['res.country'].search_fetch([], ['code'])}
+        found.states = self._look_up_states(values, found)
+        found.partner_values = {value.id: self._make_partner_values(value, found) for value in values}
         unknown = [value for value in values if not self._find_own_partner(connection, value.id, found)[0]]
         self._look_up_candidates(connection, unknown, found)
         return found
 
     def _look_up_rows(self, connection, values):
+        """Return a `VendorLookup` with the rows of the vendors and their contacts, and the partners of these."""
         Record = self.env['ramp.record']
         rows, others = {}, defaultdict(list)
         ids = [value.id for value in values]
@@ -268,13 +285,9 @@ class RampFlowVendor(models.AbstractModel):
                 *other_contacts.values(),
             ]
         )
-        return {
-            'rows': rows,
-            'others': others,
-            'contact_rows': contact_rows,
-            'other_contacts': other_contacts,
-            'partners': partners,
-        }
+        return self._lookup_class(
+            rows=rows, others=others, contact_rows=contact_rows, other_contacts=other_contacts, partners=partners
+        )
 
     def _look_up_states(self, values, found):
         """Return the states of the countries that occur in the addresses.
@@ -282,7 +295,7 @@ class RampFlowVendor(models.AbstractModel):
         :return: {(country id, 'code ' and the code, or the name): state id}; codes and names in the form of `name_key`
         """
         countries = {
-            found['countries'].get(_get_text_code(address.country))
+            found.countries.get(_get_text_code(address.country))
             for value in values
             for address in (_make_partner_address(value.vendor),)
         }

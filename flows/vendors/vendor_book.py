@@ -42,10 +42,10 @@ class RampFlowVendorBook(models.AbstractModel):
             partner, how = self._match_vendor_partner(value, found)
         return VendorPlan(
             detail=value,
-            row=found['rows'][value.id],
+            row=found.rows[value.id],
             partner=partner,
             how=how,
-            values=found['values'][value.id],
+            values=found.partner_values[value.id],
             contacts=self.env['ramp.flow.vendor_contact']._read_contacts(value),
             found=found,
         )
@@ -57,10 +57,10 @@ class RampFlowVendorBook(models.AbstractModel):
         """
         vendor, lines = value.vendor, []
         name, legal, address = _get_vendor_name(vendor), clean_text(vendor.name_legal), _make_partner_address(vendor)
-        country = found['countries'].get(_get_text_code(address.country), False)
+        country = found.countries.get(_get_text_code(address.country), False)
         state = address.state and (
-            found['states'].get((country, f'code {name_key(clean_text(address.state))}'))
-            or found['states'].get((country, name_key(clean_text(address.state))))
+            found.states.get((country, f'code {name_key(clean_text(address.state))}'))
+            or found.states.get((country, name_key(clean_text(address.state))))
         )
         if legal and legal != name:
             lines.append(self.env._('Legal name: %s', legal))
