@@ -49,7 +49,7 @@ class AccountMove(models.Model):
         )
         for move in self:
             record = records.get(move._origin.id)
-            state, moment = record and ((record.noted or {}).get('extras') or {}).get('payment') or (None, None)
+            state, moment = record and (record._read_note().extras or {}).get('payment') or (None, None)
             day = moment and self.env['ramp.flow.booking']._get_booking_day(
                 record.connection_id, datetime.datetime.fromisoformat(moment)
             )

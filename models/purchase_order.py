@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, fields, models
 
+from .ledger_notes import OrderNote
+
 # Fields of an order line whose change matters to Ramp
 LINE_FIELDS = frozenset(
     {
@@ -88,8 +90,8 @@ class PurchaseOrder(models.Model):
         rows = self._ramp_ledger_rows()
         for order in self:
             row = rows.get(order._origin.id)
-            noted = row and row.noted or {}
-            seen = [words.get(noted[key], noted[key]) for key in ('receipt_status', 'billing_status') if noted.get(key)]
+            note = row._read_note(OrderNote) if row else OrderNote()
+            seen = [words.get(status, status) for status in (note.receipt_status, note.billing_status) if status]
             order.ramp_progress = ', '.join(seen) or False
 
     def _ramp_received(self):

@@ -1,4 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
@@ -30,7 +32,7 @@ class RampRecord(models.Model):
                 # The user compared both versions and says that the books are right
                 record._accept_late_payload()
             if record.finding:
-                record.noted = {**(record.noted or {}), 'accepted': record.finding}
+                record.noted = dataclasses.replace(record._read_note(), accepted=record.finding).to_json()
             record.write(
                 {
                     'state': record._state_after_retry(),

@@ -36,7 +36,7 @@ PERSONAL = frozenset(
         'waypoints',
     }
 )
-# Keys of `extras` in `noted`
+# Keys of the `extras` of a row's note
 TEXTS = frozenset({'cardholder', 'memo', 'memos', 'vendor_memo'})
 # Flows of people whom Odoo sends. Before the row of a withdrawn person is used again, Ramp is asked about that person.
 # So no personal data has to be kept until then.
@@ -168,10 +168,12 @@ class RampRecord(models.Model):
         values = []
         for record in self:
             payload, name = record._payload_without_persons()
-            noted = record.noted
-            if noted and 'extras' in noted:
-                noted = {**noted, 'extras': {key: value for key, value in noted['extras'].items() if key not in TEXTS}}
-            values.append(SQL('(%s, %s::jsonb, %s::jsonb, %s)', record.id, Json(payload), noted and Json(noted), name))
+            noted, note = record.noted, record._read_note()
+            if note.extras:
+                note.extras = {key: value for key, value in note.extras.items() if key not in TEXTS}
+            values.append(
+                SQL('(%s, %s::jsonb, %s::jsonb, %s)', record.id, Json(payload), noted and Json(note.to_json()), name)
+            )
         if values:
             # Not logged on failure, because the statement contains payloads
             self.env.cr.execute(

@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 from datetime import timedelta
 
 from psycopg2.extras import Json
@@ -6,6 +7,7 @@ from psycopg2.extras import Json
 from odoo import api, models
 from odoo.tools import SQL
 
+from .ledger_notes import JsonNote, LedgerNote
 from .ramp_record import OPEN_STATES
 
 MAX_ATTEMPTS = 8
@@ -56,15 +58,27 @@ class RampRecord(models.Model):
         )
         self.invalidate_recordset()
 
+    def _read_note(self, note_class=LedgerNote):
+        """Return what the document of this row already shows of its object.
+
+        The note is a copy: `_store_noted` stores it.
+
+        :param note_class: class of the flow's notes; `LedgerNote` names only the keys that all flows share
+        """
+        return note_class.from_json(self.noted)
+
     @api.model
     def _store_noted(self, noted):
         """Store what the documents already show of their objects, in one statement.
 
-        :param noted: {row id: JSON value}
+        :param noted: {row id: note, or its JSON value}
         """
         if not noted:
             return
-        values = SQL(', ').join(SQL('(%s, %s)', identity, Json(value)) for identity, value in noted.items())
+        values = SQL(', ').join(
+            SQL('(%s, %s)', identity, Json(note.to_json() if isinstance(note, JsonNote) else note))
+            for identity, note in noted.items()
+        )
         # Not logged on failure, because the statement contains texts from Ramp
         self.env.cr.execute(
             SQL(
@@ -246,7 +260,7 @@ class RampRecord(models.Model):
         """
         for record in self:
             if record.res_id:
-                record.noted = {**(record.noted or {}), 'vanished': moment.isoformat()}
+                record.noted = dataclasses.replace(record._read_note(), vanished=moment.isoformat()).to_json()
             elif record.state in OPEN_STATES:
                 record._ignore_by_rule(self.env._('Ramp no longer has it.'))
         payments = self.search(

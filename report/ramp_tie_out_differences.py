@@ -90,7 +90,7 @@ class RampTieOutDifferences(models.AbstractModel):
             return self._explain_unbooked_object(record, reason, odoo)
         if not move:
             return 'deleted', self.env._('Its entry was deleted in Odoo.')
-        if record.finding == 'vanished' or (record.noted or {}).get('accepted') == 'vanished':
+        if record.finding == 'vanished' or record._read_note().accepted == 'vanished':
             return 'vanished', self.env._('Booked as %s; Ramp no longer has it.', move.name)
         if move.state == 'draft':
             return 'draft', self.env._('%s is a draft in Odoo. Post it.', move.name or self.env._('Its entry'))

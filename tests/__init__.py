@@ -30,6 +30,7 @@ from . import (
     test_item_receipt,
     test_keeping,
     test_ledger,
+    test_ledger_notes,
     test_line_label,
     test_migrations,
     test_odoo_lint,

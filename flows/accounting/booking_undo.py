@@ -46,7 +46,7 @@ class RampFlowBookingUndo(models.AbstractModel):
 
     def _reverse_withdrawn_object(self, connection, record, row, reason):
         move = self.env['account.move'].browse(record.res_id).exists()
-        if (record.noted or {}).get('is_linked'):
+        if record._read_note().is_linked:
             self._unlink_draft_document(move, reason)
             record._reopen_for_booking()
             record._ignore_by_rule(reason)
@@ -96,7 +96,7 @@ class RampFlowBookingUndo(models.AbstractModel):
             if record.res_model == 'account.move'
             else self.env['account.move']
         )
-        if (record.noted or {}).get('is_linked'):
+        if record._read_note().is_linked:
             self._unlink_draft_document(move, reason)
         elif move:
             self._undo_booked_move(connection, move, reason)

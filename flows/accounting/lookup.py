@@ -3,10 +3,12 @@
 
 import dataclasses
 import datetime
+from collections import defaultdict
 
 from odoo import models
 
 from ..engine.book import Lookup
+from .payment_notes import PaymentNote
 
 
 @dataclasses.dataclass
@@ -97,8 +99,8 @@ class PaymentLookup(AccountingLookup):
     """What payments of documents need.
 
     documents: {Ramp id: (row of the document, document, its payable line)}
-    noted: {Ramp id: what was done so far, as `noted` of the payment's row}
+    noted: {Ramp id: what the payment's row notes}; an empty note where there is none
     """
 
     documents: dict[str, tuple[models.Model, models.Model, models.Model]] = dataclasses.field(default_factory=dict)
-    noted: dict[str, dict] = dataclasses.field(default_factory=dict)
+    noted: defaultdict[str, PaymentNote] = dataclasses.field(default_factory=lambda: defaultdict(PaymentNote))

@@ -2,6 +2,7 @@
 import dataclasses
 import datetime
 import logging
+from collections import defaultdict
 
 from odoo import Command, api, models
 
@@ -9,6 +10,7 @@ from ...ramp_api import Money
 from ..engine.flow import Held, Skipped, Waiting
 from .booking import QUIET
 from .lookup import PaymentLookup
+from .payment_notes import PaymentNote
 
 _logger = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class Part:
     rate: units of the company's currency for one of the document's, or None for the document's rate
     """
 
-    key: str  # identity within the row, used in `noted`
+    key: str  # identity within the row, used in `PaymentNote.parts`
     payment_id: str | None  # Ramp's id; parts with the same id were one transfer
     amount: int
     settled: Money | None
@@ -41,14 +43,14 @@ class Part:
 class Settlement:
     """What has to be done so that a document in Odoo is paid as in Ramp.
 
-    noted: what was done before and stays
+    noted: what was done before and stays; its `parts` are a dict, even if nothing was done
     """
 
     ramp_id: str
     move: models.Model
     line: models.Model  # the document's line in the payable account
-    noted: dict
-    undo: dict  # {key: note} of what was done and is no longer right
+    noted: PaymentNote
+    undo: dict  # {key: `PartNote`} of what was done and is no longer right
     parts: list  # list of Part to be posted
     reason: str = ''
 
@@ -136,7 +138,7 @@ class RampFlowPayment(models.AbstractModel):
         # A row that was ignored because its document was ignored is reopened, too.
         noted, again = {}, rows.filtered(lambda row: not row.res_id and row.hold_reason == 'rule')
         for row in rows.filtered('res_id'):
-            known = row.noted or {}
+            known = row._read_note(PaymentNote)
             if self._repay_new_document(connection, known, self._get_payable_lines(moves[row.ramp_id])[:1]):
                 noted[row.id] = known
             again += row
@@ -148,6 +150,7 @@ class RampFlowPayment(models.AbstractModel):
 
         A payment of another vendor or account is transferred first, and that is noted.
 
+        :param noted: `PaymentNote` of the row
         :param line: payable line of the new document
         :return: whether `noted` was changed
         :raise Held: when the day of the transfer is locked
@@ -158,10 +161,7 @@ class RampFlowPayment(models.AbstractModel):
                 continue
             if (paid.account_id, paid.partner_id) != (line.account_id, line.partner_id):
                 paid = self._transfer_payment_entry(connection, paid, line)
-                if 'line' in note:
-                    note['line'] = paid.id
-                else:
-                    note['transfers'] = [*note.get('transfers', ()), paid.move_id.id]
+                note.note_transfer(paid)
                 has_changed = True
             (paid + line).reconcile()
         return has_changed
@@ -169,16 +169,14 @@ class RampFlowPayment(models.AbstractModel):
     def _find_earlier_payments(self, noted):
         """Return the payable lines of earlier payments that are noted on a row: of its parts, and of a payment by card.
 
-        :return: [(note, payable line)]
+        :param noted: `PaymentNote` of the row
+        :return: [(`PartNote` or `CardNote`, payable line)]
         """
         found = [
-            (note, self.env['account.move.line'].browse(note['line']).exists())
-            for note in noted.get('parts', {}).values()
+            (note, self.env['account.move.line'].browse(note.line).exists()) for note in (noted.parts or {}).values()
         ]
-        if card := noted.get('card'):
-            entries = (
-                self.env['account.move'].browse(filter(None, [card.get('id'), *card.get('transfers', ())])).exists()
-            )
+        if card := noted.card:
+            entries = self.env['account.move'].browse(filter(None, [card.id, *(card.transfers or ())])).exists()
             found += [(card, line) for line in entries.line_ids if line.account_type == 'liability_payable']
         return [(note, line) for note, line in found if line]
 
@@ -301,12 +299,12 @@ class RampFlowPayment(models.AbstractModel):
         )
 
     def _look_up_noted(self, connection, ramp_ids):
-        """Return what was done so far: {Ramp id: `noted`}."""
+        """Return what was done so far: {Ramp id: `PaymentNote`}. A row that is not there has an empty note."""
         rows = self.env['ramp.record'].search_fetch(
             [('connection_id', '=', connection.id), ('flow', '=', self._flow), ('ramp_id', 'in', list(ramp_ids))],
             ['ramp_id', 'noted'],
         )
-        return {row.ramp_id: row.noted or {} for row in rows}
+        return defaultdict(PaymentNote, {row.ramp_id: row._read_note(PaymentNote) for row in rows})
 
     # ------------------------------------------------------------------ planning
 
@@ -335,16 +333,16 @@ class RampFlowPayment(models.AbstractModel):
         :param wanted: list of Part
         :param keep: keys of what was done and stays unchanged
         """
-        noted = found.noted.get(value.id, {})
-        done = noted.get('parts', {})
+        noted = found.noted[value.id]
+        done = noted.parts or {}
         keys = {part.key: part for part in wanted}
         undo = {
             key: note
             for key, note in done.items()
-            if key not in keep and (key not in keys or note['amount'] != keys[key].amount)
+            if key not in keep and (key not in keys or note.amount != keys[key].amount)
         }
         parts = [part for part in wanted if part.key not in done or part.key in undo]
-        kept = {**noted, 'parts': {key: note for key, note in done.items() if key not in undo}}
+        kept = dataclasses.replace(noted, parts={key: note for key, note in done.items() if key not in undo})
         return Settlement(value.id, move, line, kept, undo, parts, reason)
 
     def _check_open_amount(self, settlement, extra=0):
@@ -356,7 +354,7 @@ class RampFlowPayment(models.AbstractModel):
         move, line = settlement.move, settlement.line
         currency = move.currency_id
         wanted = self._minor_to_float(sum(part.amount for part in settlement.parts) + extra, currency)
-        undone = self._minor_to_float(sum(note['amount'] for note in settlement.undo.values()), currency)
+        undone = self._minor_to_float(sum(note.amount for note in settlement.undo.values()), currency)
         open_now = abs(line.amount_residual_currency) + undone
         if currency.compare_amounts(wanted, open_now) > 0:
             raise Held(

@@ -7,6 +7,7 @@ from odoo import Command, api, fields, models
 from ...ramp_api import Money
 from ..engine.flow import Held, is_of_object
 from .booking import QUIET
+from .payment_notes import PartNote, PaymentNote
 from .payments import REST, SHOWN_BEFORE, SHOWN_WITHIN
 
 _logger = logging.getLogger(__name__)
@@ -24,11 +25,11 @@ class RampFlowPaymentBook(models.AbstractModel):
 
         There is one payment for each transfer, partner and currency.
 
-        :return: {(Ramp id, key): note}
+        :return: {(Ramp id, key): `PartNote`}
         :raise Held: when a payment cannot be posted or undone
         """
         for settlement in settlements:
-            self._repay_new_document(connection, {'parts': settlement.noted['parts']}, settlement.line)
+            self._repay_new_document(connection, PaymentNote(parts=settlement.noted.parts), settlement.line)
             corrected = {part.key for part in settlement.parts}
             if corrected:
                 # The same money under another key: Ramp did not show the payment before, or it had no id yet.
@@ -75,7 +76,7 @@ class RampFlowPaymentBook(models.AbstractModel):
             bank = payment.outstanding_account_id
             lines = move.line_ids.filtered(lambda line, bank=bank: line.account_id != bank).sorted('sequence')
             for line, (settlement, part) in zip(lines, members, strict=True):
-                notes[settlement.ramp_id, part.key] = {'id': payment.id, 'line': line.id, 'amount': part.amount}
+                notes[settlement.ramp_id, part.key] = PartNote(id=payment.id, line=line.id, amount=part.amount)
                 plan.append(line + settlement.line)
         quiet._reconcile_line_pairs(plan)
         return notes
@@ -219,13 +220,14 @@ class RampFlowPaymentBook(models.AbstractModel):
         The bank side of the payment and that of the reversal stay open. If money came back, the bank shows both. If it
         shows neither, see `_match_returned_payments`.
 
+        :param note: `PostedNote` of the part
         :param has_returned: True if the money came back, or never left. The reversal is then dated on the day when Ramp
             reported it, as Ramp does not say when it happened. False if the posting was wrong. It is then reversed on
             its own day.
         :raise Held: when the payment is matched with the bank, or the day is locked
         """
-        payment = self.env['account.payment'].browse(note['id']).exists()
-        line = self.env['account.move.line'].browse(note['line']).exists()
+        payment = self.env['account.payment'].browse(note.id).exists()
+        line = self.env['account.move.line'].browse(note.line).exists()
         if not payment or not line or payment.state in ('canceled', 'rejected'):
             return
         if payment.reconciled_statement_lines_count:

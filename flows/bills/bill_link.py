@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 from datetime import timedelta
 
 from odoo import api, models
@@ -123,6 +124,9 @@ class RampFlowBillLink(models.AbstractModel):
             link.move.with_context(**QUIET).ramp_id = link.ramp_id
             link.move._message_log(body=self.env._('It is a bill in Ramp, too. What Ramp pays of it is booked.'))
         self.env['ramp.record']._store_noted(
-            {rows[link.ramp_id].id: {**(rows[link.ramp_id].noted or {}), 'is_linked': True} for link in links}
+            {
+                rows[link.ramp_id].id: dataclasses.replace(rows[link.ramp_id]._read_note(), is_linked=True)
+                for link in links
+            }
         )
         return {link.ramp_id: link.move for link in links}

@@ -6,6 +6,7 @@ from odoo import api, models
 
 from ...ramp_api import CARD_PAYMENT_METHODS, PayloadError, read_bill, scrub_bill
 from ..accounting.booking import clean_text
+from ..accounting.payment_notes import CardNote
 from ..accounting.payments import Settlement
 from .bill import owed
 
@@ -67,7 +68,7 @@ class BillPaymentPlan:
     withdrawn: list
     card: object  # `CardPlan` of ramp.card.bill, or None
     is_paid: bool
-    undo_card: dict | None  # note of a settlement by card, if the bill is now paid another way
+    undo_card: CardNote | None  # note of a settlement by card, if the bill is now paid another way
 
 
 @dataclasses.dataclass(frozen=True)

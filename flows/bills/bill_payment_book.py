@@ -1,4 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -38,18 +40,15 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         for plan in plans:
             settlement = plan.settlement
             parts = {
-                **settlement.noted['parts'],
+                **settlement.noted.parts,
                 **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts},
             }
             withdrawn = {identity for _line, identity in plan.withdrawn}
-            credits = {key: minor for key, minor in settlement.noted.get('credits', {}).items() if key not in withdrawn}
+            credits = {key: minor for key, minor in (settlement.noted.credits or {}).items() if key not in withdrawn}
             credits.update((identity, minor) for _line, minor, identity in plan.credits)
-            noted[rows[settlement.ramp_id].id] = {
-                **settlement.noted,
-                'parts': parts,
-                'credits': credits,
-                'card': cards.get(settlement.ramp_id),
-            }
+            noted[rows[settlement.ramp_id].id] = dataclasses.replace(
+                settlement.noted, parts=parts, credits=credits, card=cards.get(settlement.ramp_id)
+            )
             stands = parts or credits or cards.get(settlement.ramp_id) or plan.is_paid
             documents.append(
                 self._get_main_document(settlement, parts, cards.get(settlement.ramp_id), plan) if stands else None
@@ -63,9 +62,9 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         It is the payment, the entry that settles the bill by card, the refund, or the bill that somebody paid in Odoo.
         """
         for note in parts.values():
-            return self.env['account.payment'].browse(note['id'])
-        if card and card.get('id'):
-            return self.env['account.move'].browse(card['id'])
+            return self.env['account.payment'].browse(note.id)
+        if card and card.id:
+            return self.env['account.move'].browse(card.id)
         for line, _minor, _identity in plan.credits:
             return line.move_id
         return settlement.move

@@ -28,7 +28,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         }
         noted = self._look_up_noted(connection, ids)
         credits = {credit.id for value in values for credit in value.applied_vendor_credits}
-        credits.update(identity for note in noted.values() for identity in note.get('credits', {}))
+        credits.update(identity for note in noted.values() for identity in note.credits or ())
         rows = (
             {
                 row.ramp_id: row
@@ -79,18 +79,23 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         settlement = self._plan_settlement(
             value, move, line, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found)
         )
-        done = settlement.undo or settlement.noted.get('card') or withdrawn
+        done = settlement.undo or settlement.noted.card or withdrawn
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(self.env._('It is not paid in Ramp yet.'))
         if settlement.parts:
-            applied = found.noted.get(value.id, {}).get('credits', {})
+            applied = settlement.noted.credits or {}
             changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
             self._check_open_amount(
                 settlement,
                 sum(minor for _line, minor, _id in credits) - sum(applied.get(identity, 0) for identity in changed),
             )
         return BillPaymentPlan(
-            settlement, credits, withdrawn, card, value.status == 'PAID', None if card else settlement.noted.get('card')
+            settlement,
+            credits,
+            withdrawn,
+            card,
+            value.status == 'PAID',
+            None if card else settlement.noted.card or None,
         )
 
     def _plan_withdrawn_credits(self, value, found):
@@ -100,7 +105,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         """
         now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
         withdrawn = []
-        for identity, minor in found.noted.get(value.id, {}).get('credits', {}).items():
+        for identity, minor in (found.noted[value.id].credits or {}).items():
             if now.get(identity, 0) < minor:
                 row = found.credit_rows.get(identity)
                 # A credit that was undone in Odoo does not pay anything any more.
@@ -114,7 +119,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         :raise Waiting: if the refund is not posted yet
         :raise Held: if the refund cannot be applied to the bill
         """
-        applied = found.noted.get(value.id, {}).get('credits', {})
+        applied = found.noted[value.id].credits or {}
         todo = []
         for credit in value.applied_vendor_credits:
             if applied.get(credit.id) == credit.amount.minor:
@@ -254,10 +259,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         payment, it replaced that one. If the next payment is on its way, Ramp still shows the earlier one, but the
         status is that of the next.
 
-        :return: {key: note}
+        :return: {key: `PartNote`}
         :raise Held: if a failed status may be that of either payment
         """
-        payment, parts = value.payment, found.noted.get(value.id, {}).get('parts', {})
+        payment, parts = value.payment, found.noted[value.id].parts or {}
         if not payment or not payment.id or payment.amount.currency != value.amount.currency:
             return {}
         shown = parts.get(payment.id)
@@ -265,10 +270,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             shown
             and value.status == 'OPEN'
             and payment.effective_date
-            and shown['amount'] == payment.amount.minor < due.minor
+            and shown.amount == payment.amount.minor < due.minor
         ):
             if value.status_summary == 'PAYMENT_ERROR':
-                booked = self.env['account.payment'].browse(shown['id']).exists()
+                booked = self.env['account.payment'].browse(shown.id).exists()
                 raise Held(
                     self.env._(
                         'Ramp says that a payment of this bill failed, but not which one. %(amount)s of it is booked '
@@ -286,9 +291,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         room = due.minor - payment.amount.minor
         earlier = {}
         for key, note in parts.items():
-            if key not in (payment.id, value.id, REST) and note['amount'] <= room:
+            if key not in (payment.id, value.id, REST) and note.amount <= room:
                 earlier[key] = note
-                room -= note['amount']
+                room -= note.amount
         return earlier
 
     def _waits_for_person(self, connection, value):
@@ -346,7 +351,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         rest = (
             due.minor
             - payment.amount.minor
-            - sum(note['amount'] for note in self._find_earlier_parts(value, due, found).values())
+            - sum(note.amount for note in self._find_earlier_parts(value, due, found).values())
         )
         if paid and rest:
             # Ramp does not report this other payment, but it reports the day on which the bill was paid.
@@ -364,7 +369,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         if not self.env['ramp.flow.bill']._is_issued_before_start(connection, value):
             return told
         later = [one for one in told if one.day >= connection.start_date]
-        booked = sum(note['amount'] for note in found.noted.get(value.id, {}).get('parts', {}).values())
+        booked = sum(note.amount for note in (found.noted[value.id].parts or {}).values())
         left = self._float_to_minor(abs(line.amount_residual_currency), line.currency_id) + booked
         return later if sum(one.amount for one in later) == left else told
 

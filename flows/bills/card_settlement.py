@@ -8,6 +8,7 @@ from odoo.tools import SQL
 from ...ramp_api import Money, PayloadError, allocate, read_transaction
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
+from ..accounting.payment_notes import CardNote, PaymentNote
 from ..engine.flow import Held, Waiting
 
 
@@ -27,10 +28,10 @@ class CardPlan:
     due: int  # in minor units of the bill's currency
     name: str
     entries: models.Model
-    kept: dict | None = None  # note of a settlement that stays
+    kept: CardNote | None = None  # note of a settlement that stays
     expected: Money | None = None
     date: datetime.date | None = None
-    replaced: dict | None = None
+    replaced: CardNote | None = None
 
 
 class RampCardBill(models.AbstractModel):
@@ -118,7 +119,7 @@ class RampCardBill(models.AbstractModel):
         :param found: `BillPaymentLookup`
         :raise Waiting: while neither Ramp nor the transactions say that the bill is paid
         """
-        note = found.noted.get(value.id, {}).get('card')
+        note = found.noted[value.id].card
         ids = self._get_transaction_ids(value)
         entries = move.browse()
         arrived = 0
@@ -135,12 +136,12 @@ class RampCardBill(models.AbstractModel):
             'name': self._get_bill_label(value),
             'entries': entries,
         }
-        settled = move.browse(note['id']).exists() if note else move.browse()
+        settled = move.browse(note.id).exists() if note else move.browse()
         if settled and not settled.reversal_move_ids:
-            if complete and note.get('expected') and note['id'] not in entries.ids:
+            if complete and note.expected and note.id not in entries.ids:
                 return CardPlan(**plan, replaced=note)
             return CardPlan(**plan, kept=note)
-        if note and note.get('transfers'):
+        if note and note.transfers:
             plan['replaced'] = note
         if complete:
             return CardPlan(**plan)
@@ -183,7 +184,7 @@ class RampCardBill(models.AbstractModel):
     def _book_plans(self, connection, plans):
         """Settle the bills of these plans.
 
-        :return: {bill id: note}
+        :return: {bill id: `CardNote`}
         """
         notes = {}
         for plan in plans:
@@ -194,13 +195,15 @@ class RampCardBill(models.AbstractModel):
                     self.env._('Its card transactions are in the books now, and say otherwise.'),
                 )
             if plan.kept:
-                self.env['ramp.flow.bill_payment']._repay_new_document(connection, {'card': plan.kept}, plan.line)
+                self.env['ramp.flow.bill_payment']._repay_new_document(
+                    connection, PaymentNote(card=plan.kept), plan.line
+                )
                 notes[plan.ramp_id] = plan.kept
             elif plan.expected is not None:
                 entry = self._book_expected_entry(connection, plan)
-                notes[plan.ramp_id] = {'id': entry.id, 'expected': [plan.expected.minor, plan.expected.currency]}
+                notes[plan.ramp_id] = CardNote(id=entry.id, expected=[plan.expected.minor, plan.expected.currency])
             else:
-                notes[plan.ramp_id] = {'id': self._settle_card_bill(connection, plan).id}
+                notes[plan.ramp_id] = CardNote(id=self._settle_card_bill(connection, plan).id)
         return notes
 
     @api.model
@@ -209,12 +212,14 @@ class RampCardBill(models.AbstractModel):
 
         An entry that this flow posted is reversed. The entry of a card transaction stays, and only stops paying the
         bill.
+
+        :param note: `CardNote` of the bill
         """
         reason = reason or self.env._('The bill was paid in another way.')
         flow = self.env['ramp.flow.transaction']
-        for transfer in self.env['account.move'].browse(note.get('transfers', ())).exists():
+        for transfer in self.env['account.move'].browse(note.transfers or ()).exists():
             flow._undo_booked_move(connection, transfer, reason)
-        entry = self.env['account.move'].browse(note['id']).exists()
+        entry = self.env['account.move'].browse(note.id).exists()
         if entry.ramp_id:
             entry.line_ids.filtered(lambda item: item.account_type == 'liability_payable').remove_move_reconcile()
         elif entry and not entry.reversal_move_ids:

@@ -4,6 +4,7 @@ import datetime
 
 from odoo import api, models
 
+from ...models.ledger_notes import ABSENT, Absent, LedgerNote
 from ...ramp_api import Repayment, allocate, read_repayment
 from ..accounting.lookup import AccountingLookup, PeopleLookup
 from ..engine.pull import LOST_PER_RUN
@@ -51,6 +52,17 @@ class RepaymentLookup(AccountingLookup):
     taken: dict[str, dict[int, list[int]]] = dataclasses.field(default_factory=dict)
     expenses: dict[models.Model, models.Model] = dataclasses.field(default_factory=dict)
     people: PeopleLookup = dataclasses.field(default_factory=PeopleLookup)
+
+
+@dataclasses.dataclass(kw_only=True)
+class RepaymentNote(LedgerNote):
+    """What the ledger notes of a repayment.
+
+    - shares: what it took back of each line of the original, [[id of the line, units of the transaction's currency,
+      units of the company's currency]]
+    """
+
+    shares: list[list[int]] | Absent = ABSENT
 
 
 class RampFlowRepayment(models.AbstractModel):
@@ -249,7 +261,7 @@ class RampFlowRepayment(models.AbstractModel):
             ],
             ['parent_ramp_id', 'noted'],
         ):
-            for line_id, amount, balance in (row.noted or {}).get('shares', []):
+            for line_id, amount, balance in row._read_note(RepaymentNote).shares or ():
                 sums = taken.setdefault(row.parent_ramp_id, {}).setdefault(line_id, [0, 0])
                 sums[0] += amount
                 sums[1] += balance

@@ -5,7 +5,7 @@ from odoo import Command, models
 
 from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Skipped, Waiting
-from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentPlan, take
+from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentNote, RepaymentPlan, take
 
 
 class RampFlowRepaymentBook(models.AbstractModel):
@@ -242,9 +242,9 @@ class RampFlowRepaymentBook(models.AbstractModel):
         }
         self.env['ramp.record']._store_noted(
             {
-                rows[plan.repayment.id].id: {
-                    'shares': [[line.id, minor, balance] for line, minor, balance in plan.shares]
-                }
+                rows[plan.repayment.id].id: RepaymentNote(
+                    shares=[[line.id, minor, balance] for line, minor, balance in plan.shares]
+                )
                 for plan in plans
             }
         )

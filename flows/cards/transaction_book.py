@@ -2,6 +2,7 @@
 from odoo import Command, api, models
 from odoo.tools import plaintext2html
 
+from ...models.ledger_notes import LedgerNote
 from ..accounting.booking import QUIET
 from ..engine.flow import Held
 from .transaction import BillPlan, SpendPlan
@@ -94,7 +95,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         moves = self._book_plans(connection, list(plans.values()))
         records._mark_booked(moves, self._new_sync_key(records))
         self.env['ramp.record']._store_noted(
-            {record.id: {'extras': self._get_late_details(values[record])} for record in records}
+            {record.id: LedgerNote(extras=self._get_late_details(values[record])) for record in records}
         )
         # The job confirms the new entries in Ramp.
         self._trigger()

@@ -7,6 +7,7 @@ from ...models.line_label import fill
 from ...ramp_api import Bill, PayloadError, read_bill
 from ..accounting.booking import NAME_LENGTH, clean_text
 from ..accounting.lookup import AccountingLookup, PeopleLookup
+from ..accounting.payment_notes import PaymentNote
 from ..engine.flow import Held, Skipped, Waiting
 from .card_merchant import MerchantLookup, merchant_name
 from .transaction import PART_LENGTH, BillPlan, Line, SpendPlan, _make_transaction_label
@@ -179,9 +180,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
         )
         if not date:
             raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
-        note = (row.noted or {}).get('card') or {}
-        if note.get('expected') == [value.amount.minor, value.amount.currency]:
-            entry = self.env['account.move'].browse(note['id']).exists()
+        note = row._read_note(PaymentNote).card
+        if note and note.expected == [value.amount.minor, value.amount.currency]:
+            entry = self.env['account.move'].browse(note.id).exists()
             # In a locked period, the entry stays as it is, even if its day differs.
             if (
                 entry.state == 'posted'

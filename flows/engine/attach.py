@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 import logging
 from collections import defaultdict
 
@@ -47,13 +48,13 @@ class RampFlowAttach(models.AbstractModel):
 
         A file that cannot be attached is left out. The reason replaces it in `fetched.files`.
 
-        :return: {row: (attachment, noted)} as of `_attach_missing_files`; empty when no file could be attached
+        :return: {row: (attachment, known)} as of `_attach_missing_files`; empty when no file could be attached
         """
         attached = {}
         for file in files:
             try:
                 with self.env.cr.savepoint():
-                    [(first, noted)] = self._attach_missing_files({record: ([file], documents)}).values()
+                    [(first, known)] = self._attach_missing_files({record: ([file], documents)}).values()
             except Exception as error:
                 if not is_of_object(error, undone=True):
                     raise
@@ -73,15 +74,15 @@ class RampFlowAttach(models.AbstractModel):
                 fetched.files[fetched.files.index(file)] = reason
                 continue
             # The next file is added to what this one noted.
-            self.env['ramp.record']._store_noted({record.id: {**(record.noted or {}), 'files': noted}})
-            attached[record] = (attached[record][0] if record in attached else None) or first, noted
+            self.env['ramp.record']._store_noted({record.id: dataclasses.replace(record._read_note(), files=known)})
+            attached[record] = (attached[record][0] if record in attached else None) or first, known
         return attached
 
     def _attach_missing_files(self, work):
         """Attach the files that each document lacks and was not given before. Equal content is stored once.
 
         :param work: {row: (files, documents)}
-        :return: {row: (attachment that is the row's document, or None, note of the row's attachments for `noted`)}
+        :return: {row: (attachment that is the row's document, or None, `files` of the row's note)}
         """
         # XML from outside is shown as plain text. Odoo treats incoming emails in the same way.
         Attachment = self.env['ir.attachment'].with_context(attachments_mime_plainxml=True, ramp_files=True)
@@ -92,7 +93,7 @@ class RampFlowAttach(models.AbstractModel):
         present = self._find_present_attachments(sums, work)
         noted, values, places = {}, [], []
         for record, (_files, documents) in work.items():
-            before = (record.noted or {}).get('files') or {}
+            before = record._read_note().files or {}
             noted[record] = {}
             for document in documents:
                 key = f'{document._name},{document.id}'

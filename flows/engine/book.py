@@ -224,7 +224,11 @@ class RampFlowBook(models.AbstractModel):
                 )
         extras = {record: jsonable(self._get_late_details(values[record])) for record in booked}
         self.env['ramp.record']._store_noted(
-            {record.id: {**(record.noted or {}), 'extras': extra} for record, extra in extras.items() if extra}
+            {
+                record.id: dataclasses.replace(record._read_note(), extras=extra)
+                for record, extra in extras.items()
+                if extra
+            }
         )
         states = records.mapped('state')
         run.write(

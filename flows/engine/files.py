@@ -290,10 +290,13 @@ class RampFlowFile(models.AbstractModel):
             for record, (files, documents) in work.items():
                 attached.update(self._attach_row_files(record, files, documents, fetched[record.id]))
         self.env['ramp.record']._store_noted(
-            {record.id: {**(record.noted or {}), 'files': noted} for record, (_first, noted) in attached.items()}
+            {
+                record.id: dataclasses.replace(record._read_note(), files=known)
+                for record, (_first, known) in attached.items()
+            }
         )
         done = records.browse(
-            record.id for record, (first, _noted) in attached.items() if first and not fetched[record.id].bad
+            record.id for record, (first, _known) in attached.items() if first and not fetched[record.id].bad
         )
         done._mark_booked([attached[record][0] for record in done], None, told=False)
         for record in records - lone - done:

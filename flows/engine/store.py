@@ -5,6 +5,7 @@ import logging
 from odoo import models
 
 from ...models.ledger_json import json_digest, storable_json
+from ...models.ledger_notes import ABSENT
 from ...models.ramp_record import OPEN_STATES
 from .flow import is_of_object
 from .payloads import identity_only, is_uuid, jsonable
@@ -211,13 +212,14 @@ class RampFlowStore(models.AbstractModel):
             ],
             ['ramp_id', 'res_model', 'res_id', 'noted'],
         ):
-            before = record.noted or {}
-            if before.get('extras') != extras[record.ramp_id]:
-                if self._is_late_detail_shown(
-                    before.get('extras'), extras[record.ramp_id]
-                ) and not self._log_late_details_safely(connection, record, before['extras'], values[record.ramp_id]):
+            note = record._read_note()
+            shown = None if note.extras is ABSENT else note.extras
+            if shown != extras[record.ramp_id]:
+                if self._is_late_detail_shown(shown, extras[record.ramp_id]) and not self._log_late_details_safely(
+                    connection, record, shown, values[record.ramp_id]
+                ):
                     continue
-                noted[record.id] = {**before, 'extras': extras[record.ramp_id]}
+                noted[record.id] = dataclasses.replace(note, extras=extras[record.ramp_id])
         self.env['ramp.record']._store_noted(noted)
 
     def _is_late_detail_shown(self, before, now):

@@ -220,7 +220,7 @@ class RampFlowWatch(models.AbstractModel):
         )
         for record in records:
             kind, text = found[record.id]
-            if (record.noted or {}).get('accepted') == kind or record.state == 'held' and not record.finding:
+            if record._read_note().accepted == kind or record.state == 'held' and not record.finding:
                 continue
             if (record.hold_reason, record.finding, record.error_message) != ('finding', kind, text):
                 record.write(

@@ -1,10 +1,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
 from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, models
 from odoo.fields import Domain
 
+from ...models.ledger_notes import ABSENT, Absent, LedgerNote
 from ...ramp_api import RampServerError
 from ..accounting.booking import clean_text
 from ..engine.flow import Held
@@ -24,6 +26,18 @@ LAG = timedelta(minutes=15)
 
 class _AskedBefore(RampServerError):
     summary = ''  # the message is a complete sentence
+
+
+@dataclasses.dataclass(kw_only=True)
+class PersonNote(LedgerNote):
+    """What the ledger notes of a person while it is not known whether Ramp created the user.
+
+    - key: idempotency key of the request that creates the user; None if Ramp does not accept it any more
+    - emails: addresses under which Ramp was asked to create the user, the last one at the end
+    """
+
+    key: str | None | Absent = ABSENT
+    emails: list[str] | Absent = ABSENT
 
 
 class RampFlowPerson(models.AbstractModel):

@@ -9,7 +9,7 @@ from ...ramp_api import USER_LISTED_STATUSES, PayloadError, RampNotFound, RampVa
 from ..engine.flow import Held
 from ..engine.push_job import UNSAID, Remote
 from ..engine.resolve import LOOK_UP_ALONE
-from .person import FULL_NAME, LAG, OUT, PERSON_SENT_ONCE
+from .person import FULL_NAME, LAG, OUT, PERSON_SENT_ONCE, PersonNote
 
 
 class RampFlowPersonResolve(models.AbstractModel):
@@ -32,7 +32,9 @@ class RampFlowPersonResolve(models.AbstractModel):
         many = len(jobs) > LOOK_UP_ALONE
         listed = {remote.ramp_id: remote for remote in self._fetch_remote_list(client, {})} if many else {}
         asked = {
-            row.id: row.noted['emails'] for row in self.env['ramp.record'].browse(job.id for job in jobs) if row.noted
+            row.id: row._read_note(PersonNote).emails
+            for row in self.env['ramp.record'].browse(job.id for job in jobs)
+            if row.noted
         }
         asked |= {job.id: [job.known['email']] for job in jobs if doubts.get(job.id) and job.known.get('email')}
         unsure = {

@@ -8,7 +8,7 @@ from ...models.run_memory import run_memory
 from ...ramp_api import USER_STATUSES, RampIdempotencyReused, RampNotFound, RampValidationError
 from ..engine.flow import Held, Waiting
 from ..engine.push_job import Remote
-from .person import FULL_NAME, OUT, PLACES, _AskedBefore
+from .person import FULL_NAME, OUT, PLACES, PersonNote, _AskedBefore
 
 
 class RampFlowPersonSend(models.AbstractModel):
@@ -53,14 +53,14 @@ class RampFlowPersonSend(models.AbstractModel):
         :return: the key, or None if it is spent
         """
         row = self.env['ramp.record'].browse(job.id)
-        noted = row.noted or {}
-        asked = {
-            'key': None if spent else noted.get('key') or str(uuid.uuid4()),
-            'emails': list(dict.fromkeys([*noted.get('emails', ()), job.desired['email']])),
-        }
+        noted = row._read_note(PersonNote)
+        asked = PersonNote(
+            key=None if spent else noted.key or str(uuid.uuid4()),
+            emails=list(dict.fromkeys([*(noted.emails or ()), job.desired['email']])),
+        )
         if asked != noted:
             self.env['ramp.record']._store_noted({row.id: asked})
-        return asked['key']
+        return asked.key
 
     @contextlib.contextmanager
     def _investigate_not_found(self, client, job):

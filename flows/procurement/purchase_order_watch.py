@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import models
 
+from ...models.ledger_notes import OrderNote
 from ...ramp_api import read_purchase_order
 from ..engine.flow import is_of_object
 
@@ -82,9 +83,10 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
 
         :param order: the order as Ramp has it, or None
         """
-        noted = {key: getattr(order, key) for key in ('receipt_status', 'billing_status')} if order else row.noted
-        if row.noted != noted:
-            row.noted = noted
+        if order:
+            noted = OrderNote(receipt_status=order.receipt_status, billing_status=order.billing_status).to_json()
+            if row.noted != noted:
+                row.noted = noted
         if row.state != 'confirmed' or row.is_uncertain:
             return
         if not order or order.archived_at:

@@ -1,4 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import api, models
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
@@ -92,7 +94,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         move, line = self._check_paid_document(value.id, found)
         in_words = self.env['ramp.flow.reimbursement']._describe_ramp_state(value.state)
-        done = found.noted.get(value.id, {}).get('parts', {})
+        done = found.noted[value.id].parts or {}
         is_paid = value.state in REIMBURSEMENT_PAID_STATES
         parts = self._plan_payment_parts(connection, value, move, line, done, found) if is_paid else []
         settlement = self._plan_settlement(value, move, line, parts, found, in_words)
@@ -163,9 +165,9 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         }
         noted, documents = {}, []
         for settlement, value in plans:
-            parts = {**settlement.noted['parts'], **{part.key: notes[value.id, part.key] for part in settlement.parts}}
-            noted[rows[value.id].id] = {**settlement.noted, 'parts': parts}
-            payment = self.env['account.payment'].browse([note['id'] for note in parts.values()][:1])
+            parts = {**settlement.noted.parts, **{part.key: notes[value.id, part.key] for part in settlement.parts}}
+            noted[rows[value.id].id] = dataclasses.replace(settlement.noted, parts=parts)
+            payment = self.env['account.payment'].browse([note.id for note in parts.values()][:1])
             documents.append(payment or (settlement.move if value.state in REIMBURSEMENT_PAID_STATES else None))
         self.env['ramp.record']._store_noted(noted)
         self._release_withdrawn_documents(

@@ -9,6 +9,7 @@ from odoo.tools import SQL
 from ...ramp_api import Money, PayloadError, read_statement, scrub_statement, to_company_date
 from ..accounting.documents import Document
 from ..accounting.lookup import PayableLookup
+from ..accounting.payment_notes import PaymentNote
 from ..engine.flow import is_of_object
 from ..engine.pull import LOST_PER_RUN
 
@@ -292,9 +293,9 @@ class RampFlowStatement(models.AbstractModel):
             connection, [row.ramp_id for row in rows if row.flow == 'transaction' and not row.res_id]
         )
         expected = {
-            ramp_id: note['id']
+            ramp_id: note.id
             for ramp_id, row in bills.items()
-            if (note := (row.noted or {}).get('card') or {}).get('expected')
+            if (note := row._read_note(PaymentNote).card) and note.expected
         }
         before = {value.preceding_statement_id for value in values if value.preceding_statement_id}
         endings = {}

@@ -1,7 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import Command, models
 
+from ...models.ledger_notes import ABSENT
 from ..accounting.booking import QUIET
+from .statement_notes import StatementNote
 
 
 class RampFlowStatementBook(models.AbstractModel):
@@ -33,10 +35,9 @@ class RampFlowStatementBook(models.AbstractModel):
             bill = next(bills) if plan.document else self.env['account.move']
             entry = self._book_exchange_difference(connection, plan, bill) if plan.date else bill.browse()
             moves.append(bill or entry)
-            noted[rows[plan.section.id].id] = {
-                'cashbacks': plan.cashbacks,
-                **({'exchange': entry.id} if bill and entry else {}),
-            }
+            noted[rows[plan.section.id].id] = StatementNote(
+                cashbacks=plan.cashbacks, exchange=entry.id if bill and entry else ABSENT
+            )
         self.env['ramp.record']._store_noted(noted)
         self.env['ramp.flow.cashback']._on_statements_booked(
             connection, {cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks}
@@ -92,7 +93,7 @@ class RampFlowStatementBook(models.AbstractModel):
         return entry
 
     def _undo_booked_object(self, connection, record, reason):
-        entry = self.env['account.move'].browse((record.noted or {}).get('exchange') or []).exists()
+        entry = self.env['account.move'].browse(record._read_note(StatementNote).exchange or []).exists()
         result = super()._undo_booked_object(connection, record, reason)
         if entry:
             self._undo_booked_move(connection, entry, reason)

@@ -10,6 +10,7 @@ from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Tr
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
 from ..engine.flow import Held, Skipped, Waiting
+from .statement_notes import TransferNote, TransferPaymentNote
 
 # Every status of the contract is decided here. Transfers that the bank accepted are posted, and those that failed are
 # undone. A transfer with any other status is put on hold.
@@ -32,7 +33,7 @@ class TransferPlan:
     journal: models.Model
     date: datetime.date
     row: models.Model
-    undo: dict | None
+    undo: TransferPaymentNote | None
     book: bool
     reason: str
 
@@ -143,7 +144,7 @@ class RampFlowTransfer(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
         row = found.rows[value.id]
-        note = (row.noted or {}).get('payment')
+        note = row._read_note(TransferNote).payment or None
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
                 raise Skipped(self._describe_transfer_status(value.status))
@@ -168,7 +169,7 @@ class RampFlowTransfer(models.AbstractModel):
                     value.status or '-',
                 )
             )
-        stands = bool(note) and note['amount'] == [value.amount.minor, value.amount.currency]
+        stands = bool(note) and note.amount == [value.amount.minor, value.amount.currency]
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
         journal = found.banks.get(value.bank_account_id) or connection.payment_journal_id
         if not journal:
@@ -221,17 +222,17 @@ class RampFlowTransfer(models.AbstractModel):
         for plan in plans:
             payment = made.get(plan.transfer.id)
             if payment:
-                noted[plan.row.id] = {
-                    **(plan.row.noted or {}),
-                    'payment': {
-                        'id': payment.id,
-                        'line': self._get_payable_line(payment).id,
-                        'amount': [plan.transfer.amount.minor, plan.transfer.amount.currency],
-                    },
-                }
-            documents.append(
-                payment or (None if plan.undo else self.env['account.payment'].browse(plan.row.noted['payment']['id']))
-            )
+                noted[plan.row.id] = dataclasses.replace(
+                    plan.row._read_note(TransferNote),
+                    payment=TransferPaymentNote(
+                        id=payment.id,
+                        line=self._get_payable_line(payment).id,
+                        amount=[plan.transfer.amount.minor, plan.transfer.amount.currency],
+                    ),
+                )
+            elif not plan.undo:
+                payment = self.env['account.payment'].browse(plan.row._read_note(TransferNote).payment.id)
+            documents.append(payment)
         self.env['ramp.record']._store_noted(noted)
         self.env.flush_all()
         self._reconcile_with_ramp(connection)

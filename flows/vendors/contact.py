@@ -10,6 +10,7 @@ from ...models.ramp_record import PASSING_REASONS
 from ..accounting.booking import QUIET, clean_text
 from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
+from .vendor_notes import ContactNote
 
 CONTACT_COLUMNS = [
     'ramp_id',
@@ -95,19 +96,19 @@ class RampFlowVendorContact(models.AbstractModel):
                 if row.hold_reason and row.hold_reason not in PASSING_REASONS:
                     continue  # a person deleted it or left it out
                 existing = plan.found.partners.get(row.res_id)
-                before = (row.noted or {}) if existing else {}
+                before = row._read_note(ContactNote) if existing else ContactNote()
                 if not existing:
                     existing = self._find_matching_contact(plan, partner, contact, values, children, rows)
                 if not existing:
                     todo.append((row, values, partner))
                     continue
                 existing = existing.with_context(**QUIET, active_test=False)
-                written = dict(before.get('written', {}))
+                written = dict(before.written or {})
                 is_ours = ours.get(existing.id)
                 changes = self._merge_field_changes(
                     connection, values, self._get_current_values(existing, values), written, is_ours
                 )
-                if before.get('archived') and not existing.active and is_ours != OWN:
+                if before.archived and not existing.active and is_ours != OWN:
                     changes['active'] = True
                 if not plan.partner and not existing.parent_id and existing != partner and is_ours != OWN:
                     changes['parent_id'] = partner.id  # its former parent was deleted
@@ -115,8 +116,9 @@ class RampFlowVendorContact(models.AbstractModel):
                     existing.write(changes)
                 current = self._get_current_values(existing, values)
                 written.update((key, [value, current[key]]) for key, value in changes.items() if key in values)
-                done[row], noted[row] = existing, {'written': written, 'created': before.get('created', False)}
-                if before.get('created'):
+                done[row] = existing
+                noted[row] = ContactNote(written=written, created=bool(before.created)).to_json()
+                if before.created:
                     self._archive_contact_copies(
                         existing, children[partner.id, (existing.email or '').casefold()], rows
                     )
@@ -126,10 +128,9 @@ class RampFlowVendorContact(models.AbstractModel):
         ):
             current = self._get_current_values(contact, values)
             done[row] = contact
-            noted[row] = {
-                'written': {key: [value, current[key]] for key, value in values.items() if value},
-                'created': True,
-            }
+            noted[row] = ContactNote(
+                written={key: [value, current[key]] for key, value in values.items() if value}, created=True
+            ).to_json()
         changed = [row for row, partner in done.items() if row.state != 'confirmed' or row.res_id != partner.id]
         Record.browse(row.id for row in changed)._mark_booked([done[row] for row in changed], None, told=False)
         Record._store_noted({row.id: values for row, values in noted.items() if values != row.noted})
@@ -267,14 +268,14 @@ class RampFlowVendorContact(models.AbstractModel):
         for ramp_id, row in rows.items():
             if ramp_id in told or row.hold_reason and row.hold_reason not in PASSING_REASONS:
                 continue
-            partner, noted = plan.found.partners.get(row.res_id), row.noted or {}
+            partner, note = plan.found.partners.get(row.res_id), row._read_note(ContactNote)
             if ramp_id in listed and not partner:
                 reason = self.env._('It has neither a name nor an email address in Ramp.')
             elif row.state == 'ignored':
                 continue
-            elif partner and self._is_untouched_contact(partner, noted):
+            elif partner and self._is_untouched_contact(partner, note):
                 partner.with_context(**QUIET).active = False
-                self.env['ramp.record']._store_noted({row.id: {**noted, 'archived': True}})
+                self.env['ramp.record']._store_noted({row.id: dataclasses.replace(note, archived=True)})
                 reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
             else:
                 reason = self.env._(
@@ -283,12 +284,15 @@ class RampFlowVendorContact(models.AbstractModel):
             if (row.state, row.error_message) != ('ignored', reason):
                 row._ignore_by_rule(reason)
 
-    def _is_untouched_contact(self, partner, noted):
-        """Return whether a contact is still as this flow created it."""
-        written = noted.get('written', {})
+    def _is_untouched_contact(self, partner, note):
+        """Return whether a contact is still as this flow created it.
+
+        :param note: `ContactNote` of its row
+        """
+        written = note.written or {}
         current = self._get_current_values(partner, ('name', 'email', 'phone'))
         return (
-            noted.get('created')
+            note.created
             and partner.active
             and not partner.with_context(active_test=False).user_ids
             and all(current[key] == (written[key][1] if key in written else False) for key in current)

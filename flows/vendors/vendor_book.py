@@ -22,6 +22,7 @@ from .vendor import (
     _get_vendor_name,
     _make_partner_address,
 )
+from .vendor_notes import VendorNote
 
 
 class RampFlowVendorBook(models.AbstractModel):
@@ -136,8 +137,8 @@ class RampFlowVendorBook(models.AbstractModel):
         ):
             partners[plan.row] = partner.with_context(_partners_skip_fields_sync=False)
         for plan in plans:
-            before = (plan.row.noted or {}) if plan.partner and not plan.how else {}
-            written, values = dict(before.get('written', {})), self._get_writable_values(plan)
+            before = plan.row._read_note(VendorNote) if plan.partner and not plan.how else VendorNote()
+            written, values = dict(before.written or {}), self._get_writable_values(plan)
             if plan.partner:
                 partner = partners[plan.row] = plan.partner.with_context(**QUIET, active_test=False)
                 changes = self._merge_field_changes(
@@ -158,7 +159,7 @@ class RampFlowVendorBook(models.AbstractModel):
             written.update((key, [value, current[key]]) for key, value in changes.items())
             if plan.refused:
                 written['vat'] = [plan.values['vat'], current['vat']]
-            noted[plan.row.id] = {'written': written, 'is_active': plan.detail.vendor.is_active}
+            noted[plan.row.id] = VendorNote(written=written, is_active=plan.detail.vendor.is_active).to_json()
             if lines := self._describe_vendor_changes(plan, before):
                 notes[partners[plan.row].id] = Markup('<br/>').join(lines)
         self.env['ramp.record']._store_noted(
@@ -173,7 +174,10 @@ class RampFlowVendorBook(models.AbstractModel):
         return {**plan.values, 'vat': False} if plan.refused else plan.values
 
     def _describe_vendor_changes(self, plan, before):
-        """Return the sentences for people who look at the partner."""
+        """Return the sentences for people who look at the partner.
+
+        :param before: `VendorNote` from before this run
+        """
         vendor, lines = plan.detail.vendor, []
         if plan.how:
             lines.append(
@@ -181,7 +185,7 @@ class RampFlowVendorBook(models.AbstractModel):
                     'Linked to the vendor %(name)s in Ramp: %(how)s.', name=_get_vendor_name(vendor), how=plan.how
                 )
             )
-        if vendor.is_active != before.get('is_active', True):
+        if vendor.is_active != before.was_active:
             lines.append(
                 self.env._('Active again in Ramp.')
                 if vendor.is_active
