@@ -172,7 +172,13 @@ class RampRecord(models.Model):
             if note.extras:
                 note.extras = {key: value for key, value in note.extras.items() if key not in TEXTS}
             values.append(
-                SQL('(%s, %s::jsonb, %s::jsonb, %s)', record.id, Json(payload), noted and Json(note.to_json()), name)
+                SQL(
+                    '(%s, %s::jsonb, %s::jsonb, %s)',
+                    record.id,
+                    Json(payload),
+                    Json(note.to_json()) if noted else None,
+                    name,
+                )
             )
         if values:
             # Not logged on failure, because the statement contains payloads

@@ -173,6 +173,16 @@ class TestKeeping(KeepingCase):
         self.rows.write({'state': 'ignored', 'hold_reason': 'person'})
         self.assertEqual(self.vacuum()[0], len(self.rows))
 
+    def test_ignored_without_a_document(self):
+        """An object that was never posted has nothing noted. Its personal data goes like that of the others."""
+        ramp_id = self.spend(1234, account=None, date='2026-07-05T12:00:00+00:00', memo=SECRETS[0])
+        self.sync('transaction')
+        row = self.record(ramp_id)
+        row._ignore_by_person('Private')
+        self.assertFalse(row.noted)
+        self.assertEqual(self.vacuum()[0], len(self.rows) + 1)
+        self.assertEqual((self.told(row), row.state, row.noted), ([], 'ignored', False))
+
     def test_in_batches(self):
         self.patch(ramp_record_keeping, 'AT_ONCE', 2)
         counts = []

@@ -218,8 +218,8 @@ class TestMigrations(PayablesCase):
         [constraint] = self.env.cr.fetchone()
         self.env.flush_all()
         self.env.cr.execute('ALTER TABLE ramp_record DROP COLUMN hold_reason, ADD COLUMN is_question boolean')
-        for row in rows:
-            self.set(row, **{'state': 'held', **old[row.ramp_id]})
+        for row, values in zip(rows, old.values(), strict=True):
+            self.set(row, **{'state': 'held', **values})
         script = self.script('19.0.1.6.0/pre-hold-reason.py')
         script.migrate(self.env.cr, '19.0.1.5.0')
 
