@@ -25,14 +25,14 @@ from .smoke import SmokeTags
 
 
 def impatient(client):
-    """Take the waiting out of a client: it has its own tests, and an outage is not worth the time of the others."""
+    """Make clients that do not wait. The waits have tests of their own, and would slow down the others."""
     return functools.partial(
         client, sleep=lambda seconds: None, limiter=SlidingWindow('test', limit=10**6, shared=False)
     )
 
 
 class Killed(UserError):
-    """As if the process had died: whatever was not committed is lost."""
+    """Stands for the death of the process: everything that was not committed is lost."""
 
     def __init__(self):
         super().__init__('Killed')
@@ -40,10 +40,10 @@ class Killed(UserError):
 
 @tagged('post_install', '-at_install', 'ramp')
 class RampCase(SmokeTags, TransactionCase):
-    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection: made once for the
-    class. Each test begins with all of it as it was then.
+    """A company, its people and a simulated Ramp over HTTP on this machine, joined by a connection.
 
-    The flows run as in production: through their jobs, with cursors that commit (to savepoints, here).
+    The state is made once for the class, and each test begins with it. The flows run as in production: through their
+    jobs, with cursors that commit (here to savepoints).
     """
 
     seed = {'transactions': 0}
@@ -52,8 +52,8 @@ class RampCase(SmokeTags, TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Each job is later than what somebody asked for before, by the seconds in which that is noted, too; here all is
-        # one transaction.
+        # In production a job begins later than the request for it, also in the whole seconds that are stored. Here both
+        # are in one transaction, so its time is set back by a second.
         cls.cr._now = cls.cr.now() - timedelta(seconds=1)
         cls.company = company_of(cls.env)
         cls.env.user.write({'company_ids': [Command.link(cls.company.id)], 'company_id': cls.company.id})
@@ -72,15 +72,15 @@ class RampCase(SmokeTags, TransactionCase):
         cls.classPatch(ramp_connection_api, 'RampClient', impatient(RampClient))
         cls.classPatch(
             type(cls.env['ramp.flow.pull']), '_reread_pause', timedelta(0)
-        )  # tests do in a second what takes days
-        # What ANALYZE counts in a test's own transaction outlives its rollback: the planner would then take full tables
-        # for empty.
+        )  # tests do within a second what takes days in production
+        # ANALYZE counts the rows of a test's own transaction, and its result outlives the rollback. The planner would
+        # then take full tables for empty ones.
         cls.classPatch(type(cls.env['ramp.record']), '_refresh_statistics', lambda records: None)
         cls.classPatch(
             RampFlow, '_is_job_time_up', lambda flow: False
-        )  # however slow the machine; see the tests of what it does then
+        )  # also on a slow machine; other tests cover the limit
         cls.classPatch(RampFlow, '_get_job_seconds', lambda flow: math.inf)
-        # nor do they wait until a Ramp that did not answer is asked again
+        # Tests do not wait until a Ramp that did not answer is asked again.
         cls.classPatch(ramp_connection_reach, 'FIRST_PAUSE', timedelta(0))
         cls.classPatch(ramp_connection_reach, 'LONGEST_PAUSE', timedelta(0))
         cls._memory = None
@@ -109,7 +109,7 @@ class RampCase(SmokeTags, TransactionCase):
 
     @classmethod
     def prepare(cls):
-        """What a company is like before Ramp is there, for classes that want it otherwise."""
+        """Set up the company before Ramp is connected. Classes override this."""
 
     @classmethod
     def simulate(cls):
@@ -131,14 +131,16 @@ class RampCase(SmokeTags, TransactionCase):
         return ramp
 
     def once(self):
-        """What every test of the class begins with, made once after connecting, with the means that tests have.
+        """Prepare the state that every test of the class begins with. It runs once, after connecting, with the helpers
+        of tests.
 
-        What is set on `self` is there in all of them, lists and dictionaries as copies. What is patched remains so.
+        Attributes that are set on `self` are there in all tests; lists and dictionaries are copied. Patches remain
+        active.
         """
 
     @classmethod
     def _first(cls):
-        """Who does `once`: like a test, but what it cleans up is cleaned up when the class ends."""
+        """Return the instance that runs `once`. It is like a test, but its clean-ups run when the class ends."""
         first = cls('once')
         first.addCleanup = cls.addClassCleanup
         return first
@@ -146,7 +148,7 @@ class RampCase(SmokeTags, TransactionCase):
     @classmethod
     def _once(cls):
         first = cls._first()
-        with patch.object(odoo.modules.module, 'current_test', first):  # the one that may open cursors
+        with patch.object(odoo.modules.module, 'current_test', first):  # only the current test may open cursors
             there = set(vars(first))
             first.once()
         cls._begun = {name: value for name, value in vars(first).items() if name not in there}
@@ -160,7 +162,7 @@ class RampCase(SmokeTags, TransactionCase):
         self.put_back(self._memory)
 
     def remember(self):
-        """What no savepoint brings back: Ramp, and what this process keeps in memory."""
+        """Return the state that no savepoint restores: Ramp's data, and the tokens in the memory of this process."""
         return self.ramp.snapshot(), dict(token_stores.access_tokens._tokens)
 
     def put_back(self, memory):
@@ -172,7 +174,7 @@ class RampCase(SmokeTags, TransactionCase):
 
     @contextmanager
     def isolated(self):
-        """What happens within is undone at the end, in Odoo and in Ramp: for one example of a property."""
+        """Undo everything that happens inside the block, in Odoo and in Ramp. It is used for one example of a property."""
         memory = self.remember()
         savepoint = self.env.cr.savepoint()
         with savepoint:
@@ -188,7 +190,7 @@ class RampCase(SmokeTags, TransactionCase):
                 self.put_back(memory)
 
     def crash(self, original):
-        """`ramp.record._store_sent` of a job that dies before it, `crash_in` calls from now (None: not at all)."""
+        """Return a `ramp.record._store_sent` before which the job dies, `crash_in` calls from now (None: never)."""
 
         def store(records, rows):
             if rows and self.crash_in is not None:
@@ -225,18 +227,18 @@ class RampCase(SmokeTags, TransactionCase):
         return self.env['ramp.coding']._get_external_id(record)
 
     def analytics(self, *accounts):
-        """The selections of analytic accounts, as the simulator takes them."""
+        """The selections of analytic accounts, in the form that the simulator takes."""
         return {self.external(account.root_plan_id): self.external(account) for account in accounts}
 
     def spend(self, amount_minor=12345, **values):
-        """A cleared card transaction that is ready; returns its Ramp id."""
+        """Add a cleared card transaction that is ready; returns its Ramp id."""
         values.setdefault('user', self.user_id)
         values.setdefault('currency', 'USD')
         values.setdefault('entity', next(iter(self.ramp.state['entities']))['id'])
         if 'lines' not in values:
             values.setdefault('account', self.external(self.account_meals))
         ramp_id = self.ramp.add_transaction(amount_minor=amount_minor, **values)
-        if 'date' in values:  # the simulator lets purchases settle days later
+        if 'date' in values:  # the simulator settles purchases days later
             self.ramp.state['transactions'].update(
                 ramp_id, accounting_date=values['date'], settlement_date=values['date']
             )
@@ -246,7 +248,8 @@ class RampCase(SmokeTags, TransactionCase):
         """Press Sync now, and let the jobs run as the scheduler does. Returns the runs."""
         last = self.env['ramp.run'].search([], limit=1, order='id desc').id or 0
         if now:
-            # whom it wakes is TestConnection's to see, and costs a tenth of many a test: here they run at once
+            # TestConnection covers which jobs are woken. Here they run at once, which saves a tenth of the time of many
+            # tests.
             with patch.object(type(self.connection), '_cron_jobs', lambda connection, flows: connection.env['ir.cron']):
                 self.connection.with_context(ramp_quiet=True).action_sync_now()
         # an HttpCase is in that mode already
@@ -256,10 +259,10 @@ class RampCase(SmokeTags, TransactionCase):
         return self.env['ramp.run'].search([('id', '>', last)])
 
     def run_flow(self, flow):
-        """What the scheduler does of a flow's job, without keeping account of it, which takes a fifth of the time of a
-        whole suite.
+        """Do what the scheduler does for a flow's job, without its records of progress, which take a fifth of the
+        suite's time.
 
-        The system tests run the scheduler itself, and TestJobs says that all that the jobs do is this.
+        The system tests run the real scheduler, and TestJobs proves that the jobs do nothing else.
         """
         flow = self.env[f'ramp.flow.{flow}']
         self.env.flush_all()
@@ -303,7 +306,7 @@ class RampCase(SmokeTags, TransactionCase):
         ]
 
     def assertHeld(self, ramp_id, pattern):
-        """Held, nothing booked, and Ramp was told in the same words."""
+        """The transaction is on hold, nothing is posted, and Ramp got the same message."""
         record = self.record(ramp_id)
         self.assertEqual(record.state, 'held', record.error_message)
         self.assertRegex(record.error_message, pattern)
@@ -327,7 +330,7 @@ class RampCase(SmokeTags, TransactionCase):
 
 
 class BrowserCase(SmokeTags, HttpCase):
-    """Tours; others may run beside them, on the same cores (see `addTour`, too)."""
+    """Base of the tours. Other tours may run beside them, on the same cores (see also `addTour`)."""
 
     is_smoke = True
 
@@ -336,12 +339,12 @@ class BrowserCase(SmokeTags, HttpCase):
 
 
 class PayablesCase(RampCase):
-    """The same with vendors, bills and their payments."""
+    """A `RampCase` with vendors, bills and their payments."""
 
     flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment', 'bill_file')
 
     def owe(self, amount_minor=10000, **values):
-        """An approved bill; returns its Ramp id."""
+        """Add an approved bill; returns its Ramp id."""
         values.setdefault('currency', 'USD')
         values.setdefault('entity', self.primary)
         if 'lines' not in values and 'inventory' not in values:
@@ -377,7 +380,7 @@ class PayablesCase(RampCase):
         self.assertEqual(self.ramp.successes(sync_type).get(ramp_id), [f'account.move,{record.res_id}'])
 
     def assertPaid(self, ramp_id):
-        """Booked, due nothing, in payment, and Ramp knows."""
+        """The bill is posted, has nothing due and is in payment, and Ramp was told once."""
         self.assertBooked(ramp_id)
         row, bill = self.record(ramp_id, 'bill_payment'), self.move(ramp_id)
         self.assertEqual(row.state, 'confirmed', row.error_message)
@@ -386,7 +389,7 @@ class PayablesCase(RampCase):
         self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
 
     def assertSettledByCard(self, ramp_id, minor):
-        """The bill is due nothing, spend and card liability are in the books once."""
+        """The bill has nothing due, and the spend and the card liability are posted once."""
         self.assertBooked(ramp_id)
         row = self.record(ramp_id, 'bill_payment')
         self.assertEqual(row.state, 'confirmed', row.error_message)
@@ -404,7 +407,7 @@ class PayablesCase(RampCase):
 
 
 class StatementsCase(RampCase):
-    """The same with card statements, their payments and cashback."""
+    """A `RampCase` with card statements, their payments and cashback."""
 
     flows = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
 
@@ -429,7 +432,7 @@ class StatementsCase(RampCase):
         return self.env['account.payment'].search([('ramp_id', '=', transfer)])
 
     def balance(self, *accounts, currency=None):
-        """What is on accounts, in minor units of the company's currency, or in a currency (name) of two decimals."""
+        """The balance of accounts, in minor units of the company's currency or of another one (name) with two decimals."""
         lines = self.env['account.move.line'].search(
             [
                 ('company_id', '=', self.company.id),

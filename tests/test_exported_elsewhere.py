@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What another accounting system exported from Ramp is in that system's books, and is not booked here without a
-person's decision.
+"""Objects that another accounting system exported from Ramp are in that system's books. They are not posted here
+without a person's decision.
 """
 
 from datetime import timedelta, timezone
@@ -42,12 +42,12 @@ FLOWS = (
 
 
 class ExportedCase(StatementsCase, PayablesCase):
-    """A business with everything that there is one of each kind of, as often as it is asked for."""
+    """A business that can make objects of every kind."""
 
     flows = FLOWS
 
     def make(self, kind, day=None):
-        """An object that is ready to be booked, of yesterday unless said otherwise; returns its Ramp id."""
+        """Make an object that is ready to be posted, of yesterday unless said otherwise; returns its Ramp id."""
         day = day or f'{fields.Date.today() - timedelta(days=1)}T12:00:00+00:00'
         if kind == 'transaction':
             return self.spend(1000, date=day)
@@ -70,7 +70,7 @@ class ExportedCase(StatementsCase, PayablesCase):
         return self.ramp.add_cashback(amount_minor=500, date=day)
 
     def export(self, kind, ramp_id):
-        """Another system exports an object, and, of a bill that is paid, its payment."""
+        """Let another system export an object and, for a paid bill, its payment."""
         self.ramp.export_elsewhere(SYNC_TYPES[kind.split()[-1]], ramp_id)
         if kind == 'bill':
             self.ramp.export_elsewhere('BILL_PAYMENT_SYNC', ramp_id)
@@ -82,7 +82,7 @@ class ExportedCase(StatementsCase, PayablesCase):
         )
 
     def assertNotBooked(self, *ramp_ids):
-        """Nothing is booked of these, and Ramp heard nothing of them from here."""
+        """None of these is posted, and Odoo has told Ramp nothing about them."""
         self.assertFalse(self.booked(*ramp_ids).mapped('ramp_id'))
         self.assertFalse(
             self.env['ramp.record']
@@ -101,7 +101,7 @@ class TestExportedElsewhere(ExportedCase):
     kinds = ('transaction', 'bill', 'open bill', 'reimbursement', 'transfer', 'cashback')
 
     def test_noted_at_night_and_not_booked_by_day(self):
-        """The look at what was synced lately takes a row for a booked one; that there is a row says nothing."""
+        """The nightly check notes objects that another system exported in rows. Such a row does not lead to posting."""
         ids = {kind: self.make(kind) for kind in self.kinds}
         for kind, ramp_id in ids.items():
             self.export(kind, ramp_id)
@@ -117,7 +117,7 @@ class TestExportedElsewhere(ExportedCase):
             )
 
     def test_moment_of_the_export(self):
-        """To the second, in whichever time zone Ramp writes it; without one that can be read, the first look decides."""
+        """The time of the export counts to the second, in any time zone. If it cannot be read, the first check decides."""
         created = self.connection.create_date.replace(microsecond=0)
         tokyo, lima = timezone(timedelta(hours=9)), timezone(timedelta(hours=-5))
         flow, nothing = self.env['ramp.flow.transaction'], self.env['ramp.record']
@@ -155,7 +155,9 @@ class TestExportedElsewhere(ExportedCase):
             self.assertIn('marked as synced in Ramp by another system', record.error_message)
 
     def test_another_flow_fails_every_night(self):
-        """Each flow has its own first look; what is new since then is asked about, whatever becomes of the others."""
+        """Each flow has its own first check. A later export is put on hold, even if another flow's check fails every
+        night.
+        """
         before = self.make('bill')
         self.export('bill', before)
         with (
@@ -177,7 +179,7 @@ class TestExportedElsewhere(ExportedCase):
         )
 
     def test_marked_as_not_synced_in_ramp(self):
-        """The way that the reason names."""
+        """An object that a person marks as not synced in Ramp, as the reason suggests, is posted."""
         ids = {kind: self.make(kind) for kind in ('transaction', 'open bill', 'reimbursement')}
         for kind, ramp_id in ids.items():
             self.export(kind, ramp_id)
@@ -189,13 +191,13 @@ class TestExportedElsewhere(ExportedCase):
         self.assertEqual(set(self.booked(*ids.values()).mapped('ramp_id')) & set(ids.values()), set(ids.values()))
 
     def test_ramp_fails_in_the_middle_of_a_run(self):
-        """What is in the ledger is booked then, listed or not; but nothing that is withheld."""
+        """If Ramp fails in the middle of a run, the rows in the ledger are processed, but a withheld row is not posted."""
         ids = {kind: self.make(kind) for kind in self.kinds}
         for kind, ramp_id in ids.items():
             self.export(kind, ramp_id)
         waits = self.spend(1100, sync_status='NOT_SYNC_READY')
         self.sync('watch')
-        self.connection.looked_at = False  # as if they were new: a question, which each run looks at
+        self.connection.looked_at = False  # as if they were new: on hold, and each run looks at them
         self.sync('watch')
         self.ramp.faults.add('server_error', status=503)
         with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
@@ -226,7 +228,7 @@ class TestExportedElsewhere(ExportedCase):
         self.assertEqual(len(self.move(ramp_id)), 1)
 
     def test_card_pays_a_bill_that_another_system_exported(self):
-        """The bill is owed in the other books; to take its payment for spend would be to have the expense twice."""
+        """A bill that another system exported is not posted if a card pays it, because it is in the other books."""
         bill, charge = self.owe(5000), self.spend(5000)
         self.export('open bill', bill)
         self.sync('watch')
@@ -238,7 +240,7 @@ class TestExportedElsewhere(ExportedCase):
         self.assertFalse(self.booked(bill))
 
     def test_canceled_stays_left_out(self):
-        """A reimbursement that was canceled before it was ready waits for nothing."""
+        """A reimbursement that was canceled before it was ready stays left out."""
         ramp_id = self.ramp.add_reimbursement(
             amount_minor=3000,
             user=self.user_id,
@@ -258,7 +260,7 @@ class TestExportedElsewhere(ExportedCase):
         self.assertIn('canceled', self.record(ramp_id, 'reimbursement').error_message)
 
     def test_installed_anew(self):
-        """Without its ledger the addon knows nothing of what it booked; Ramp does."""
+        """After a new installation the ledger is empty, but objects that Ramp shows as synced are not posted again."""
         day = '2026-07-05T12:00:00+00:00'
         repaid = self.make('transaction', day)
         ids = [repaid, *(self.make(kind, day) for kind in self.kinds)]
@@ -286,7 +288,7 @@ class TestExportedElsewhere(ExportedCase):
         self.assertConfirmed(new)
 
     def forget_everything(self):
-        """What uninstalling leaves: the documents, without anything that leads to Ramp."""
+        """Do what uninstalling does: the documents stay, without any link to Ramp."""
         self.connection.action_disconnect()
         self.env.flush_all()
         self.env.cr.execute('DELETE FROM ramp_record')
@@ -295,7 +297,7 @@ class TestExportedElsewhere(ExportedCase):
             self.env.cr.execute(f'UPDATE {table} SET ramp_id = NULL')  # pylint: disable=sql-injection  # of this test's own list
         self.env.invalidate_all()
         self.connection.write({'existing_policy': False, 'last_watch': False, 'looked_at': False})
-        # the ledger is younger than what Ramp has
+        # The ledger is younger than Ramp's objects.
         self.env.cr.execute('UPDATE ramp_connection SET create_date = %s', [self.env.cr.now() + timedelta(days=1)])
         self.env.invalidate_all()
 
@@ -309,7 +311,9 @@ class TestExportedElsewhere(ExportedCase):
         st.lists(st.sampled_from(('sync', 'watch', 'retry', 'backdate')), min_size=1, max_size=5),
     )
     def test_whatever_happens(self, objects, steps):
-        """Any mix of exports by others before and after the first look, of retries, runs and nightly checks."""
+        """Nothing that others exported is posted or reported, for any mix of exports before and after the first check,
+        retries, runs and nightly checks.
+        """
         with self.isolated():
             ours, theirs = [], []
             for kind, when, _late in objects:
@@ -323,7 +327,7 @@ class TestExportedElsewhere(ExportedCase):
                     for kind, when, held in objects:
                         if when == 'later':
                             ramp_id = self.make(kind)
-                            if held and kind == 'transaction':  # seen before it was exported, and not booked
+                            if held and kind == 'transaction':  # seen before it was exported, and not posted
                                 self.ramp.recode(ramp_id, None)
                                 self.sync('transaction')
                             self.export(kind, ramp_id)
@@ -350,11 +354,11 @@ class TestExportedElsewhere(ExportedCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestVanished(ExportedCase):
-    """What is gone from Ramp does not stay on its side of the tie-out."""
+    """An object that is gone from Ramp does not stay on Ramp's side of the tie-out."""
 
     def later(self):
-        """Runs know the second in which they began, rows the moment in which they were seen: the next run begins in a
-        later second.
+        """Let the next run begin in a later second. Runs store the second of their beginning, and rows the exact time
+        at which they were seen.
         """
         self.env.flush_all()
         self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '2 seconds'")

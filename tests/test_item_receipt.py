@@ -40,7 +40,7 @@ step = st.tuples(
 
 
 class ReceiptsCase(OrdersCase):
-    """What arrives of orders, and goes back."""
+    """Goods that are received for orders and returned."""
 
     def receive(self, order, *quantities):
         """Validate the open receipt of an order, with a back-order for what is missing; returns it."""
@@ -84,7 +84,7 @@ class ReceiptsCase(OrdersCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestItemReceipt(ReceiptsCase):
-    """What is received of an order in Odoo is received of it in Ramp."""
+    """A quantity that is received in Odoo is received on the order in Ramp."""
 
     def setUp(self):
         super().setUp()
@@ -196,7 +196,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(order.order_line.ramp_qty_received, 5)
 
     def test_fractions(self):
-        """2.5 kg are 25 of 1/10 kg; parts are floored all together, so that their sum never drifts."""
+        """A quantity of 2.5 kg is sent as 25 times 1/10 kg. The received parts are rounded down as a sum, so that it
+        never drifts.
+        """
         order = self.order((2.5, 4.0, {}))
         for quantity, expected in (
             (0.5, [[5]]),
@@ -236,7 +238,7 @@ class TestItemReceipt(ReceiptsCase):
         line.qty_received = 3
         self.push()
         self.assertEqual(self.receipts(order)['rest-1'], [0, 3])
-        line.qty_received = 5  # the first may be billed by now
+        line.qty_received = 5  # the first receipt may be billed by now
         self.push()
         self.assertEqual([self.receipts(order)[key] for key in ('rest-1', 'rest-2')], [[0, 3], [0, 2]])
         line.qty_received = 4
@@ -247,7 +249,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [2, 0])
 
     def test_receipts_by_hand_of_two_lines(self):
-        """A receipt that goes leaves a gap in the numbers; no two are of one number."""
+        """A receipt that is removed leaves a gap in the numbers. No two receipts have the same number."""
         order = self.order((1, 4.0, {}), *[(9, 1.0, {'product_id': self.service.id})] * 2)
         for line, quantity in ((1, 3), (2, 2), (1, 5), (2, 0), (1, 6)):
             order.order_line[line].qty_received = quantity
@@ -255,7 +257,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(self.receipts(order), {'rest-1': [0, 3, 0], 'rest-3': [0, 2, 0], 'rest-4': [0, 1, 0]})
 
     def test_order_of_services(self):
-        """Ramp does not match it with receipts, and gets none."""
+        """An order of services gets no receipts, as Ramp does not match it with receipts."""
         order = self.order((8, 1.0, {'product_id': self.service.id}))
         order.order_line.qty_received = 3
         self.push()
@@ -271,7 +273,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(runs.filtered(lambda run: run.flow == 'item_receipt'))
 
     def test_line_removed(self):
-        """Returned and taken off the order: Ramp lets a line go once its receipt has gone."""
+        """A line that was returned and removed from the order is removed in Ramp once its receipt is gone."""
         order = self.order((2, 4.0, {}), (3, 1.0, {}))
         picking = self.receive(order)
         self.push()
@@ -293,7 +295,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(self.row(order).state, 'confirmed')
 
     def test_line_that_was_received_is_set_to_nothing(self):
-        """Ramp deletes no line that receipts are of: the line stays as large as what was received."""
+        """Ramp deletes no line that has receipts, so the line keeps the quantity that was received."""
         order = self.order((2, 4.0, {}), (3, 1.5, {}))
         self.receive(order)
         self.push()
@@ -321,7 +323,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3])
 
     def test_another_vendor(self):
-        """Another order takes its place in Ramp, and gets the receipts; those of the archived one stay."""
+        """An order with another vendor is replaced in Ramp, and the new one gets the receipts. Those of the archived
+        one stay.
+        """
         order = self.order((4, 4.0, {}))
         self.receive(order, 3)
         self.push()
@@ -395,8 +399,8 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.writes() - before)
 
     def test_process_dies_after_ramp_answered(self):
-        """Wherever the job ends between Ramp's answer and our commit, the next one looks first what Ramp has: nothing
-        is there twice.
+        """If the job dies between Ramp's answer and the commit, the next one first reads what Ramp has. Nothing is
+        created twice.
         """
         for number in range(5):
             with self.subTest(number=number):
@@ -419,8 +423,8 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.twice)
 
     def test_receipts_of_a_further_order(self):
-        """What Ramp has of an order is asked for before the first receipt of it is made, also when Ramp has receipts of
-        others.
+        """The receipts that Ramp has of an order are read before its first receipt is made, also if Ramp has receipts
+        of other orders.
         """
         one, other, known = (self.order((4, 4.0, {})) for _count in range(3))
         self.receive(one, 3)
@@ -440,7 +444,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(any(runs.mapped('message')))
 
     def test_many_are_asked_for_at_once(self):
-        """A ledger that knows nothing any more: Ramp's list is read once, and nothing is made again."""
+        """If the ledger has lost the receipts, Ramp's list is read once, and no receipt is made again."""
         orders = [self.order((4, 4.0, {})) for _count in range(12)]
         for order in orders:
             self.receive(order, 3)
@@ -469,7 +473,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertTrue(order._ramp_noted_ids(('item_receipt',)))
 
     def test_answers_are_lost(self):
-        """Ramp did it and did not say so: nothing is made twice."""
+        """If Ramp's answer is lost, no receipt is created twice."""
         order = self.order((4, 4.0, {}))
         self.push()
         self.receive(order, 3)
@@ -489,8 +493,8 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3])
 
     def test_receipt_of_somebody_else(self):
-        """What somebody entered in Ramp is taken for Odoo's if it is the same, and asked about if it is not; it is
-        never deleted.
+        """A receipt that a person entered in Ramp is adopted if it is the same as Odoo's. Otherwise the order is put on
+        hold. The receipt is never deleted.
         """
         order, other = self.order((4, 4.0, {})), self.order((4, 4.0, {}))
         self.push()
@@ -513,7 +517,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(other, [2])
 
     def test_edited_in_ramp(self):
-        """Ours are as they are in Odoo again when everything is compared."""
+        """Receipts that were edited in Ramp are restored when everything is compared."""
         order = self.order((4, 4.0, {}), (9, 1.0, {'product_id': self.service.id}))
         self.receive(order, 3)
         order.order_line[1].qty_received = 2
@@ -527,8 +531,8 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3, 0], [0, 2])
 
     def test_a_part_of_a_unit(self):
-        """Ordered in whole units, received in parts of them: the order is counted in smaller ones, and both systems say
-        the same.
+        """If an order in whole units is received in parts of a unit, it is counted in smaller units, and both systems
+        agree.
         """
         order = self.order((10, 4.0, {}), (3, 1.0, {}))
         self.push()
@@ -555,7 +559,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual([line['quantity'] for line in self.there(order)['line_items']], [1100, 3], 'it stays so')
 
     def test_a_part_of_a_unit_refused(self):
-        """Where Ramp does not take the smaller units, whole ones are sent of what was received."""
+        """If Ramp refuses the smaller units, the receipt has the whole units that were received."""
         order = self.order((10, 4.0, {}))
         self.push()
 
@@ -572,7 +576,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(sum(count for key, count in self.ramp.counts().items() if key.startswith('PATCH')), 1)
 
     def test_a_part_of_a_unit_and_trouble(self):
-        """Ramp fails for a while on the smaller units: they are waited for, as receipts in whole ones would stay."""
+        """While Ramp fails on the smaller units, the receipts wait, because receipts in whole units would stay."""
         order = self.order((10, 4.0, {}))
         self.push()
         self.ramp.faults.add('server_error', '/purchase-orders/*', method='PATCH')
@@ -587,8 +591,8 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [250])
 
     def test_a_part_of_a_unit_later(self):
-        """Receipts count in the order's units: those stay as they are, as a receipt that is matched with a bill cannot
-        be made again.
+        """An order that has receipts keeps its units, because a receipt that is matched with a bill cannot be made
+        again.
         """
         order = self.order((10, 4.0, {}))
         self.receive(order, 4)
@@ -600,7 +604,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [4], [2])
 
     def test_matched_with_a_bill(self):
-        """Ramp refuses to delete such a receipt: the order says so, and others are sent all the same."""
+        """Ramp refuses to delete a receipt that is matched with a bill. The order says so, and its other receipts are
+        sent.
+        """
         order = self.order((9, 4.0, {}))
         first = self.receive(order, 3)
         self.push()
@@ -630,7 +636,7 @@ class TestItemReceipt(ReceiptsCase):
 
     @mute_logger('odoo.addons.ramp_connector.flows.procurement.item_receipt')
     def test_odd_receipt_holds_its_order_alone(self):
-        """A receipt that nobody can read is there: nothing of its order is sent, and all of the others."""
+        """A receipt that cannot be read puts its own order on hold. The other orders are sent."""
         odd, good = self.order((9, 4.0, {})), self.order((9, 4.0, {}))
         for order in (odd, good):
             self.receive(order, 3)
@@ -678,7 +684,9 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [2])
 
     def test_order_archived_in_ramp(self):
-        """Nobody makes it again unasked; the receipts wait, and are those of the new one if somebody wants one."""
+        """An order that was archived in Ramp is not made again unasked. Its receipts wait, and go to the new order if
+        somebody retries.
+        """
         order = self.order((4, 4.0, {}))
         self.receive(order, 1)
         self.push()
@@ -696,7 +704,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [1], [1])
 
     def test_nightly_check(self):
-        """What people did in Ramp is said on the order."""
+        """The nightly check shows on the order what people did in Ramp."""
         order, other = self.order((4, 4.0, {})), self.order((4, 4.0, {}))
         self.receive(order, 3)
         self.receive(other, 3)
@@ -736,7 +744,7 @@ class TestItemReceipt(ReceiptsCase):
         picking.move_ids.picked = True
         picking.with_context(skip_backorder=True).button_validate()
         self.assertEqual(picking.state, 'done')
-        picking.env.flush_all()  # what is computed and noted at the end is done by whoever validates
+        picking.env.flush_all()  # the user who validates also notes the changes at the end
         self.push()
         self.assertReceived(order, [3])
         self.assertEqual(picking.ramp_state, 'In Ramp')
@@ -755,9 +763,7 @@ class TestItemReceipt(ReceiptsCase):
                 self.assertEqual(line.ramp_qty_received, 3)
 
     def test_buyer_of_own_orders_only(self):
-        """What is noted at the end of a transaction is not limited to what its user may see: a transfer may be of
-        others' orders.
-        """
+        """Changes are noted for all orders of a transfer, also for those that its user may not see."""
         buyer = new_test_user(
             self.env,
             'buyer',
@@ -797,7 +803,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(other, [1], [2])
 
     def test_other_company(self):
-        """No connection there: nothing is noted, and nothing asked."""
+        """A receipt of a company without a connection is not noted."""
         company = self.env['res.company'].create({'name': 'Elsewhere'})
         self.env.user.company_ids |= company
         order = (
@@ -820,12 +826,12 @@ class TestItemReceipt(ReceiptsCase):
         self.assertEqual(self.env.cr.fetchone(), (0,))
 
     def test_queries_of_a_validation(self):
-        """Receipts cost a validation a constant number of queries, whatever the number of lines."""
+        """Receipts add a constant number of queries to a validation, whatever the number of lines."""
 
         def cost(lines):
             order = self.order(*[(2, 1.0, {})] * lines)
             self.push()
-            self.receive(self.order(*[(2, 1.0, {})] * lines))  # what is asked once in a process
+            self.receive(self.order(*[(2, 1.0, {})] * lines))  # fills the caches of the process
             self.env.cr.flush()
             before = self.env.cr.sql_log_count
             self.receive(order)
@@ -908,11 +914,11 @@ class TestItemReceipt(ReceiptsCase):
         )
 
     def do_crash(self, number):
-        """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
+        """Let the job die after Ramp has done its work and before it is stored, now or some steps later."""
         self.crash_in = number % 6
 
     def look(self, method, path, body):
-        """Whether a receipt is about to be made that is there already."""
+        """Note each request that would make a receipt that is already there."""
         if (method, path) == ('POST', '/developer/v1/item-receipts'):
             with self.ramp.state.lock:
                 self.twice += [
@@ -926,7 +932,7 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
 
     def assertConverged(self):
-        """Of each line of each order, what Ramp's receipts come to is what Odoo says is received, in the units of the
+        """For each line of each order, Ramp's receipts add up to the quantity received in Odoo, in the units of the
         order.
         """
         self.ramp.faults.clear()
@@ -994,7 +1000,7 @@ class TestItemReceipt(ReceiptsCase):
             self.assertConverged()
 
     def test_queries_of_a_comparison(self):
-        """What Ramp should have of many orders is found in as many queries as that of a few."""
+        """The receipts that many orders should have in Ramp are found with as many queries as those of a few."""
 
         def cost(count):
             orders = self.env['purchase.order']

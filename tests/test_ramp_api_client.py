@@ -73,7 +73,7 @@ def refused_connection():
 
 
 class Time:
-    """A clock that only sleeping moves."""
+    """A clock that only advances by sleeping."""
 
     def __init__(self, now=START):
         self.now = now
@@ -88,7 +88,7 @@ class Time:
 
 
 class Gate:
-    """Stands in for the limiter: counts."""
+    """Replaces the limiter and counts the requests."""
 
     def __init__(self):
         self.passed = 0
@@ -102,7 +102,7 @@ class Gate:
 
 
 class Once(FirstMatchRegistry):
-    """Every scripted answer is given once."""
+    """Gives each scripted answer once."""
 
     def find(self, request):
         reasons = []
@@ -116,7 +116,7 @@ class Once(FirstMatchRegistry):
 
 
 class ClientCase(PlainCase):
-    """Every answer is scripted; an unscripted request, or a script nobody asked for, fails the test."""
+    """Every answer is scripted. An unscripted request and an unused script fail the test."""
 
     @classmethod
     def _request_handler(cls, s, r, /, **kw):
@@ -189,7 +189,7 @@ class TestRequests(ClientCase):
         )
         self.assertEqual(self.bearers(), ['Bearer token-1'])
         self.assertEqual(self.sent()[1].headers['User-Agent'], 'ramp-connector-odoo/19.0')
-        self.assertEqual(self.gate.passed, 2)  # the token counts, too
+        self.assertEqual(self.gate.passed, 2)  # the request for the token counts, too
 
     def test_naive_datetime_is_refused(self):
         with self.assertRaises(ValueError):
@@ -628,7 +628,9 @@ class TestTokens(ClientCase):
         self.assertEqual(self.bearers()[-1], 'Bearer token-3')
 
     def test_fresh_token_is_not_suspected(self):
-        """But asked for: what is known may be without the permission for that, too."""
+        """After a 404 a fresh token is checked with one request, and kept. An answer of 200 or 403 shows that it is
+        alive.
+        """
         for known in ((200, {}), (403, refusal('DEVELOPER_7100'))):
             with self.subTest(known=known):
                 self.start_over()
@@ -640,7 +642,9 @@ class TestTokens(ClientCase):
                 self.assertEqual(len(self.sent()), 3)
 
     def test_fresh_token_that_is_dead(self):
-        """Its 404 does not say that the object is gone."""
+        """A 404 for a fresh token that is dead does not mean that the object is gone. The request is repeated with a
+        new token.
+        """
         for dead in ((404, refusal('DEVELOPER_7002')), (401, {})):
             with self.subTest(dead=dead):
                 self.start_over()
@@ -698,7 +702,7 @@ class TestTokens(ClientCase):
             self.aged().get('/transactions')
 
     def test_date_of_retry_after_is_of_the_clock_that_says_it(self):
-        """Minutes beside this one, in either direction."""
+        """A date in Retry-After is read against the server's clock, which may differ by minutes in either direction."""
         for skew in (-600, 0, 600):
             with self.subTest(skew=skew):
                 self.start_over()
@@ -835,7 +839,7 @@ class TestErrors(ClientCase):
         self.mint()
         self.answer('GET', LIST, (status, body, {'x-trace-id': 'trace-9'}))
         if status == 404 and refusal('DEVELOPER_7002') == body:
-            self.answer('GET', f'{BASE}/business', (200, {}))  # asked whether it is the token
+            self.answer('GET', f'{BASE}/business', (200, {}))  # asks whether the token is dead
         with self.assertRaises(RampError) as caught:
             self.client(max_attempts=1, **options).get('/transactions', {'q': 'hidden'})
         return caught.exception
@@ -915,7 +919,7 @@ class TestErrors(ClientCase):
         self.assertEqual(len(scrub('x' * 9999)), 500)
 
     def test_nothing_secret_anywhere(self):
-        """Logs, text, repr, pickle and traceback of a request that fails in every way at once."""
+        """Logs, message, repr, pickle and traceback of a request that fails in every way contain nothing secret."""
         self.mint(2)
         leak = f'{SECRET} token-2 ada@example.com'
         self.answer('POST', SYNCS, (401, {}), (422, refusal('DEVELOPER_7001', leak, memo=[leak])))
@@ -1236,7 +1240,7 @@ class TestLimiter(PlainCase):
 
 
 class Slow(threading.Thread):
-    """A server on this machine that takes a request and then does what `act(connection)` does."""
+    """A server on this machine that takes a request and then calls `act(connection)`."""
 
     def __init__(self, act):
         super().__init__(daemon=True)
@@ -1265,7 +1269,7 @@ class Slow(threading.Thread):
         self.listener.close()
 
     def trickle(self, connection, text):
-        """A byte every 20 ms: there is never a long pause."""
+        """Send a byte every 20 ms, so that there is never a long pause."""
         for number in range(len(text)):
             connection.sendall(text[number : number + 1])
             if self.over.wait(0.02):
@@ -1274,7 +1278,7 @@ class Slow(threading.Thread):
 
 @tagged('ramp_api')
 class TestTimes(PlainCase):
-    """An answer, and all that is asked in a run, have an end, whatever the server does."""
+    """An answer, and all the requests of a run, end in time, whatever the server does."""
 
     HEAD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n'
     LONG = b' ' * 5000
@@ -1346,7 +1350,7 @@ class TestTimes(PlainCase):
         self.assertTrue(error.maybe_done and error.sent)
 
     def test_connection_that_was_kept(self):
-        """The time of the answer before does not count for the next one."""
+        """The time of an earlier answer on the same connection does not count for the next one."""
         answers = []
 
         def act(server, connection):
@@ -1384,7 +1388,7 @@ class TestTimes(PlainCase):
 
 @tagged('ramp_api')
 class TestDeadline(ClientCase):
-    """What a run has left decides what is still asked."""
+    """The time that a run has left decides which requests are still sent."""
 
     def client(self, left=60.0, **options):
         start = self.time.now
@@ -1432,7 +1436,7 @@ class TestDeadline(ClientCase):
         self.assertEqual(limiter.acquire(10.5), 10.0)
 
     def test_nobody_answered(self):
-        """What a run ends with then is that, not that its time is up."""
+        """If nobody answered, the run ends with that error, and not with the end of its time."""
         self.mint()
         self.answer('GET', LIST, requests.ReadTimeout(), requests.ReadTimeout())
         client = self.client(left=13.0)

@@ -55,10 +55,10 @@ class ScreenCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestScreens(ScreenCase):
-    """What the screens ask of the server, for each role; no browser."""
+    """The requests of the screens to the server, for each role, without a browser."""
 
     def test_views_and_data_of_every_role(self):
-        """Each screen opens for everyone who may use it: its view, its search, and every field that is on it."""
+        """Each screen opens for every role that may use it, with its view, its search and all its fields."""
         self.spend(merchant='Amazon Web Services', receipts=1)
         self.spend(merchant='Blue Bottle Coffee', account=None)
         self.sync()
@@ -85,7 +85,7 @@ class TestScreens(ScreenCase):
             )
 
     def test_extended_screens_of_every_role(self):
-        """The fields that the addon puts on Odoo's own screens break them for nobody."""
+        """The fields that the addon adds to Odoo's own screens break them for no role."""
         ramp_id = self.spend(merchant='Amazon Web Services')
         self.sync()
         for role in (*ROLES, 'employee'):
@@ -100,7 +100,7 @@ class TestScreens(ScreenCase):
                 self.assertEqual(move.web_read({'ramp_state': {}, 'ramp_id': {}})[0]['ramp_state'], 'Synced to Ramp')
 
     def test_employee_sees_the_status_of_own_expense_only(self):
-        """A cardholder without any right in accounting reads the status on the own expense, and nothing of the ledger."""
+        """A cardholder without accounting rights reads the status on the own expense, and cannot read the ledger."""
         ramp_id = self.spend(merchant='Amazon Web Services')
         self.sync()
         user = self.person('employee')
@@ -114,7 +114,9 @@ class TestScreens(ScreenCase):
                 env[model].search([])
 
     def test_menus_lead_each_role_to_its_screens(self):
-        """Accountants reach the inbox: Odoo keeps Configuration for accounting administrators."""
+        """Accountants reach the inbox from their menu, although Odoo reserves Configuration for accounting
+        administrators.
+        """
 
         def reachable(role):
             menus = self.env['ir.ui.menu'].with_user(self.person(role)).load_menus(False)
@@ -158,8 +160,8 @@ class TestScreens(ScreenCase):
         return safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain'))
 
     def test_smart_buttons(self):
-        """Expense -> entry -> row -> entry, and from the connection to its rows, its problems, its entries and its
-        runs.
+        """The buttons lead from the expense to the entry, its row and back, and from the connection to its rows,
+        problems, entries and runs.
         """
         ramp_id = self.spend(merchant='Amazon Web Services')
         held = self.spend(merchant='Blue Bottle Coffee', account=None)
@@ -183,7 +185,7 @@ class TestScreens(ScreenCase):
         connection = self.connection.with_env(env)
 
         def listed(action):
-            """What the list of an action shows, its default filters applied."""
+            """Return the records in the list of an action, with its default filters."""
             Model = env[action['res_model']]
             arch = Model.get_view(False, 'search')['arch']
             domain = list(action.get('domain') or [])
@@ -205,7 +207,7 @@ class TestScreens(ScreenCase):
         self.assertEqual((connection.record_count, connection.problem_count), (2, 1))
 
     def test_receipt_rows_say_whose_they_are(self):
-        """A receipt's row bears the merchant and the day, and opens the file."""
+        """A receipt's row has the merchant and the date, and opens the file."""
         ramp_id = self.spend(merchant='Amazon Web Services', receipts=1)
         self.sync()
         receipt = self.env['ramp.record'].search([('flow', '=', 'receipt')])
@@ -243,7 +245,9 @@ class TestScreens(ScreenCase):
         self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)
 
     def test_late_change_says_what_was_picked_in_words(self):
-        """One line for a selection, not one for each of its dozen keys; and none for two ways to say nothing."""
+        """A changed selection is shown as one line, not as one for each of its keys. Two forms of an empty value show
+        no line.
+        """
         ramp_id = self.spend(merchant='Amazon Web Services')
         self.sync()
         before = self.record(ramp_id).payload
@@ -267,9 +271,7 @@ class TestScreens(ScreenCase):
         )
 
     def test_error_of_one_flow_is_not_hidden_by_another(self):
-        """The card transactions fail, the receipts after them find nothing to do: the screen tells of the failure,
-        until it is gone.
-        """
+        """The connection shows the failure of one flow until that flow succeeds, even if another flow succeeds first."""
         self.env['ramp.run'].search([]).unlink()
         Run = self.env['ramp.run']
         flows = {name: self.env[f'ramp.flow.{name}'] for name in ('transaction', 'receipt')}
@@ -289,7 +291,7 @@ class TestScreens(ScreenCase):
         self.assertRegex(run.display_name, r'^Card transactions, \d')
 
     def test_form_of_a_new_connection(self):
-        """The form opens with sensible defaults and asks for no more than the address of a custom environment."""
+        """The form of a new connection opens with defaults, and can be saved with a name and an environment."""
         env = self.as_person(self.person('manager'))
         with Form(env['ramp.connection']) as form:
             form.name = 'Second'
@@ -301,8 +303,8 @@ class TestScreens(ScreenCase):
         self.assertTrue(connection.expense_product_id and connection.merchant_partner_id)
 
     def test_address_is_for_system_administrators(self):
-        """Others are not offered the environment "Custom address", and see an address that is set, but cannot change
-        it.
+        """Only system administrators are offered the environment "Custom address" and can change an address. Others can
+        see it.
         """
         manager = self.person('manager')
         for administrator in (False, True):
@@ -363,7 +365,7 @@ class PushedCase(ScreenCase):
         self.push()
 
     def push(self):
-        for _again in range(2):  # what waits for another kind goes with the next run
+        for _again in range(2):  # rows that wait for another kind are sent by the next run
             self.sync(*CODING, now=False)
 
     def row(self, record):
@@ -372,7 +374,7 @@ class PushedCase(ScreenCase):
         )
 
     def refuse(self, account, name='No such name'):
-        """Ramp does not take what an account is called now."""
+        """Let Ramp refuse the new name of an account."""
         account.name = name
         self.ramp.faults.add('server_error', '/accounting/accounts/*', method='PATCH', status=422, count=1)
         self.push()
@@ -380,11 +382,11 @@ class PushedCase(ScreenCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushedScreens(PushedCase):
-    """What Odoo offers in Ramp says so on its own screens, and in the ledger."""
+    """An object that Odoo offers in Ramp shows its state on its own screen and in the ledger."""
 
     def test_screens_of_every_role(self):
-        """Each form opens for whoever may open it without the addon, too; the way to the ledger is for accountants
-        only.
+        """Each form opens for every role that may open it without the addon. Only accountants get the button to the
+        ledger.
         """
         for role in (*ROLES, *OUTSIDERS):
             if not self.env.ref({**ROLES, **OUTSIDERS}[role].split(',')[0], raise_if_not_found=False):
@@ -423,7 +425,7 @@ class TestPushedScreens(PushedCase):
                             env[record._name].search([('ramp_record_id', 'any', [('state', '=', 'held')])])
 
     def test_new_record_of_every_kind(self):
-        """An empty form is computed, too."""
+        """The Ramp fields of a new, empty record are computed without an error."""
         for model in PUSHED:
             new = self.env[model].new({'name': 'New'})
             self.assertFalse(new.ramp_state)
@@ -461,7 +463,9 @@ class TestPushedScreens(PushedCase):
         self.assertEqual((account.ramp_state, account.ramp_record_id), ('In Ramp', self.row(account)))
 
     def test_other_companies_know_nothing(self):
-        """A supplier of all companies waits for the connection of one; in the others there is nothing to say."""
+        """A supplier of all companies waits for the connection of one company. In the other companies it shows no
+        state.
+        """
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         self.env.user.company_ids += other
         self.supplier.name = 'Deco'
@@ -499,7 +503,7 @@ class TestPushedScreens(PushedCase):
         )
 
     def test_tax_says_what_its_rate_waits_for(self):
-        """A tax has two rows, and the reason is on the other one."""
+        """A tax has two rows, and it shows the reason from the row of its rate."""
         self.tax.invoice_repartition_line_ids.account_id = self.account_software
         self.row(self.account_software).write({'ramp_id': False, 'state': 'held', 'hold_reason': 'refused'})
         self.push()
@@ -532,7 +536,7 @@ class TestPushedScreens(PushedCase):
         ramp_id = self.spend(merchant='Amazon Web Services')
         self.sync()
         Record = self.env['ramp.record']
-        self.assertEqual(Record.search([], limit=1).ramp_id, ramp_id)  # what has no date comes after what has one
+        self.assertEqual(Record.search([], limit=1).ramp_id, ramp_id)  # rows without a date come after those with one
         arch = Record.get_view(False, 'search')['arch']
         sent, received = (
             Record.search(safe_eval(etree.fromstring(arch).find(f".//filter[@name='{name}']").get('domain')))
@@ -574,7 +578,9 @@ class TestPushedScreens(PushedCase):
             row.action_open_document()
 
     def test_counts_of_the_connection(self):
-        """How many of each kind; each number opens its rows. No query for each kind."""
+        """The connection shows the number of rows of each kind, without a query for each kind. Each number opens its
+        rows.
+        """
         self.refuse(self.account_meals)
         self.analytic_fair.active = False
         self.push()
@@ -603,7 +609,7 @@ class TestPushedScreens(PushedCase):
         self.assertEqual(self.env.cr.sql_log_count - before, 1)
 
     def test_who_holds_the_seat(self):
-        """Another system takes the seat: the connection's page says which, and what to do."""
+        """If another system takes over the integration, the connection's page names it and says what to do."""
         self.ramp.seat('QuickBooks')
         self.account_meals.name = 'Lunch'
         self.push()
@@ -638,7 +644,7 @@ class TestPushedTours(PushedCase, BrowserCase):
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
 class TestTours(ScreenCase, BrowserCase):
-    """An accountant in a real browser. Odoo skips these, and says so, where no Chromium is installed."""
+    """Tours of an accountant in a real browser. Odoo skips them, and says so, if no Chromium is installed."""
 
     def test_accountant(self):
         self.connection.name = 'Ramp of the tour'

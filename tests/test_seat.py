@@ -29,7 +29,7 @@ class SeatCase(RampCase):
         ]
 
     def become_another_business(self, secret='of-another-app'):
-        """The app with this secret is one of another Ramp business, which answers at the same address."""
+        """Let the app with this secret belong to another Ramp business, which answers at the same address."""
         business = next(iter(self.ramp.state['business']))
         rows = self.ramp.state['business'].rows
         rows[OTHER_BUSINESS] = rows.pop(business['id'])
@@ -47,7 +47,7 @@ class SeatCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestBusiness(SeatCase):
-    """What a connection has brought is of one Ramp business, and of no other."""
+    """The objects of a connection belong to one Ramp business, and to no other."""
 
     def test_the_first_connect_learns_the_business(self):
         business = next(iter(self.ramp.state['business']))
@@ -90,7 +90,7 @@ class TestBusiness(SeatCase):
             self.connection.action_connect,
         ):
             with self.subTest(button.__name__):
-                if button.__name__ == 'action_disconnect':  # who may not stay may leave
+                if button.__name__ == 'action_disconnect':  # Disconnect is still allowed
                     button()
                     self.assertEqual(self.connection.state, 'disconnected')
                     continue
@@ -167,20 +167,20 @@ class TestBusiness(SeatCase):
         ):
             with self.subTest(values=values), self.assertRaisesRegex(UserError, 'Make a new connection'):
                 connection.write(values)
-        connection.write({'environment': 'custom', 'api_url': self.ramp.api_url})  # as it is
+        connection.write({'environment': 'custom', 'api_url': self.ramp.api_url})  # the same values
         self.env['ramp.record'].search([]).unlink()
         connection.write({'environment': 'sandbox', 'api_url': False})
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestIdentity(SeatCase):
-    """What Ramp keeps must outlive whatever becomes of Connect."""
+    """The identity of the database and its integration in Ramp outlive a Connect that fails or is rolled back."""
 
     connect = False
 
     @contextlib.contextmanager
     def undone(self):
-        """What is done within is rolled back."""
+        """Roll back everything that is done inside the block."""
         savepoint = self.env.cr.savepoint()
         yield
         self.env.flush_all()
@@ -203,7 +203,7 @@ class TestIdentity(SeatCase):
         self.assertEqual(len(self.seats()), 1)
 
     def test_the_seat_is_taken_last(self):
-        """What fails in Odoo fails before Ramp gives anything."""
+        """The integration in Ramp is taken last, so that an error in Odoo comes before Ramp has changed anything."""
         failing = patch.object(type(self.connection), '_complete_set_up', side_effect=UserError('No chart of accounts'))
         with failing, self.assertRaisesRegex(UserError, 'No chart'):
             self.connection.action_connect()
@@ -224,10 +224,10 @@ class TestIdentity(SeatCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestIdentityForGood(SmokeTags, TransactionCase):
-    """With what is really committed: it is no other test's to write afterwards, in a transaction that began before."""
+    """Uses the committed identity. Another test, in a transaction that began before, may not write it afterwards."""
 
     def test_the_identity_outlives_a_rollback(self):
-        """With transactions that end for real: of a database without a name, and then as it was."""
+        """The identity outlives a rollback. The transactions end for real, begin without an identity, and restore it."""
 
         def work(do):
             with self.env.registry.cursor() as cr:
@@ -243,7 +243,7 @@ class TestIdentityForGood(SmokeTags, TransactionCase):
         try:
             with self.env.registry.cursor() as cr, self.env.registry.cursor() as other:
                 env, beside = (api.Environment(cursor, SUPERUSER_ID, {}) for cursor in (cr, other))
-                other.execute('SELECT 1')  # it began before
+                other.execute('SELECT 1')  # this transaction began before
                 identity = env['ramp.connection']._database_identity()
                 self.assertEqual(env['ramp.connection']._database_identity(), identity)
                 cr.rollback()
@@ -269,7 +269,7 @@ class TestIdentityForGood(SmokeTags, TransactionCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestSettings(SeatCase):
-    """Whatever is not switched on is off in Ramp."""
+    """A setting that is not switched on in Odoo is off in Ramp."""
 
     def settings(self):
         (seat,) = self.seats(is_active=True)
@@ -283,7 +283,7 @@ class TestSettings(SeatCase):
 
     def test_they_follow_what_the_connection_wants(self):
         calls = len(self.ramp.write_calls())
-        self.env['ir.cron.trigger'].search([]).unlink()  # of Connect
+        self.env['ir.cron.trigger'].search([]).unlink()  # those of Connect
         self.connection.pull_bills = False
         self.assertEqual(len(self.ramp.write_calls()), calls, 'a person who saves waits for nothing')
         self.assertTrue(
@@ -369,7 +369,9 @@ class TestSettings(SeatCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestVendorCreditSetting(PayablesCase):
     def test_a_bill_with_an_applied_credit_does_not_wait_for_ever(self):
-        """The seat is one of an earlier version: nothing was ever switched on."""
+        """A bill with an applied credit is settled after the settings are sent, even if an earlier version switched
+        nothing on.
+        """
         (seat,) = [row for row in self.ramp.state['connections'] if row['is_active']]
         self.ramp.state['connections'].update(seat['id'], settings=dict.fromkeys(seat['settings'], False))
         vendor = self.ramp.add_vendor('Acme')
@@ -388,7 +390,7 @@ class TestVendorCreditSetting(PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestSyncButton(WebhookCase):
-    """The button Sync in Ramp is there while Odoo hears of it, and is answered at once."""
+    """The button Sync is in Ramp while Odoo receives events, and it is answered at once."""
 
     def once(self):
         super().once()
@@ -402,7 +404,7 @@ class TestSyncButton(WebhookCase):
         return {name for name, value in seat['settings'].items() if value}
 
     def press(self, ramp_id):
-        """Somebody presses Sync; returns the flows whose jobs are woken, which run."""
+        """Press Sync in Ramp and run the jobs that are woken; returns their flows."""
         self.woken()
         self.assertTrue(self.ramp.request_sync(ramp_id))
         self.assertEqual(set(self.deliver()), {204})
@@ -467,7 +469,7 @@ class TestSyncButton(WebhookCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestServerCredentials(SeatCase):
-    """What the server keeps is for one connection of one database."""
+    """Credentials that the server keeps are for one connection of one database."""
 
     connect = False
 
@@ -477,7 +479,7 @@ class TestServerCredentials(SeatCase):
 
     @contextlib.contextmanager
     def kept(self, **values):
-        """The server's environment, by names with the database and the id of the connection filled in."""
+        """Set variables of the server, whose names contain the database and the id of the connection."""
         with patch.dict(os.environ, values):
             self.env.invalidate_all()
             yield
@@ -521,7 +523,7 @@ class TestServerCredentials(SeatCase):
             self.assertEqual(self.other._client_credentials(), ('kept', 'safe'))
 
     def test_never_by_a_name_that_two_databases_may_have(self):
-        """The configuration file knows no case: what is kept for "shop" is not for "Shop"."""
+        """Credentials that are kept for "shop" are not used for "Shop", as the configuration file ignores case."""
         options = config.options if isinstance(config.options, dict) else config._runtime_options
         with patch.object(self.env.cr, 'dbname', 'Shop'):
             with patch.dict(options, {name.lower(): 'x' for name in self.other._server_names()}):
@@ -556,7 +558,9 @@ class TestServerCredentials(SeatCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestUpgrade(SeatCase):
     def test_from_before(self):
-        """The job begins, the database has its name, and who kept credentials under the names of before is told."""
+        """The upgrade starts the job and names the database. Connections with credentials under the former names are
+        told.
+        """
         spec = importlib.util.spec_from_file_location(
             'post_seat', file_path('ramp_connector/migrations/19.0.1.5.0/post-seat.py')
         )
@@ -596,7 +600,7 @@ class TestUpgrade(SeatCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestLeaving(SeatCase):
-    """Nobody has to stay with a Ramp that is dead."""
+    """A connection can be disconnected even if Ramp does not answer."""
 
     def leave(self):
         asked = len(self.ramp.requests)
@@ -678,7 +682,7 @@ class TestLeaving(SeatCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestNeutralize(SeatCase):
     def test_every_kind_of_connection(self):
-        """With all modules' scripts, as `odoo-bin neutralize` does it."""
+        """Neutralizing covers every kind of connection. The scripts of all modules run, as in `odoo-bin neutralize`."""
         entity = next(iter(self.ramp.state['entities']))['id']
         company = self.env['res.company'].create({'name': 'Elsewhere'})
 
@@ -813,7 +817,7 @@ class TestAddress(SeatCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestAdministrator(RpcCase):
-    """A system administrator without accounting rights enters the secret: over RPC as the web client does it, and in
+    """A system administrator without accounting rights can enter the secret, over RPC as the web client does, and in
     the form.
     """
 

@@ -33,7 +33,7 @@ class PeopleCase(RampCase):
     def once(self):
         super().once()
         for user in list(self.ramp.state['users']):
-            if user['status'] == 'INVITE_PENDING':  # Ramp lists nobody who has not come in; that has its own test
+            if user['status'] == 'INVITE_PENDING':  # Ramp does not list pending users, see their own test
                 self.ramp.update_user(user['id'], status='USER_ACTIVE')
         self.team, self.lab = self.env['hr.department'].create(
             [{'name': name, 'company_id': self.company.id} for name in ('Field Team', 'Lab')]
@@ -48,7 +48,7 @@ class PeopleCase(RampCase):
         )
 
     def push(self, times=2):
-        """The jobs, until what they began has ended: somebody is created by one run and has a manager by the next."""
+        """Run the jobs until their work has ended: one run creates a user, and the next one sets the manager."""
         for _time in range(times):
             self.sync(*FLOWS, now=False)
 
@@ -69,7 +69,7 @@ class PeopleCase(RampCase):
         return [user for user in self.ramp.state['users'] if user['email'].lower() == email.lower()]
 
     def written(self, before):
-        """What was sent since `before` (counts), reads left out."""
+        """Return the requests that were sent since `before` (counts), without reads."""
         return {
             key.replace('/developer/v1', ''): count
             for key, count in (self.ramp.counts() - before).items()
@@ -77,7 +77,7 @@ class PeopleCase(RampCase):
         }
 
     def created(self):
-        """How often Ramp was asked to create somebody."""
+        """Return how often Ramp was asked to create a user."""
         return self.written(Counter()).get('POST /users/deferred', 0)
 
     def assertThere(self, person, **values):
@@ -204,7 +204,7 @@ class TestUser(PeopleCase):
         )
 
     def test_own_email_is_no_reason_to_be_somebody(self):
-        """Who is no email address to log in with is looked for by one that is the person's own to change: a question."""
+        """If a login is no email address, a user is found by an email that the user can change, so a person is asked."""
         ident = self.ramp.add_user('Vic', 'Tim', 'victim@example.com')
         plain = self.user('plain')
         plain.with_user(plain).write({'email': 'victim@example.com'})
@@ -223,7 +223,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.row(nora).ramp_id, ident)
 
     def test_the_login_comes_first(self):
-        """It says who an employee is, whatever users make of their email."""
+        """The login says who an employee is in Ramp, whatever users enter as their email."""
         ident = self.ramp.add_user('Nora', 'New', 'nora@odoo.example')
         user = self.user('nora@odoo.example')
         nora = self.hire(user_id=user.id)
@@ -252,7 +252,7 @@ class TestUser(PeopleCase):
         self.assertEqual(list(self.written(before)), [f'PATCH /users/{self.row(ada).ramp_id}/deactivate'])
 
     def test_contact_edited_by_a_secretary(self):
-        """Whoever edits a contact may not see that an employee is behind it; the change is noted all the same."""
+        """A change of a contact is noted even if the editor may not see the employee behind it."""
         nora = self.hire()
         secretary = self.user('ramp_secretary', 'base.group_user,base.group_partner_manager')
         self.push()
@@ -265,7 +265,9 @@ class TestUser(PeopleCase):
         self.assertIn('The email in Ramp is nora@example.com', nora.ramp_state)
 
     def test_manager_linked_by_an_officer_of_few(self):
-        """Who is somebody else in Ramp now is so for all who work for them, seen or unseen by the officer who says it."""
+        """If a manager becomes another user in Ramp, this is noted for all who report to the manager, also for those
+        whom the officer may not see.
+        """
         boss = self.hire('Max Manager', 'max@example.com')
         nora = self.hire(parent_id=boss.id)
         self.push(3)
@@ -320,7 +322,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertEqual((nora.ramp_user_id, sue.ramp_user_id, dora.ramp_user_id), (ident, suspended, draft))
         self.assertEqual(self.created(), 0)
-        # a name that people have in Ramp is theirs, until Odoo's changes
+        # A user who was found keeps the name in Ramp until the name in Odoo changes.
         self.assertThere(nora, first_name='Eleonora', last_name='Neu')
         self.assertThere(sue, status='USER_SUSPENDED')
         self.assertIn('was deactivated in Ramp before', sue.ramp_state)
@@ -333,7 +335,9 @@ class TestUser(PeopleCase):
         self.assertThere(nora, first_name='Nora', last_name='New')
 
     def test_who_is_there_stays_in_an_entity(self):
-        """The location decides the entity: nobody is moved because Odoo calls a place otherwise."""
+        """An existing user keeps the location in Ramp, which decides the entity, until the work location in Odoo
+        changes.
+        """
         office = self.ramp.state['locations'].find(
             entity_id=[entity['id'] for entity in self.ramp.state['entities']][1]
         )
@@ -346,7 +350,7 @@ class TestUser(PeopleCase):
         self.assertNotEqual(self.there(nora)['location_id'], office['id'])
 
     def test_one_who_cannot_be_read(self):
-        """Ramp answers something unheard of for one person: the others are sent."""
+        """If Ramp's answer for one person cannot be read, the other people are sent."""
         nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
         self.push()
         self.ramp.update_user(nora.ramp_user_id, status='USER_UNHEARD_OF')
@@ -356,14 +360,14 @@ class TestUser(PeopleCase):
         self.assertThere(other, last_name='Otherwise')
         self.assertQuestion(nora, 'status of the user is USER_UNHEARD_OF')
         self.assertFalse(self.there(nora)['status'] in OUT)
-        nora.active, nora.name = True, 'Nora Newer'  # nothing else depends on it
+        nora.active, nora.name = True, 'Nora Newer'  # other changes do not depend on the status
         self.push()
         self.assertThere(nora, last_name='Newer', status='USER_UNHEARD_OF')
         self.assertEqual(self.ramp.mails, [])
 
     def test_one_who_is_there_and_cannot_be_read(self):
-        """Nobody is taken for missing, and created once more, because Ramp's answer is odd: known, linked or found by
-        the email.
+        """A person whose user in Ramp cannot be read is not created again. This holds for known, linked and found
+        users.
         """
         known = self.hire()
         self.push()
@@ -395,7 +399,7 @@ class TestUser(PeopleCase):
         nora = self.hire()
         self.push()
         ident, created = nora.ramp_user_id, self.created()
-        self.ramp.update_user(ident, status='INVITE_PENDING')  # in no list
+        self.ramp.update_user(ident, status='INVITE_PENDING')  # Ramp does not list pending users
         self.row(nora).is_uncertain = True
         nora.name = 'Nora Newer'
         self.ramp.faults.add('server_error', path=f'/users/{ident}', status=400)
@@ -407,7 +411,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.created(), created)
 
     def test_a_scheduled_invitation_of_an_odd_day(self):
-        """It is scheduled, whenever that is: none is sent now."""
+        """An invitation whose scheduled date cannot be read is still scheduled, so none is sent now."""
         nora = self.hire()
         self.push()
         self.ramp.update_user(nora.ramp_user_id, scheduled_invitation_date='someday')
@@ -417,7 +421,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_everybody_is_linked(self):
-        """The people of the business, who are employees, too: each cardholder is found."""
+        """Each cardholder of the business is linked to the employee with the same email."""
         self.push()
         self.assertEqual(
             {employee.work_email: employee.ramp_user_id for employee in self.employees},
@@ -427,7 +431,7 @@ class TestUser(PeopleCase):
 
     def test_two_employees_of_one_address(self):
         one, two = self.hire('One Person'), self.hire('Two Persons', 'NORA@example.com')
-        # Odoo gives both the same contact otherwise
+        # with one spelling, Odoo gives both the same contact
         self.push()
         for person in (one, two):
             self.assertQuestion(
@@ -548,7 +552,9 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_the_data_of_one_who_left(self):
-        """It goes from the ledger when somebody says so, or in time; who comes back is the same user of Ramp."""
+        """The data of a person who left is erased from the ledger on request or after a time. A person who returns is
+        the same user in Ramp.
+        """
         for way in ('said', 'in time'):
             with self.subTest(way=way), self.isolated():
                 nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
@@ -577,7 +583,7 @@ class TestUser(PeopleCase):
                 self.assertEqual(len(self.of_email('nora@example.com')), 1)
 
     def test_who_was_deactivated_in_ramp(self):
-        """It was not Odoo that did it, so Odoo does not undo it."""
+        """Odoo does not activate a user who was deactivated in Ramp."""
         nora = self.hire()
         self.push()
         self.ramp.update_user(nora.ramp_user_id, status='USER_SUSPENDED')
@@ -616,7 +622,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertEqual(self.ramp.state['users'].get(ident)['status'], 'USER_INACTIVE')
         self.assertEqual(row.state, 'ignored')
-        # one of two is deleted: the person is still there
+        # One of two employees is deleted, and the person is still there.
         again = self.hire('Nora Again', 'nora@example.com')
         self.push()
         ident = nora.ramp_user_id
@@ -644,7 +650,7 @@ class TestUser(PeopleCase):
         self.assertTrue(nora.ramp_can_invite)
         nora.action_send_ramp_invitation()
         self.assertFalse(nora.ramp_can_invite)
-        self.assertEqual(self.ramp.mails, [])  # nothing is sent while somebody waits
+        self.assertEqual(self.ramp.mails, [])  # the button does not wait for Ramp
         self.push(3)
         self.assertEqual([mail['to'] for mail in self.ramp.mails], ['nora@example.com'])
         self.assertThere(nora, status='INVITE_PENDING')
@@ -675,7 +681,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_invitation_that_got_through(self):
-        """The answer is lost, the email is not: no second one."""
+        """If the answer to an invitation is lost, no second email is sent."""
         nora = self.hire()
         self.push()
         nora.action_send_ramp_invitation()
@@ -685,7 +691,9 @@ class TestUser(PeopleCase):
         self.assertEqual(len(self.ramp.mails), 1)
 
     def test_something_that_a_change_is_about_is_not_found(self):
-        """Ramp says 404 and not of what: whoever is there is not created again, and those behind are sent."""
+        """Ramp's 404 does not say what is missing, so an existing user is not created again, and the other people are
+        sent.
+        """
         nora, other = self.hire(), self.hire('Olga Other', 'olga@example.com')
         self.push()
         ident, before = nora.ramp_user_id, self.created()
@@ -714,14 +722,16 @@ class TestUser(PeopleCase):
         self.assertEqual(len(self.of_email('nora@example.com')), 1)
 
     def remove(self, person):
-        """As if Ramp had deleted the user."""
+        """Remove the user in Ramp, as if Ramp had deleted it."""
         users = self.ramp.state['users']
         ident = self.row(person).ramp_id
         users._unplace(ident)
         del users.rows[ident]
 
     def test_who_is_gone_in_ramp(self):
-        """Somebody new is created, by a later run and with all it takes; so is who comes behind."""
+        """If a user is gone in Ramp, a later run creates a new one with all its data. People behind it in the queue are
+        sent, too.
+        """
         for doubt in (False, True):
             with self.subTest(doubt=doubt):
                 nora, ada = (
@@ -771,7 +781,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.created(), 1)
 
     def assertWaits(self, person, pattern):
-        """Nothing more is asked for, and after some minutes a person is asked to look."""
+        """Nothing more is requested for the person, and after some minutes somebody is asked to look."""
         self.push(2)
         self.assertEqual(
             (self.row(person).state, person.ramp_state), ('pending', 'Waiting to be sent: Ramp is creating the user.')
@@ -803,7 +813,7 @@ class TestUser(PeopleCase):
         self.push(2)
         self.assertEqual((self.row(nora).state, self.created()), ('pending', 1))
         self.ramp.finish_tasks(error='Lost')
-        with patch.object(person_resolve, 'LAG', timedelta(0)):  # it never comes
+        with patch.object(person_resolve, 'LAG', timedelta(0)):  # the user never comes
             self.push(1)
         self.assertEqual(self.created(), 2)
         self.ramp.faults.clear()
@@ -816,7 +826,7 @@ class TestUser(PeopleCase):
         self.push(1)
         self.ramp.finish_tasks()
         [user] = self.of_email('nora@example.com')
-        self.ramp.update_user(user['id'], status='INVITE_PENDING')  # in no list
+        self.ramp.update_user(user['id'], status='INVITE_PENDING')  # Ramp does not list pending users
         self.ramp.faults.add('server_error', path=f'/users/{user["id"]}', status=404)
         self.assertWaits(nora, 'Ramp created the user, and does not show it. Look for nora@example.com')
         self.ramp.faults.clear()
@@ -849,7 +859,7 @@ class TestUser(PeopleCase):
         self.assertThere(nora)
 
     def test_the_address_is_taken_meanwhile(self):
-        """Somebody creates the same person in Ramp; the task fails, and that user is the person."""
+        """If somebody creates the same person in Ramp meanwhile, the task fails, and that user is linked."""
         self.ramp.task_seconds = None
         nora = self.hire()
         self.push()
@@ -881,7 +891,7 @@ class TestUser(PeopleCase):
             self.push(3)
             self.assertThere(nora, email=nora.work_email)
             self.assertEqual(len(self.of_email(nora.work_email)), 1)
-        # a task that nobody heard of fails: its key is spent
+        # A task whose answer was lost fails, and its key cannot be used again.
         self.ramp.task_seconds = None
         nora = self.hire(email='lost@example.com')
         self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
@@ -893,9 +903,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.mails, [])
 
     def test_crash_and_another_email(self):
-        """Ramp was asked to create somebody, nobody heard its answer, and then the email changed: the draft is found
-        by the former one.
-        """
+        """If Ramp's answer to a creation is lost and the email then changes, the draft is found by the former email."""
         for number, (seconds, archive) in enumerate(((0, False), (None, False), (0, True))):
             with self.subTest(seconds=seconds, archive=archive):
                 self.ramp.task_seconds = seconds
@@ -941,7 +949,7 @@ class TestUser(PeopleCase):
         self.assertEqual(
             [self.there(person)['manager_id'] for person in (a, b, c)], [b.ramp_user_id, c.ramp_user_id, None]
         )
-        c.parent_id = a  # a circle: Ramp takes none
+        c.parent_id = a  # a circle, which Ramp refuses
         self.push(2)
         self.assertQuestion(c, 'The manager reports to the user')
         c.parent_id = False
@@ -1006,7 +1014,9 @@ class TestUser(PeopleCase):
         self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
 
     def test_locations_of_one_name(self):
-        """Taken is the one in the connection's entity; two of them are a question, and no reason for a third."""
+        """The location in the connection's entity is taken. Two locations of one name there are a question, and no
+        third one is made.
+        """
         first, second, *_others = (entity['id'] for entity in self.ramp.state['entities'])
         for chosen, entity in ((False, self.connection.primary_entity_id), (second, second), (first, first)):
             with self.subTest(chosen=chosen):
@@ -1139,7 +1149,7 @@ class TestUser(PeopleCase):
         )
 
     def test_two_entities_of_one_company(self):
-        """The oldest connection to a Ramp business speaks for the company's people."""
+        """The oldest connection to a Ramp business sends the company's people."""
         second = self.connection.copy(
             {
                 'existing_policy': 'book',
@@ -1189,8 +1199,8 @@ step = st.tuples(
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPeopleConverge(PeopleCase):
-    """Any life of any people, with a Ramp that fails: in the end Ramp has everybody once, as Odoo has them, and wrote
-    to whom it should.
+    """After any changes to people, and with a Ramp that fails, Ramp has each person once, as Odoo has them, and has
+    sent emails only to the right people.
     """
 
     def pick(self, number, active=True, employees=False):
@@ -1276,7 +1286,7 @@ class TestPeopleConverge(PeopleCase):
         self.push(1)
 
     def settle(self):
-        """Nothing fails any more, and somebody presses Retry on what is held."""
+        """Stop all failures, press Retry on what is on hold, and run until nothing changes."""
         self.ramp.faults.clear()
         self.ramp.task_seconds = 0
         self.ramp.finish_tasks()

@@ -35,7 +35,7 @@ class VendorCase(RampCase):
         return self.sync('vendor', **values)
 
     def named(self, *ramp_ids):
-        """Ramp has sent an event for each of these."""
+        """Store an event of Ramp for each of these vendors."""
         self.env['ramp.event'].create(
             [
                 {
@@ -53,7 +53,7 @@ class VendorCase(RampCase):
         return self.record(ramp_id, 'vendor')
 
     def partner(self, ramp_id):
-        """The partner of a vendor that is in order."""
+        """Return the partner of a vendor whose row is confirmed."""
         row = self.row(ramp_id)
         self.assertEqual((row.state, row.error_message), ('confirmed', False))
         self.assertEqual(row.res_model, 'res.partner')
@@ -83,7 +83,9 @@ class VendorCase(RampCase):
         self.ramp.update_vendor(vendor_id, contacts=[*self.contact_ids(vendor_id), contact_id])
 
     def asked(self, path=''):
-        """Paths below /vendors that were asked for since the last question, with the moment of an incremental list."""
+        """Return the paths below /vendors that were requested since the last call, with the time of an incremental
+        list.
+        """
         requests = [request for request in self.ramp.requests[self.heard :] if '/vendors' in request['path']]
         self.heard = len(self.ramp.requests)
         return [
@@ -94,7 +96,7 @@ class VendorCase(RampCase):
 
     @contextmanager
     def writing(self, *tables):
-        """The statements of this thread that write to these tables."""
+        """Collect the statements of this thread that write to these tables."""
         found, thread = [], threading.current_thread()
         before = getattr(thread, 'query_hooks', ())
 
@@ -118,7 +120,7 @@ class VendorCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestVendor(VendorCase):
-    """Vendors of bill pay become partners, those that are there are found, and what people edited stays."""
+    """Vendors of bill pay become partners. Existing partners are found, and fields that people edited stay."""
 
     def test_created_with_everything(self):
         ramp_id = self.ramp.add_vendor(
@@ -197,7 +199,7 @@ class TestVendor(VendorCase):
         self.ramp.assert_clean()
 
     def test_seeded_vendors_whatever_their_names(self):
-        """Names of every kind, of two vendors the same; drafts are left alone."""
+        """Vendors become partners whatever their names are, also two of the same name. Drafts are left alone."""
         rows = [
             vendors.make_vendor(self.ramp.state, name, country='US', state='NY')
             for name in (
@@ -285,8 +287,8 @@ class TestVendor(VendorCase):
         self.assertIn('linked to it in Ramp', known.message_ids[0].body)
 
     def test_found_by_a_link_that_ramp_had_before(self):
-        """An accounting vendor that Odoo adopted has an id that is not of Odoo's making; one of another database means
-        nothing.
+        """A vendor is found by an accounting vendor that Odoo adopted, although Odoo did not make its id. An id of
+        another database is ignored.
         """
         known = self.other('Adopted', supplier_rank=1)
         self.sync('accounting_vendor')
@@ -355,7 +357,7 @@ class TestVendor(VendorCase):
         self.assertNotEqual(self.partner(third), self.partner(fourth))
 
     def test_a_partner_is_one_vendor(self):
-        """Whoever is another vendor of this Ramp business already is not found again, by tax id or by link."""
+        """A partner that is another vendor of this Ramp business is not found again, neither by tax id nor by link."""
         known = self.other('Known', vat='12-3456789', supplier_rank=1)
         self.sync('accounting_vendor')
         values = {'custom': {'EIN': '12-3456789'}}
@@ -367,7 +369,9 @@ class TestVendor(VendorCase):
         self.assertEqual([self.partner(ramp_id).name for ramp_id in (second, third)], ['Second', 'Third'])
 
     def test_none_of_us_is_a_vendor(self):
-        """By name or tax id, a vendor would become a user, an employee or the company, and its data theirs."""
+        """A vendor is not matched with a user, an employee or a company, neither by name nor by tax id. Its data would
+        become theirs.
+        """
         self.connection.vendor_policy = 'ramp'
         user = new_test_user(self.env, 'una', name='Una Own', email='una@ours.example')
         gone = new_test_user(self.env, 'gone', name='Gone Own', email='gone@ours.example')
@@ -396,7 +400,9 @@ class TestVendor(VendorCase):
         self.assertEqual(ours.read(['name', 'email', 'street', 'supplier_rank']), before)
 
     def test_who_becomes_one_of_us_is_written_to_no_more(self):
-        """A vendor's partner or contact who gets a login, and one whom an earlier version took for a vendor."""
+        """Ramp's changes are not written to a partner or contact who gets a login, also if an earlier version matched
+        them.
+        """
         self.connection.vendor_policy = 'ramp'
         ramp_id = self.ramp.add_vendor(
             'Acme', contacts=[{'email': 'ann@acme.example', 'first_name': 'Ann', 'last_name': 'Acme'}]
@@ -599,7 +605,7 @@ class TestVendor(VendorCase):
         self.assertEqual((self.row(held).state, self.row(held).error_message), ('ignored', 'Ramp no longer has it.'))
 
     def test_tax_id_that_odoo_refuses(self):
-        """As base_vat does, whether it is installed or not: neither the vendor nor its neighbours wait for it."""
+        """If Odoo refuses a tax id, as base_vat does, neither the vendor nor the other vendors wait for it."""
         Partner = type(self.env['res.partner'])
         create, write = Partner.create, Partner.write
 
@@ -677,7 +683,7 @@ class TestVendor(VendorCase):
         self.assertEqual(self.contact(third), gone)
 
     def test_contacts_come_twice(self):
-        """Pages of contacts that overlap make no second contact; one that an earlier version made goes."""
+        """Overlapping pages of contacts make no second contact. A duplicate that an earlier version made is archived."""
         self.ramp.faults.add('duplicate_page', path='/vendors/*/contacts')
         emails = [f'{number}@example.com' for number in range(102)]
         ramp_id = self.ramp.add_vendor('Acme', contacts=[{'email': email, 'first_name': 'Ada'} for email in emails])
@@ -696,7 +702,7 @@ class TestVendor(VendorCase):
         self.assertTrue(self.contact(first).active)
 
     def test_unreadable_and_then_whole(self):
-        """What had no id when it was read first does not stay held once it has one."""
+        """A row that was put on hold for a missing id is ignored once the vendor has its id."""
         ramp_id = self.ramp.add_vendor('Acme')
         self.ramp.faults.add('malformed_object', path='/vendors*', count=1, how='missing_id')
         self.pull()
@@ -748,7 +754,9 @@ class TestVendor(VendorCase):
         self.assertEqual(len(self.ramp.write_calls()), sent)
 
     def test_all_flows_come_to_rest(self):
-        """A partner made here is a supplier that is offered in Ramp; then nothing is left to be sent."""
+        """A partner made from a vendor is offered in Ramp as a supplier. After that, nothing is left to send or to
+        write.
+        """
         ramp_id = self.ramp.add_vendor('Acme')
         flows = [flow._flow for flow in self.connection._flow_models() if flow._get_cron_job()]
         self.sync(*flows)
@@ -771,7 +779,7 @@ class TestVendor(VendorCase):
         [run] = self.pull(now=False)
         self.assertEqual(self.asked(), ['', f'/{ids[2]}', f'/{ids[2]}/contacts'])
         self.assertEqual((run.seen, run.processed, run.reread, run.listed), (1, 1, False, True))
-        # the next day everything is listed, and asked for is what is not as it was, and whose turn it is
+        # The next day everything is listed. Read are vendors that differ from the ledger and those whose turn it is.
         self.ramp.state['vendors'].update(ids[0], name='Changed unseen', _updated_at='2020-01-01T00:00:00+00:00')
         for run in self.env['ramp.run'].search([]):
             run.started_at -= timedelta(days=1, minutes=1)
@@ -808,8 +816,8 @@ class TestVendor(VendorCase):
         )
 
     def test_contact_edited_and_the_list_shows_nothing(self):
-        """A contact is no part of the vendor that Ramp lists: it is seen when an event names the vendor, and when
-        somebody asks.
+        """Ramp's list of vendors does not show contacts. A changed contact is read when an event names the vendor, and
+        when somebody asks.
         """
         ramp_id, other = (
             self.ramp.add_vendor('Acme', contacts=[{'email': 'a@example.com'}]),
@@ -832,7 +840,7 @@ class TestVendor(VendorCase):
         self.connection.sync_requested_at = self.env['ramp.run'].search([], limit=1).started_at
         self.pull(now=False)
         self.assertEqual(self.contact(contact_id).email, 'c@example.com')
-        # everything is listed, and it is not its turn
+        # Everything is listed, and it is not the vendor's turn.
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.env['ramp.run'].search([]).reread = False
         self.ramp.state['vendor_contacts'].update(contact_id, email='d@example.com')
@@ -841,7 +849,7 @@ class TestVendor(VendorCase):
         self.pull(now=False)
         self.assertEqual(self.asked(), ['', f'/{ramp_id}', f'/{ramp_id}/contacts'])
         self.assertEqual(self.contact(contact_id).email, 'd@example.com')
-        # named, and not there: who is a partner stays one
+        # An event names a vendor that is gone. It keeps its partner.
         self.ramp.state['vendors'].update(ramp_id, _deleted=True)
         self.named(ramp_id)
         self.pull(now=False)
@@ -860,13 +868,13 @@ class TestVendor(VendorCase):
         self.assertEqual((run.state, run.listed, self.partner(ramp_id).name), ('done', False, 'Acme'))
 
     def test_time_is_up_at_each_page(self):
-        """A slow Ramp, many vendors: each run goes on where the one before it stopped, though it may have found nothing
-        to do.
+        """If the time is up at each page, each run goes on where the one before it stopped, even if that one found
+        nothing to do.
         """
         self.patch(vendor_list, 'AT_ONCE', 2)
         self.patch(RampFlowPull, '_page_size', 3)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
-        # on a slow machine the token grows old enough to be suspected of a 404, which is then asked for once more
+        # On a slow machine the token gets old enough to be suspected after a 404, which is then requested once more.
         self.patch(auth, 'SUSPECT_AGE', 3600)
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.other('Twin'), self.other('Twin')
@@ -880,7 +888,7 @@ class TestVendor(VendorCase):
         self.assertEqual((len(runs), runs[-1].reread, sum(runs.mapped('seen'))), (4, True, 9))
         for ramp_id in ids:
             self.partner(ramp_id)
-        # saved in Ramp, with nothing new for us: each is asked for once
+        # Vendors that were saved in Ramp without a change for Odoo are read once.
         for ramp_id in ids:
             self.ramp.update_vendor(ramp_id)
         for ramp_id in twins:
@@ -890,7 +898,7 @@ class TestVendor(VendorCase):
             Counter(self.asked()), {**{f'/{ramp_id}{path}': 1 for ramp_id in ids for path in ('', '/contacts')}, '': 3}
         )
         self.assertEqual((len(runs), sum(runs.mapped('created')), any(runs.mapped('reread'))), (4, 0, False))
-        # open rows that a list of everything does not show are asked for, two at a time, and one that fails only once
+        # Open rows that a full list does not show are read, two at a time, and one that fails is read only once.
         for ramp_id in twins[:3]:
             self.ramp.state['vendors'].update(ramp_id, _deleted=True)
         self.ramp.faults.add('server_error', f'/vendors/{twins[0]}')
@@ -900,7 +908,7 @@ class TestVendor(VendorCase):
         self.assertEqual(
             asked,
             {
-                f'/{twins[0]}': 5,  # the tries of a run
+                f'/{twins[0]}': 5,  # the attempts of one run
                 f'/{twins[1]}': 1,
                 f'/{twins[2]}': 1,
                 '': 2,
@@ -911,7 +919,7 @@ class TestVendor(VendorCase):
         self.assertEqual((len(runs), runs[-1].reread, runs[-1].begun_at), (4, True, runs[0].started_at))
 
     def test_time_is_up_and_another_transaction_holds_one(self):
-        """What was not stored on a page is not forgotten by the runs that read the next ones."""
+        """A vendor that could not be stored because of a lock is not forgotten by the runs that read the next pages."""
         self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(4)]
@@ -1004,7 +1012,7 @@ class TestVendor(VendorCase):
         self.partner(bad), self.partner(worse)
 
     def test_refused_by_odoo_alone(self):
-        """Odoo itself refuses one: the batch is split, the others are made, with their contacts."""
+        """If Odoo refuses one vendor, the batch is split, and the other vendors are made with their contacts."""
         Partner = type(self.env['res.partner'])
         write = Partner._message_log_batch
 
@@ -1063,7 +1071,7 @@ class TestVendor(VendorCase):
     # ------------------------------------------------------------------ several connections
 
     def test_second_company_shares_the_partner(self):
-        """Two companies of one Ramp business: one partner, unless it belongs to the other company."""
+        """Two companies of one Ramp business share a partner, unless it belongs to the other company."""
         shared, owned = self.ramp.add_vendor('Shared'), self.ramp.add_vendor('Owned')
         self.pull()
         mine = self.partner(owned)
@@ -1135,7 +1143,7 @@ class TestVendor(VendorCase):
     # ------------------------------------------------------------------ what it costs
 
     def cost(self, count, **values):
-        """Queries of storing the page of this many new vendors, and of booking them."""
+        """Return the queries for storing the page of this many new vendors, and for making their partners."""
         ids = [self.ramp.add_vendor(f'Cost {count} {number} {self.heard}', **values) for number in range(count)]
         self.counts.clear()
         [run] = self.pull()
@@ -1196,7 +1204,7 @@ class TestVendorProperty(VendorCase):
     @examples(3)
     @given(steps=st.lists(step, max_size=10))
     def test_what_was_edited_stays_and_the_rest_is_ramps(self, steps):
-        """Whatever the order of changes on both sides: of each field, what a person typed stays, anything else is as in
+        """Whatever the order of changes on both sides, a field that a person edited stays, and any other field is as in
         Ramp.
         """
         ramp_id = self.ramp.add_vendor(
@@ -1228,7 +1236,7 @@ class TestVendorProperty(VendorCase):
 
     def follow(self, partner, written, remote):
         expected = {field: partner[field] for field in FIELDS}
-        for field in FIELDS if remote != self.seen else ():  # who has not changed in Ramp is not looked at
+        for field in FIELDS if remote != self.seen else ():  # a vendor that has not changed in Ramp is not read
             if partner[field] == written[field]:
                 expected[field] = written[field] = remote[field]
         self.seen = dict(remote)

@@ -43,7 +43,7 @@ WRITES = re.compile(
 
 @tagged('post_install', '-at_install', 'ramp')
 class WebhookCase(RampCase, HttpCase):
-    """The simulated Ramp sends its events to this Odoo over HTTP; nothing is sent by itself, see `deliver`."""
+    """The simulated Ramp sends its events to this Odoo over HTTP. Events are only sent by `deliver`."""
 
     @classmethod
     def _first(cls):
@@ -59,7 +59,7 @@ class WebhookCase(RampCase, HttpCase):
         self.env['ir.config_parameter'].set_param('web.base.url', self.base_url())
 
     def deliver(self):
-        """Let Ramp send what is on its way; returns the answers of Odoo."""
+        """Let Ramp send its waiting events; returns Odoo's answers."""
         self.env.flush_all()
         with self.allow_requests(all_requests=True):
             answers = [entry['status'] for entry in self.sender.deliver()]
@@ -68,7 +68,7 @@ class WebhookCase(RampCase, HttpCase):
         return answers
 
     def forge(self, body=None, url=None, **options):
-        """Send what is not Ramp's; returns the answer."""
+        """Send a call that does not come from Ramp; returns the answer."""
         self.env.flush_all()
         with self.allow_requests(all_requests=True):
             return self.sender.forge(url or self.webhook._endpoint_url(), body=body, **options)
@@ -77,7 +77,7 @@ class WebhookCase(RampCase, HttpCase):
         self.sync('webhook', now=False)
 
     def subscribe(self):
-        """The whole handshake; returns Ramp's row of the subscription."""
+        """Do the whole handshake; returns Ramp's row of the subscription."""
         self.connection.use_webhooks = True
         self.run_job()
         self.deliver()
@@ -97,7 +97,7 @@ class WebhookCase(RampCase, HttpCase):
         return self.env['ramp.event'].search([], order='id')
 
     def woken(self):
-        """The flows whose jobs are to run, and how often that was said; then it is forgotten."""
+        """Return the flows whose jobs are triggered, once for each trigger, and remove the triggers."""
         triggers = self.env['ir.cron.trigger'].search([])
         flows = {flow._get_cron_job(): flow._flow for flow in self.connection._flow_models() if flow._get_cron_job()}
         found = sorted(flows[trigger.cron_id] for trigger in triggers if trigger.cron_id in flows)
@@ -212,7 +212,7 @@ class TestSubscription(WebhookCase):
                 )
 
     def test_others_are_left_alone(self):
-        """The app in Ramp may serve more than this connection."""
+        """Subscriptions of other addresses are left alone, as the app in Ramp may serve more than this connection."""
         other = self.ramp.subscribe('https://erp.example.com/ramp_connector/webhook/0', ['bills.paid'])
         self.subscribe_and_leave()
         self.assertEqual([row['id'] for row in self.subscriptions()], [other['id']])
@@ -245,7 +245,7 @@ class TestSubscription(WebhookCase):
                 self.assertEqual(self.forge(url=url), 401)
 
     def test_two_of_one_business_leave_one_by_one(self):
-        """The seat stays as long as one connection uses it; a subscription is of one connection."""
+        """The integration stays as long as one connection uses it. A subscription belongs to one connection."""
         second = self.connection.copy(
             {
                 'existing_policy': 'book',
@@ -293,7 +293,9 @@ class TestSubscription(WebhookCase):
         self.assertIn('web.base.url', self.connection.webhook_message)
 
     def test_refused_by_ramp(self):
-        """The reason is on the connection's page, it is tried again, and the synchronization goes on."""
+        """If Ramp refuses the subscription, the connection shows the reason, the job tries again, and the
+        synchronization goes on.
+        """
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'vendors:read')
         token_stores.access_tokens._tokens.clear()
         self.connection.use_webhooks = True
@@ -308,7 +310,7 @@ class TestSubscription(WebhookCase):
         self.assertEqual((self.connection.webhook_state, self.connection.webhook_message), ('active', False))
 
     def test_not_verified(self):
-        """Ramp answers the challenge with 200 and says no in the body; no body at all is as good as a yes."""
+        """Ramp may answer the challenge with 200 and a refusal in the body. An empty body counts as acceptance."""
         post = RampClient.post
         for answer, state in (
             ({'success': False}, 'failed'),
@@ -347,7 +349,7 @@ class TestSubscription(WebhookCase):
         self.assertFalse(self.connection.last_error)
 
     def test_a_wrong_challenge(self):
-        """Somebody knows the address and is faster than Ramp: that subscription is given up, the next one has another
+        """A wrong challenge, by a stranger who is faster than Ramp, ends the subscription. The next one has another
         address.
         """
         self.connection.use_webhooks = True
@@ -380,7 +382,7 @@ class TestSubscription(WebhookCase):
         self.assertFalse(self.webhook.challenge)
 
     def test_nothing_arrives(self):
-        """An address that looks public and is not."""
+        """If nothing arrives at an address that looks public, the connection names the address and keeps waiting."""
         self.connection.use_webhooks = True
         self.run_job()
         first = self.webhook._endpoint_url()
@@ -434,7 +436,7 @@ class TestSubscription(WebhookCase):
         text = '\n'.join(line for line in logs.output if 'odoo.sql_db' not in line)
         for secret in (row['_secret'], row['_challenge'], ident, self.sender.sent[-1]['id']):
             self.assertNotIn(secret, text)
-        # a statement that fails is logged with its values, but not this one
+        # A failing statement is logged with its values, but not this one, which has the secret.
         flow, webhook = self.env['ramp.flow.webhook'], self.webhook
         with self.assertNoLogs('odoo.sql_db', logging.ERROR), self.assertRaises(ValueError):
             flow._store_subscription(webhook, Subscription(row['id'], 'active', '', (), 'secret\0'))
@@ -451,7 +453,7 @@ class TestEvents(WebhookCase):
             self.assertConfirmed(ident)
 
     def test_spend_is_booked_once(self):
-        """Each event twice and in disorder, and repeated later: one row, one job, one document."""
+        """Events that come twice, in disorder and again later lead to one row, one job and one document."""
         self.ramp.faults.add('duplicate_event')
         self.ramp.faults.add('reorder_event')
         idents = [self.spend(1000 + number) for number in range(3)]
@@ -461,7 +463,7 @@ class TestEvents(WebhookCase):
         self.assertEqual(self.woken(), ['transaction'])
         self.sync('transaction', now=False)
         self.booked(*idents)
-        self.woken()  # whoever spent is known now, and that is news for the job of employees
+        self.woken()  # the cardholder is known now, which wakes the job of employees
         count = len(self.events())
         for event in list(self.sender.sent):
             self.sender.replay(event)
@@ -473,15 +475,15 @@ class TestEvents(WebhookCase):
         self.assertTrue(self.connection.last_event)
 
     def asked(self, *flows):
-        """What the jobs ask Ramp for of objects: {path: how often}."""
+        """Return how often the jobs ask Ramp for each path of transactions and bills."""
         before = self.ramp.counts()
         self.sync(*flows, now=False)
         found = {key.removeprefix('GET /developer/v1'): count for key, count in (self.ramp.counts() - before).items()}
         return {path: count for path, count in found.items() if path.startswith(('/transactions', '/bills'))}
 
     def test_what_an_event_names_is_looked_at(self):
-        """And nothing else of what is booked, which may be thousands; all of it is looked at by the clock, and by Sync
-        Now.
+        """A run reads the posted objects that events name, and no other ones, which may be thousands. All of them are
+        read from time to time, and on Sync Now.
         """
         first, second = self.spend(1000), self.spend(2000)
         self.sync('transaction', now=False)
@@ -491,7 +493,7 @@ class TestEvents(WebhookCase):
         self.events().received_at = fields.Datetime.now() - timedelta(hours=1)
         self.ramp.recode(first, self.external(self.account_software))
         self.deliver()
-        self.ramp.recode(second, self.external(self.account_software))  # its event is on the way
+        self.ramp.recode(second, self.external(self.account_software))  # its event has not arrived yet
         listed = self.asked('transaction')
         self.assertEqual(listed.pop(f'/transactions/{first}'), 1)
         self.assertEqual(set(listed), {'/transactions'})  # the list of what is ready
@@ -501,7 +503,7 @@ class TestEvents(WebhookCase):
         self.assertTrue(self.record(second).has_changed)
 
     def test_more_than_a_few_are_listed(self):
-        """To list a hundred objects is one request, to ask for each of them a hundred."""
+        """If events name more than a few objects, all are listed: a list of a hundred is one request."""
         idents = [self.spend(1000), self.spend(2000), self.spend(3000)]
         self.sync('transaction', now=False)
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
@@ -513,7 +515,7 @@ class TestEvents(WebhookCase):
             self.assertIsNone(flow._changed_by_events(self.connection, run, now))
 
     def test_one_that_ramp_fails_on_when_it_is_looked_at(self):
-        """The others that were named are seen all the same, and this one by the clock."""
+        """If Ramp fails on one of the named objects, the others are read, and this one is read with the next list."""
         idents = [self.spend(1000), self.spend(2000), self.spend(3000)]
         self.sync('transaction', now=False)
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
@@ -532,7 +534,7 @@ class TestEvents(WebhookCase):
         self.assertTrue(self.record(idents[0]).has_changed)
 
     def test_events_of_other_objects(self):
-        """A payment is named, and not the bills that it pays: all of them are looked at."""
+        """An event of a payment does not name the bills that it pays, so all bills are read."""
         self.connection.pull_bills = True
         entity = next(iter(self.ramp.state['entities']))['id']
         bill = self.ramp.add_bill(
@@ -560,7 +562,7 @@ class TestEvents(WebhookCase):
                     )
 
     def test_jobs(self):
-        """What each of Ramp's types wakes; unknown objects do no harm."""
+        """Each event type wakes the jobs that it concerns, and unknown objects do no harm."""
         self.connection.write(
             {'pull_bills': True, 'pull_reimbursements': True, 'push_orders': True, 'push_users': True}
         )
@@ -587,7 +589,9 @@ class TestEvents(WebhookCase):
         self.assertEqual(set(runs.mapped('state')), {'done'})
 
     def test_what_is_signed_is_never_refused(self):
-        """Ramp drops what gets a 4xx, and sends again what gets a 5xx: neither helps with what is not understood."""
+        """A signed event is never refused. Ramp drops an event that gets a 4xx and repeats one that gets a 5xx, and
+        neither helps with an event that is not understood.
+        """
         secret = self.row['_secret']
         for body in (
             b'',
@@ -627,7 +631,7 @@ class TestEvents(WebhookCase):
         self.assertEqual(self.events().mapped('object_id'), [False] * 5 + ["' OR 1=1 --", 'T-7', False])
 
     def test_one_that_does_not_want_any_more(self):
-        # the last one, an earlier version allowed
+        # An earlier version allowed the last combination.
         for values in ((False, 'connected', True), (True, 'disconnected', True), (True, 'connected', False)):
             with self.subTest(values):
                 self.env.flush_all()
@@ -638,7 +642,7 @@ class TestEvents(WebhookCase):
                 self.assertEqual((self.events(), self.woken()), (self.env['ramp.event'], []))
 
     def test_trouble_of_ours(self):
-        """Ramp is told to come again, and then it is taken."""
+        """If an event cannot be stored, Ramp is told to send it again, and then it is accepted."""
         ident = self.spend()
         with (
             patch.object(
@@ -656,7 +660,7 @@ class TestEvents(WebhookCase):
         self.booked(ident)
 
     def test_another_transaction_in_the_way(self):
-        """The request is done again, with the body that was read before."""
+        """After a conflict with another transaction, the request is retried with the body that was read before."""
         self.sender.emit('transactions.cleared', NOBODY)
         cls, tries = type(self.env['ramp.event']), []
         take = cls._store_and_call
@@ -674,7 +678,7 @@ class TestEvents(WebhookCase):
 
     @contextlib.contextmanager
     def in_the_way(self, times):
-        """Another transaction was faster when events are stored, so many times."""
+        """Let another transaction be faster when events are stored, so many times."""
         execute, left = Cursor.execute, iter(range(times))
 
         def conflict(cr, query, *args, **kwargs):
@@ -699,17 +703,17 @@ class TestEvents(WebhookCase):
         with self.in_the_way(1) as wait:
             self.assertEqual(self.deliver(), [204])
         self.assertEqual((len(self.events()), self.woken()), (1, []))
-        wait.assert_not_called()  # up to two seconds that Ramp would wait
+        wait.assert_not_called()  # Ramp would have to wait for up to two seconds
 
     def test_something_else_is_in_the_way(self):
-        """What is not stored is not taken: the request is done again."""
+        """An event that conflicts prevent from being stored is not accepted. The request is retried until it is stored."""
         self.sender.emit('transactions.cleared', NOBODY)
         with self.in_the_way(2):
             self.assertEqual(self.deliver(), [204])
         self.assertEqual((len(self.events()), self.woken()), (1, ['transaction']))
 
     def test_one_call_does_for_many(self):
-        """A job that was called and has not begun is not called again; but one that should have begun long ago is."""
+        """A job that was called and has not begun is not called again, unless it should have begun long ago."""
         notified = []
         self.patch(type(self.env['ir.cron']), '_notifydb', lambda cron: notified.append(cron.env.cr.dbname))
 
@@ -724,7 +728,7 @@ class TestEvents(WebhookCase):
         emit(3)
         self.assertEqual((self.woken(), len(notified)), (['transaction'] * 2, 2))
         self.env['ir.cron.trigger'].create(
-            {  # for later is not for now
+            {  # a trigger for later does not count
                 'cron_id': self.env['ramp.flow.transaction']._get_cron_job().id,
                 'call_at': fields.Datetime.now() + timedelta(minutes=5),
             }
@@ -736,7 +740,7 @@ class TestEvents(WebhookCase):
         self.assertEqual((self.woken(), len(notified)), ([], 3))
 
     def test_jobs_that_cannot_be_woken(self):
-        """Ramp has its answer by then; the job finds what called it within a minute."""
+        """Ramp gets its answer even if the jobs cannot be woken. The scheduler finds the trigger within a minute."""
         with (
             patch.object(
                 type(self.env['ir.cron']), '_notifydb', side_effect=psycopg2.OperationalError('too many connections')
@@ -757,7 +761,7 @@ class TestEvents(WebhookCase):
         self.assertEqual(self.events(), new)
 
     def test_queries(self):
-        """Constant, and few: Ramp waits."""
+        """An event takes a constant and small number of queries, because Ramp waits for the answer."""
         counts = []
         for _number in range(3):
             self.sender.emit('transactions.cleared', NOBODY)
@@ -769,7 +773,7 @@ class TestEvents(WebhookCase):
 
     @contextlib.contextmanager
     def statements(self):
-        """The statements of all cursors meanwhile, savepoints of the tests left out."""
+        """Collect the statements of all cursors inside the block, without savepoints of the tests."""
         found, execute = [], Cursor.execute
 
         def watched(cr, query, *args, **kwargs):
@@ -784,7 +788,7 @@ class TestEvents(WebhookCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestCalls(SmokeTags, TransactionCase):
-    """Who calls a job while it begins: with real transactions, side by side."""
+    """An event calls a job while that job begins. The tests use real transactions, side by side."""
 
     def setUp(self):
         super().setUp()
@@ -818,7 +822,7 @@ class TestCalls(SmokeTags, TransactionCase):
         self.assertFalse(self.call(second), "two events at once are not in each other's way")
         second.cr.rollback()
         with self.assertRaises(psycopg2.errors.LockNotAvailable), mute_logger('odoo.sql_db'):
-            self.begin(job)  # would begin before the event is there
+            self.begin(job)  # it would begin before the event is stored
         job.cr.rollback()
         first.cr.commit()
         self.begin(job)
@@ -828,7 +832,7 @@ class TestCalls(SmokeTags, TransactionCase):
         self.assertFalse(self.call(first))
 
     def test_a_job_has_begun(self):
-        """Between two statements of the event: an error that `_store_and_call` knows how to deal with."""
+        """If the job begins between two statements of the event, there is an error that `_store_and_call` handles."""
         first, job = self.other(), self.other()
         self.call(job)
         job.cr.commit()
@@ -842,7 +846,7 @@ class TestCalls(SmokeTags, TransactionCase):
 
 
 class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
-    """What people change in Ramp of what Odoo sends: seen when Ramp tells of it, and not only at night."""
+    """Changes that people make in Ramp to objects that Odoo sends are seen when an event arrives, not only at night."""
 
     def once(self):
         super().once()
@@ -850,7 +854,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.subscribe()
 
     def settle(self, seen=timedelta(minutes=1)):
-        """What is sent was sent a while ago, and its events have come."""
+        """Make it look as if the objects were sent a while ago and their events had come."""
         self.deliver()
         self.sync('purchase_order', 'employee', now=False)
         self.env.flush_all()
@@ -859,7 +863,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.woken()
 
     def reads(self, *flows):
-        """What the jobs ask Ramp of single objects."""
+        """Return the single objects that the jobs read from Ramp."""
         before = self.ramp.counts()
         self.sync(*flows, now=False)
         return {
@@ -888,7 +892,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.ramp.assert_clean()
 
     def test_order_on_which_ramp_fails(self):
-        """Nothing else waits for that, and it is asked for again."""
+        """If Ramp fails on one order, the other orders are sent, and that order is read again later."""
         order, other = self.order(), self.order()
         OrdersCase.push(self)
         self.settle()
@@ -917,7 +921,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.assertIn('Somebody archived it in Ramp', order.ramp_state)
 
     def test_own_changes(self):
-        """Ramp tells of them, too: nothing is asked for because of that."""
+        """Events about Odoo's own changes cause no request."""
         order = self.order()
         OrdersCase.push(self)
         self.settle(timedelta())
@@ -943,7 +947,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
 
 
 class TestForged(WebhookCase):
-    """None of these is accepted, and none leaves anything in the database or in the log."""
+    """A forged call is not accepted, and leaves nothing in the database or in the log."""
 
     def once(self):
         super().once()
@@ -1090,7 +1094,7 @@ class TestForged(WebhookCase):
         self.assertEqual(self.standing(), self.before)
 
     def test_refusals_are_all_alike(self):
-        """Neither the answer nor its headers tell whether there is such an address."""
+        """Neither the answer nor its headers tell whether an address exists."""
 
         def answer(url):
             found = self.url_open(url, data=self.genuine, headers={HEADERS[0]: '0' * 64})

@@ -1,4 +1,4 @@
-"""What the system tests stand on: a connected database, a simulated Ramp for each case, and Odoo processes."""
+"""The base of the system tests: a connected database, a simulated Ramp for each case, and Odoo processes."""
 
 import contextlib
 import copy
@@ -37,17 +37,18 @@ SMALLER = {'page_size': 6, 'batch_size': 6, 'receipt_batch': 4}  # four pages of
 PREFIX = 'ramp_sys_'
 KEPT = 'kept'  # schema of the copy of the connected database
 LAST = 'last'  # the last time that a boundary is passed in a run
-SECONDS = 180  # after which a process counts as hanging
+SECONDS = 180  # a process that takes longer counts as hanging
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """What Ramp has in a case. `held`: more objects that nobody can book, spread over the pages. `resync`: what Ramp
-    does when an object that is synced is confirmed under another key; one that accepts it shows who would confirm
-    twice.
+    """The content of Ramp in a case.
 
-    `owing`: one of the worlds of `owing.py`; `later`: when all of it is in the books, and Ramp has gone on.
-    `seed`: another chance than that of the connected business; `bills`, `reimbursements`, `vendors`: made by it.
+    `held`: additional objects that nobody can post, spread over the pages. `resync`: what Ramp does when a synced
+    object is confirmed under another key. A Ramp that accepts it shows which process would confirm twice.
+
+    `owing`: one of the worlds of `owing.py`; `later`: all of it is posted, and Ramp has changed since. `seed`: a random
+    seed other than that of the connected business; `bills`, `reimbursements`, `vendors`: made with it.
     """
 
     transactions: int = 16
@@ -67,7 +68,7 @@ class World:
 
     @property
     def is_of_cards(self):
-        """What is owed is owed on cards, by statements."""
+        """Whether the debts of this world are on cards and paid by statements."""
         return self.owing == 'cards'
 
     @property
@@ -77,7 +78,7 @@ class World:
 
     @property
     def steps(self):
-        """What an undisturbed process does, job by job."""
+        """The steps of an undisturbed process, one for each job."""
         if not self.owes:
             return *jobs_of('flows'), ('flows',)
         first, *others = jobs_of(self.flows)
@@ -120,16 +121,17 @@ def jobs_of(step):
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What undisturbed runs come to. hits: how often each boundary was passed; steps: (name of the copy of both sides
-    before it, what was done, its hits) for each job."""
+    """The results of undisturbed runs. hits: how often each boundary was passed; steps: (name of the copy of both sides
+    before it, the step, its hits) for each job.
+    """
 
     state: dict
     hits: dict
     steps: tuple
 
     def find(self, boundary, nth=1):
-        """In which step a boundary is passed for the nth time (LAST: for the last time), and which time of this step
-        that is.
+        """Return the number of the step in which a boundary is passed for the nth time (LAST: for the last time), and
+        the count within this step.
         """
         left = self.hits[boundary] if nth == LAST else nth
         for number, (_start, _do, hits) in enumerate(self.steps):
@@ -140,12 +142,12 @@ class Reference:
 
 
 def is_work(where, paths):
-    """Whether a request under one of these paths is about the work itself, and not only tells of it."""
+    """Whether a request under one of these paths does the work itself, and does not only report it."""
     return any(path in where for path in paths) and '/syncs' not in where
 
 
 def recollection(state):
-    """What a Ramp knows, to let another one know it."""
+    """Return a copy of a Ramp's data, for another Ramp to take over."""
     return copy.deepcopy({name: value for name, value in vars(state).items() if name not in ('lock', 'clock')})
 
 
@@ -157,8 +159,8 @@ class Stage:
     """Built once a session: a connected database, and the process that forks the workers."""
 
     def __init__(self, folder, name='', runtime=None):
-        """:param name: of another one than the usual one, for tests that do not leave the database as it was built
-        :param runtime: with a server of its own, for tests that do not leave the server alone
+        """:param name: a suffix for a database of its own, for tests that change the database as it was built
+        :param runtime: one with a server of its own, for tests that interfere with the server
         """
         self.folder = Path(folder)
         self.runtime = runtime or Runtime().prepare()
@@ -166,7 +168,7 @@ class Stage:
         self.is_server_killed = bool(runtime)
         self._numbers = itertools.count()
         self._references = {}
-        # Of each copy of both sides: what Ramp knows, and of each table the schema that has it as it was.
+        # For each copy of both sides: Ramp's data, and for each table the schema that holds its rows.
         self._memories, self._copies = {}, {}
         self._forker = None
 
@@ -196,7 +198,7 @@ class Stage:
             self._tax = f'{self._seed.accounts[0]["id"].partition("-")[0]}-tax-{cursor.fetchone()[0]}'
         self._keep()
         self._log = open(self.folder / 'forker.log', 'wb')  # noqa: SIM115
-        with self.case(World(owing='bills')):  # something of everything
+        with self.case(World(owing='bills')):  # this world has objects of every kind
             self._forker = subprocess.Popen(
                 self._command(self.database),
                 env=self.environ(),
@@ -225,7 +227,7 @@ class Stage:
         return [str(self.runtime.python), str(Path(__file__).with_name('worker.py')), *arguments]
 
     def _sweep(self):
-        """Drop what sessions that were killed have left."""
+        """Drop the databases that killed sessions have left."""
         for name in self.runtime.postgres.databases():
             owner = name.removeprefix(PREFIX).partition('_')[0]
             if name.startswith(PREFIX) and owner.isdigit() and not Path(f'/proc/{owner}').exists():
@@ -242,12 +244,12 @@ class Stage:
         finally:
             link.close()
 
-    # -- the database as it was: cloning it for each case would write a hundred megabytes, and cases are many
+    # -- restoring the database: a clone for each of the many cases would write a hundred megabytes
 
     @staticmethod
     def _marks(cursor):
-        """How many rows were ever written in each table, as PostgreSQL counts them: a session that has ended has told
-        what it did.
+        """Return how many rows were ever written in each table, as PostgreSQL counts them. A session that has ended has
+        reported its writes.
         """
         cursor.execute('SELECT pg_stat_force_next_flush()')
         cursor.execute(
@@ -256,8 +258,8 @@ class Stage:
         return {table: marks for table, *marks in cursor.fetchall()}
 
     def _keep(self, name=KEPT):
-        """Keep a copy of the tables beside them: the first time of all, then, under another name, of those that were
-        written since.
+        """Keep a copy of the tables beside them. The first copy has all tables; a later one, under another name, has
+        only those that were written since.
         """
         with self.sql() as cursor:
             marks = self._marks(cursor)
@@ -278,11 +280,11 @@ class Stage:
         self._memories[name] = recollection(case.ramp.state)
 
     def forget_marks(self):
-        """The server counts from nothing again, as it does after a crash: any table may have been written."""
+        """Forget the counts. After a crash the server counts from zero, so any table may have been written."""
         self._marked = dict.fromkeys(self._marked)
 
     def restore(self, name=KEPT):
-        """Undo whatever was written since, whoever wrote it; numbers of ids go on, which no state may depend on."""
+        """Undo all writes since the copy was made. The sequences of ids go on, so no state may depend on ids."""
         wanted = self._copies[name]
         with self.sql(user='postgres') as cursor:
             changed = [
@@ -347,7 +349,7 @@ class Stage:
             yield ramp
 
     def _go_on(self, world):
-        """Book all that a world has first, and keep what came of it on both sides."""
+        """Post all that a world has at first, and keep both sides."""
         with self.case(dataclasses.replace(world, later=False)) as case:
             case.run(world.flows, f'{world.flows} quiet').assert_ok()
             case.assert_sound()
@@ -355,8 +357,8 @@ class Stage:
 
     @contextlib.contextmanager
     def case(self, world=World(), start=None):
-        """The database as it was when it was connected, and a Ramp of its own; or both sides as they were kept under a
-        name.
+        """Open a case: the database as it was when it was connected and a Ramp of its own, or both sides as they were
+        kept under a name.
         """
         if not start and world.start not in self._copies:
             self._go_on(world)
@@ -368,8 +370,8 @@ class Stage:
 
     @contextlib.contextmanager
     def killed_at(self, world, boundary, nth=1, how='kill', **shrink):
-        """A case in which a process was cut off at a boundary, in the job in which the undisturbed run passes it for
-        the nth time.
+        """Open a case in which a process was cut off at a boundary, in the job in which the undisturbed run passes it
+        for the nth time.
         """
         reference = self.reference(world, **shrink)
         number, nth = reference.find(boundary, nth)
@@ -384,11 +386,11 @@ class Stage:
 
     @contextlib.contextmanager
     def killed_in_turn(self, world, boundaries, **shrink):
-        """A case in which processes were killed at one boundary after the other. Each job is begun again whenever it
-        was killed, and comes to its end before the next one begins.
+        """Open a case in which processes were killed at one boundary after the other. A killed job is run again, and it
+        ends before the next job begins.
 
-        One that is named twice is one of two jobs; one that a job does not pass any more, after it was killed, is one
-        of a later job. Those that none passes any more are in `missed`.
+        A boundary that is named twice is killed at in two jobs. If a job no longer passes a boundary after a kill, a
+        later job is killed at it. Boundaries that no job passes any more are in `missed`.
         """
         reference, inside, named = self.reference(world, **shrink), {}, Counter()
         for boundary in boundaries:
@@ -411,8 +413,8 @@ class Stage:
             yield case
 
     def killed_at_each(self, world, boundaries, **shrink):
-        """Cases, one after the other, in which processes were killed at each boundary: in turn, and alone where no job
-        passed it then.
+        """Open cases in which processes were killed at each boundary: in turn, and alone where no job passed the
+        boundary in turn.
         """
         with self.killed_in_turn(world, boundaries, **shrink) as case:
             yield case
@@ -429,21 +431,17 @@ class Stage:
         return name
 
     def reference(self, world, **shrink):
-        """The books and Ramp after undisturbed runs: what every disturbed case must end with."""
+        """The state of Odoo and Ramp after undisturbed runs. Every disturbed case must end with the same state."""
         key = world, tuple(sorted(shrink.items()))
         if key not in self._references:
             with self.case(world) as case:
                 steps = []
                 for do in world.steps:
-                    start = (
-                        f'copy {next(self._numbers)}' if steps else None
-                    )  # a case begins at the first step by itself
+                    start = f'copy {next(self._numbers)}' if steps else None  # a case begins at the first step anyway
                     if start:
                         self.keep(start, case)
                     steps.append((start, do, case.run(*do, shrink=shrink).assert_ok().hits))
-                if (
-                    world.owes
-                ):  # the boundaries are those of one run; what waited there for another job comes in the next ones
+                if world.owes:  # one run counts the boundaries; the next ones do what waited for another job
                     case.run(f'{world.flows} quiet', shrink=shrink).assert_ok()
                 case.assert_sound()
                 hits = sum((Counter(found) for _start, _do, found in steps), Counter())
@@ -466,7 +464,7 @@ class Stage:
 
 
 class Process:
-    """A worker that runs."""
+    """A running worker."""
 
     def __init__(self, stage, do, **command):
         self.stage = stage
@@ -481,12 +479,12 @@ class Process:
         return stat.rpartition(')')[2].split()[0] in states
 
     def stands(self):
-        """Until it stands still at its cut, which stops it."""
+        """Wait until the process stops at its cut."""
         while not self._is('T'):
             time.sleep(0.02)
 
     def waits_for_another(self):
-        """Until it waits for a lock of another process, or ended."""
+        """Wait until the process waits for a lock of another one, or has ended."""
         with self.stage.sql('postgres') as cursor:
             while not self._is('Z'):
                 cursor.execute(
@@ -524,13 +522,13 @@ class Case:
         return process
 
     def run(self, *do, **command):
-        """Run to the end, its own or the one it is told; the database has noticed when this returns."""
+        """Run steps until the process ends or dies as told. The database has noticed that when this returns."""
         outcome = self.start(*do, **command).wait()
         self.rest()
         return outcome
 
     def rest(self):
-        """Until the database has let go of processes that died: their locks are theirs until then."""
+        """Wait until the database has closed the sessions of dead processes, which keep their locks until then."""
         end = time.monotonic() + SECONDS
         with self.stage.sql('postgres') as cursor:
             while time.monotonic() < end:
@@ -544,7 +542,7 @@ class Case:
         raise AssertionError('sessions of dead processes do not end')
 
     def kill_in_ramp(self, method, path, wanted, nth=1):
-        """When Ramp has done the work of the nth such request and before it answers, the process that asked dies."""
+        """Kill the asking process after Ramp has done the work of the nth such request, and before it answers."""
         seen = itertools.count(1)
 
         def hook(asked, where, body):
@@ -554,11 +552,11 @@ class Case:
         self.ramp.after(hook)
 
     def kill_at_write(self, side, nth=1, paths=('/accounting/',)):
-        """Before or after Ramp does the work of the nth request that changes something under these paths, who asked
-        dies.
+        """Kill the asking process before or after Ramp does the work of the nth request that changes something under
+        these paths.
         """
         while not self._pids.empty():
-            self._pids.get()  # of processes that have ended
+            self._pids.get()  # drop the ids of processes that have ended
         seen = itertools.count(1)
 
         def hook(asked, where, body):
@@ -569,14 +567,14 @@ class Case:
 
     @contextlib.contextmanager
     def gate(self):
-        """A file at which workers wait for each other; entered when the lock is released."""
+        """Yield a file at which workers wait. They all go on when the block ends, as it releases the lock."""
         path = self.stage.file('gate')
         with open(path, 'w+', encoding='utf-8') as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield path
 
     def faulty(self, seed):
-        """Faults from a chance of their own, none switched on yet."""
+        """Give Ramp faults with a random seed of their own. None is switched on yet."""
         self.ramp.faults = Faults(seed)
         return self.ramp.faults
 
@@ -585,7 +583,9 @@ class Case:
             return {**state_of(cursor, self.ramp), **(payables_of(cursor, self.ramp) if self.world.owes else {})}
 
     def assert_sound(self):
-        """What must hold whatever happened: contract kept, nothing confirmed twice, the card liability ties out."""
+        """Assert what holds in every case: the contract is kept, nothing is confirmed twice, the card liability ties
+        out.
+        """
         self.ramp.assert_clean()
         assert not self.ramp.request_violations
         with self.stage.sql() as cursor:
@@ -593,7 +593,7 @@ class Case:
                 SELECT 'account.move,' || reversed_entry_id FROM account_move WHERE reversed_entry_id IS NOT NULL AND state = 'posted'""")
             undone = {reference for (reference,) in cursor.fetchall()}
         for kind in {entry['sync_type'] for entry in self.ramp.state.journal}:
-            # what takes the place of an entry that was reversed is told once, too
+            # The entry that replaces a reversed one is reported once, too.
             twice = {
                 ident: references
                 for ident, references in self.ramp.successes(kind).items()
@@ -619,7 +619,7 @@ class Case:
         assert not found, self.told('\n'.join(found[:40]))
 
     def told(self, text):
-        """A text with the names of the cases beside Ramp's ids."""
+        """Return a text with the names of the cases beside Ramp's ids."""
         for table in (
             'bills',
             'vendor_credits',

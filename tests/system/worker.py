@@ -1,8 +1,8 @@
-"""Odoo processes that may be killed: run as `worker.py DATABASE`, commanded over standard input and output.
+"""Odoo processes that may be killed. The script runs as `worker.py DATABASE` and takes commands on standard input.
 
-Odoo is loaded once and a process is forked for every command, as Odoo's own prefork server does it; a forked process
-opens connections of its own, runs the jobs as the scheduler would, and may be told to die at a boundary. Nothing of
-this is in the product: the boundaries are wrapped around its methods here.
+Odoo is loaded once, and a process is forked for every command, as Odoo's own prefork server does. A forked process
+opens connections of its own, runs the jobs as the scheduler would, and may be told to die at a boundary. The product
+has no code for this: the boundaries are wrapped around its methods here.
 
     {"do": ["flows"], "cut": {"at": "before post", "nth": 2}, "log": path, "result": path}   ->  {"pid": 123}
     {"wait": 123, "seconds": 60}                                                            ->  {"code": -9}
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 from jobs import FILES, FLOWS, JOBS, PAYABLES, STATEMENTS
 from odoo_env import Ramp, environment, set_up
 
-# What happens inside of the transactions of payables, where a flow has it.
+# Boundaries inside the transactions of payables, for the flows that have the method.
 INSIDE = {
     '_reconcile_line_pairs': 'reconciling',
     '_apply_vendor_credits': 'credits',
@@ -40,7 +40,7 @@ QUIET_ROUNDS = 12
 
 
 class Cuts:
-    """Counts how often each boundary is passed, and cuts the process off at the one that was asked for."""
+    """Counts how often each boundary is passed, and cuts the process off at the requested one."""
 
     def __init__(self, database, at=None, nth=1, how='kill'):
         self.database, self.at, self.nth, self.how = database, at, nth, how
@@ -55,11 +55,11 @@ class Cuts:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def stop(self):
-        """It stands still in the middle of its work until the test lets it go on."""
+        """Stop the process in the middle of its work until the test lets it go on."""
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def disconnect(self):
-        """The database ends every session but this one's, as a failover does."""
+        """End every session of the database except the one that does this, as a failover does."""
         import psycopg2
 
         link = psycopg2.connect(dbname='postgres', user='odoo', host=os.environ['RAMP_SOCKET'])
@@ -74,7 +74,9 @@ class Cuts:
 
 
 def around(cuts, owner, method, label):
-    """Boundaries before and after a method; `label` may look at the arguments, and None means none."""
+    """Add boundaries before and after a method. `label` is a name, or a function of the arguments; None means no
+    boundary.
+    """
     original = getattr(owner, method)
 
     @functools.wraps(original)
@@ -113,14 +115,14 @@ def cut_client(cuts):
 
 
 def telling(body):
-    """What Ramp is told, as the name of a boundary; nothing else that is sent has one."""
+    """Return the name of the boundary for a report to Ramp, and None for any other request."""
     body = body or {}
     what = 'confirming' if 'successful_syncs' in body else 'reporting' if 'failed_syncs' in body else None
     return what and what + ('' if body['sync_type'] == 'TRANSACTION_SYNC' else f' {body["sync_type"]}')
 
 
 def cut_requests(cuts):
-    """Boundaries before and after each request to Ramp, whoever sends it: also those that no run sends."""
+    """Add boundaries before and after each request to Ramp, also for requests that no run sends."""
     import requests
 
     around(
@@ -141,7 +143,7 @@ def cut_database(cuts):
 
 
 def cut_structure(cuts):
-    """Boundaries where a table or a column goes."""
+    """Add boundaries where a table or a column is dropped."""
     from odoo.sql_db import Cursor
 
     def goes(cursor, query, *args, **kwargs):
@@ -152,9 +154,10 @@ def cut_structure(cuts):
 
 
 def cut_flows(cuts, env, booked):
-    """Boundaries in the flows; `booked` collects the Ramp ids of what this process booked and committed.
+    """Add boundaries in the flows. `booked` collects the Ramp ids of the objects that this process posted and
+    committed.
 
-    Those of card transactions have plain names, those of the other flows end in "of <flow>".
+    Boundaries of card transactions have plain names. Those of the other flows end in "of <flow>".
     """
 
     def model(name):
@@ -163,7 +166,7 @@ def cut_flows(cuts, env, booked):
     running, fresh = [], []
 
     def of_flow(what, *only):
-        """The name of a boundary inside the flow that is at work; `only` in these, if there are any."""
+        """Return the name of a boundary inside the running flow. `only`: the flows that have it, if not all."""
 
         def name(*args, **kwargs):
             flow = running[-1] if running else None
@@ -215,7 +218,7 @@ def cut_flows(cuts, env, booked):
 
 
 def watch(owner, flow, running):
-    """Keep, in `running`, which flow is at work: its own, or one that it lets work for it."""
+    """Keep in `running` which flow is at work: this one, or one that it calls."""
     for method in ('_run_connection_work', '_ensure_vendors_booked'):
         if hasattr(owner, method):
             setattr(owner, method, watched(getattr(owner, method), flow, running))
@@ -234,14 +237,14 @@ def watched(original, flow, running):
 
 
 def cut_transactions(cuts, owner, flow, fresh, booked):
-    """Boundaries before and after the commit of each piece of a flow's work."""
+    """Add boundaries before and after the commit of each piece of a flow's work."""
     original = owner._transaction
 
     def transaction(self, work, *args, **kwargs):
         name = f'{flow}.{work.__name__}'
 
         def watched(*given):
-            fresh.clear()  # of a try that was rolled back
+            fresh.clear()  # drops those of an attempt that was rolled back
             result = work(*given)
             cuts(f'before commit of {name}')
             return result
@@ -256,7 +259,7 @@ def cut_transactions(cuts, owner, flow, fresh, booked):
 
 
 class Unlimited:
-    """No rate limit: in these tests it belongs to nobody."""
+    """A rate limiter without a limit, as these tests do not examine it."""
 
     def acquire(self, longest):
         return 0.0
@@ -266,8 +269,8 @@ class Unlimited:
 
 
 def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatient=False):
-    """Small pages and batches, and a client for which time passes faster."""
-    pull, book = type(env['ramp.flow.pull']), type(env['ramp.flow.book'])  # and by them all that inherit them
+    """Make pages and batches small, and let time pass faster for the client."""
+    pull, book = type(env['ramp.flow.pull']), type(env['ramp.flow.book'])  # the other flows inherit from these
     pull._reread_pause = datetime.timedelta(0)  # days pass in seconds here
     if page_size:
         pull._page_size = page_size
@@ -279,7 +282,7 @@ def shrink(env, *, page_size=None, batch_size=None, receipt_batch=None, impatien
     if impatient:
         from odoo.addons.ramp_connector.ramp_api import RampClient, auth
 
-        # Tokens and outages are seconds old here where they are minutes old in life.
+        # Tokens and outages are seconds old here, and minutes old in production.
         auth.SUSPECT_AGE = auth.SUSPECT_PAUSE = 0
         start = RampClient.__init__
         RampClient.__init__ = lambda self, *args, **kwargs: start(
@@ -303,9 +306,7 @@ def trigger(env, flows):
     for flow in flows:
         job = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
         if left_out(env, job):
-            with contextlib.suppress(
-                TypeError
-            ):  # that it has no exception to show is not foreseen in this way of calling
+            with contextlib.suppress(TypeError):  # Odoo fails so when the job has no exception to show
                 job.method_direct_trigger()
             env.cr.commit()
         answer = job.method_direct_trigger()
@@ -322,7 +323,7 @@ def sync_now(env):
 
 
 def change(env, what):
-    """Something that a person does in Odoo to what is offered in Ramp."""
+    """Make a change that a person makes in Odoo to objects that are offered in Ramp."""
     connection = env['ramp.connection'].search([('state', '=', 'connected')])
     company = connection.company_id
 
@@ -364,12 +365,12 @@ def change(env, what):
 
 
 def buy(env, what):
-    """What purchasers and the warehouse do."""
+    """Do what purchasers and the warehouse do."""
     connection = env['ramp.connection'].search([('state', '=', 'connected')])
     env = env(context={**env.context, 'allowed_company_ids': connection.company_id.ids})
     orders = env['purchase.order'].search([('company_id', '=', connection.company_id.id)], order='id')
     if what == 'order':
-        # what was restored has free ids, and what is sent names them: the same ones in each case
+        # Restored objects get free ids, and what is sent names the ids. They must be the same in each case.
         for table in ('purchase_order', 'purchase_order_line', 'stock_picking', 'stock_move', 'res_partner'):
             env.cr.execute('SELECT setval(%s, 100000)', [f'{table}_id_seq'])
         sequences = env['stock.picking.type'].search([]).sequence_id + env['ir.sequence'].search(
@@ -451,7 +452,7 @@ def buy(env, what):
 
 
 def hire(env, what):
-    """What the personnel office does."""
+    """Do what the personnel office does."""
     connection = env['ramp.connection'].search([('state', '=', 'connected')])
     Employee = env['hr.employee'].with_company(connection.company_id)
     if what == 'new':
@@ -494,14 +495,14 @@ def hire(env, what):
 
 
 def link(env, what):
-    """What the accounting administrator does with the connection."""
+    """Do what the accounting administrator does with the connection."""
     connection = env['ramp.connection'].search([], limit=1)
     if what == 'connect':
         env['ramp.connection'].browse(connection.id).action_connect()
     elif what == 'disconnect':
         connection.action_disconnect()
     elif what == 'begin anew':
-        # as somebody who has entered the credentials and chosen nothing else
+        # A person has entered the credentials and chosen nothing else.
         kept = {
             name: connection[name]
             for name in ('environment', 'api_url', 'client_id', 'client_secret', 'start_date', 'existing_policy')
@@ -516,7 +517,7 @@ def link(env, what):
 
 
 def operate(command, result):
-    """What a system administrator does with the module, in a server that has just been started."""
+    """Do what a system administrator does with the module, in a server that has just been started."""
     from odoo.modules.registry import Registry
 
     cuts = Cuts(command['database'], **command.get('cut') or {})
@@ -550,7 +551,7 @@ def ledger(env):
 
 
 def until_quiet(env, flows):
-    """Press Sync now until it changes nothing any more."""
+    """Press Sync now until nothing changes any more."""
     failures = []
     for _round in range(QUIET_ROUNDS):
         before = ledger(env)
@@ -562,7 +563,7 @@ def until_quiet(env, flows):
 
 
 def at_once(env, flows):
-    """Not through the jobs: the scheduler gives one job to one worker, and here all are to have it."""
+    """Run the flows without the jobs. The scheduler gives a job to one worker, and here all workers must have it."""
     for flow in flows:
         env[f'ramp.flow.{flow}']._cron_run()
     return []
@@ -571,8 +572,9 @@ def at_once(env, flows):
 def take(env, step):
     """Take a step; returns the exceptions that jobs let out.
 
-    "sync_now"; what somebody does, such as "buy: order"; the jobs by their name in JOBS, "payables quiet" until nothing
-    changes any more, "payables at once" beside other processes; "job: bill" and "at once: bill" are one of them.
+    A step is "sync_now", an action of a person such as "buy: order", or a name of jobs in JOBS. "payables quiet" runs
+    the jobs until nothing changes any more, and "payables at once" beside other processes. "job: bill" and "at once:
+    bill" run a single job.
     """
     jobs, _space, how = step.partition(' ')
     kind, _colon, what = step.partition(': ')
@@ -597,7 +599,7 @@ def act(command, result):
         if command.get('gate'):
             with open(command['gate'], 'a', encoding='utf-8') as gate:
                 print(os.getpid(), file=gate, flush=True)
-                fcntl.flock(gate, fcntl.LOCK_SH)  # until the test lets everybody go at once
+                fcntl.flock(gate, fcntl.LOCK_SH)  # the test releases all workers at once
         cut_database(cuts)
         if command.get('requests'):
             cut_requests(cuts)
@@ -612,7 +614,7 @@ def act(command, result):
 
 
 def child(command):
-    """In the forked process: returns its exit code."""
+    """Run a command in the forked process; returns the exit code."""
     with open(command['log'], 'ab', buffering=0) as log, open(os.devnull, 'rb') as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
@@ -630,7 +632,7 @@ def child(command):
 
 
 def wait(pid, seconds):
-    """The exit code of a child, negative for a signal; None when it had to be killed because it did not end."""
+    """Return the exit code of a child, negative for a signal. None: it did not end and was killed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -643,14 +645,16 @@ def wait(pid, seconds):
 
 
 def connect(database, address):
-    """Once, in a process of its own: the company set up and connected."""
+    """Set the company up and connect it, once, in a process of its own."""
     with environment(database) as env:
         set_up(env, Ramp(address), transactions=0)
         change(env, 'set up')
 
 
 def warm(database):
-    """Run the jobs once in the forking process: its children then find the registry's lazy parts made, as in a server."""
+    """Run the jobs once in the forking process. Its children then find the lazy parts of the registry made, as in a
+    server.
+    """
     import odoo.sql_db
 
     with environment(database) as env:
@@ -662,7 +666,7 @@ def warm(database):
         # Ramp's clock stands still here, see owing.MOMENT
         bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
         failures = trigger(env, PAYABLES) + trigger(env, STATEMENTS[1:])
-        env.registry.clear_all_caches()  # the database is going to be restored; what follows from the code alone stays
+        env.registry.clear_all_caches()  # the database will be restored; caches of the code stay
     token_stores.access_tokens._tokens.clear()
     odoo.sql_db.close_all()
     return failures
@@ -671,8 +675,8 @@ def warm(database):
 def serve(database):
     import odoo.addons.base.models.ir_cron as ir_cron
 
-    # On a busy machine a job's time may be up earlier than its work; how a run goes on in the next one is not asked
-    # here.
+    # On a busy machine a job's time may be up before its work is done. These tests do not cover how the next run goes
+    # on.
     ir_cron.MIN_TIME_PER_JOB = 600
     answer = os.fdopen(os.dup(1), 'w', buffering=1)
     os.dup2(2, 1)
