@@ -1,7 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Analytic plans that Odoo demands, distribution models, and what codes a bill as a whole. Core's own bills say what is
-right.
-"""
+"""Mandatory analytic plans, distribution models, and coding of a bill as a whole. Core's own bills are the reference."""
 
 from odoo import Command
 from odoo.exceptions import ValidationError
@@ -41,7 +39,7 @@ class AnalyticCase(PayablesCase):
         }
 
     def core_bill(self, partner=None, **line):
-        """The bill that an accountant enters in Odoo, with nothing but the account."""
+        """Make the bill that an accountant enters in Odoo, with nothing but the account."""
         return self.env['account.move'].create(
             {
                 'move_type': 'in_invoice',
@@ -64,8 +62,8 @@ class AnalyticCase(PayablesCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestMandatoryPlans(AnalyticCase):
     def test_bill(self):
-        """Held with the line and the plan, as core refuses the same bill of whoever presses Confirm; then it comes by
-        itself.
+        """A bill that lacks a mandatory plan is put on hold with the line and the plan, as core refuses the same bill.
+        It is posted once the rule is gone.
         """
         rule = self.demand('bill')
         first, other = (
@@ -90,7 +88,7 @@ class TestMandatoryPlans(AnalyticCase):
         self.assertBooked(lacking)
 
     def test_each_kind_of_document(self):
-        """Credits and reimbursements are bills to Odoo, card spend is an expense; each has rules of its own."""
+        """Credits and reimbursements follow the rules for bills, and card spend follows those for expenses."""
         account = self.external(self.account_meals)
         credit = self.ramp.add_vendor_credit(amount_minor=900, account=account, date=DAY, entity=self.primary)
         reimbursement = self.ramp.add_reimbursement(
@@ -111,7 +109,7 @@ class TestMandatoryPlans(AnalyticCase):
         self.assertEqual(self.record(reimbursement, 'reimbursement').state, 'confirmed')
 
     def test_rule_of_some_accounts(self):
-        """The prefix of a rule is core's to compare, and the most fitting rule wins over what the plan says of all."""
+        """The prefix of a rule counts as in core, and the rule that fits best wins over the plan's default."""
         self.plan.default_applicability = 'mandatory'
         self.demand('bill', account_prefix='650001', applicability='optional')
         meals, travel = (
@@ -152,7 +150,9 @@ class TestDistributionModels(AnalyticCase):
         return self.move(ramp_id)
 
     def test_by_policy(self):
-        """As core fills a bill; where the connection wants only what Ramp says, nothing is added."""
+        """With the policy of distribution models, a bill is filled as core does it. With the policy of Ramp, nothing is
+        added.
+        """
         self.assertFalse(self.bill(self.line(1000)).invoice_line_ids.analytic_distribution)
         self.connection.analytic_policy = 'models'
         bill = self.bill(self.line(1000), self.line(2000, account=self.account_travel))
@@ -170,7 +170,7 @@ class TestDistributionModels(AnalyticCase):
         self.assertEqual(len(bill.line_ids.analytic_line_ids), 5)
 
     def test_what_ramp_says_comes_first(self):
-        """Of a plan of which something is chosen, no model counts, as core has it of what an order brings."""
+        """If Ramp has a selection of a plan, models of this plan do not count, as in core for values from an order."""
         self.connection.analytic_policy = 'models'
         bill = self.bill(self.line(1000, self.analytic_fair))
         self.assertEqual(
@@ -310,7 +310,9 @@ class TestRequiredFields(PushCase):
                 self.assertEqual(self.fields(), {'Ramp Projects': required, 'Ramp Markets': []})
 
     def test_not_of_some_accounts_and_not_of_another_company(self):
-        """Ramp would demand it of every line."""
+        """A rule for some accounts or for another company does not make the field required, because Ramp would require
+        it on every line.
+        """
         self.rule('bill', account_prefix='650001')
         self.rule('expense', company_id=self.env['res.company'].create({'name': 'Elsewhere'}).id)
         self.connection.analytic_plan_ids = self.plan
@@ -318,7 +320,9 @@ class TestRequiredFields(PushCase):
         self.assertEqual(self.fields(), {'Ramp Projects': []})
 
     def test_a_rule_that_comes_later(self):
-        """Ramp takes it only when the field is made; nothing is sent again."""
+        """A rule that comes after the field was made changes nothing in Ramp, which takes it only at that time. Nothing
+        is sent again.
+        """
         self.connection.analytic_plan_ids = self.plan
         self.push()
         self.writes()

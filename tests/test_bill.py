@@ -55,7 +55,7 @@ class TestBill(PayablesCase):
         self.assertEqual(payment.state, 'in_process')
 
     def test_paid_by_bank_where_core_makes_no_entry(self):
-        """Enterprise: a payment whose method has no account has no entry there; one from Ramp has."""
+        """A payment from Ramp has an entry, also in Enterprise, where a payment whose method has no account has none."""
         self.patch(type(self.env['account.move']), '_get_invoice_in_payment_state', lambda move: 'in_payment')
         ramp_id = self.owe(12345)
         self.ramp.pay_bill(ramp_id, date='2026-03-20')
@@ -65,7 +65,9 @@ class TestBill(PayablesCase):
         self.assertEqual(self.payment(ramp_id).move_id.state, 'posted')
 
     def test_batch_payment_waits_for_the_end_of_the_lists(self):
-        """The time of the job of bills is up at each page: the payment of bills on several pages is still one."""
+        """If the time of the job is up at each page, bills on several pages that are paid at once still get one
+        payment.
+        """
         vendor = self.ramp.add_vendor(name='Paid at once')
         bills = [self.owe(1000 + number, vendor=vendor) for number in range(5)]
         self.ramp.pay_bill(bills)
@@ -182,7 +184,7 @@ class TestBill(PayablesCase):
         self.assertEqual(self.record(ramp_id, 'bill_payment').state, 'confirmed')
 
     def returned(self):
-        """(bill, payment of March, its reversal) of a payment that came back."""
+        """Return (bill, payment of March, its reversal) of a payment that came back."""
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, date='2026-03-10')
         self.sync_payables()
@@ -192,13 +194,15 @@ class TestBill(PayablesCase):
         return ramp_id, first, self.reversals(first)
 
     def test_day_of_a_return(self):
-        """The month in which it was paid stays as it was reported; the next payment is booked on its own day."""
+        """A returned payment is reversed on the day of the return, so that the month of the payment stays as it was
+        reported.
+        """
         _ramp_id, first, reversal = self.returned()
         self.assertEqual(str(first.date), '2026-03-10')
         self.assertEqual(reversal.date, fields.Date.context_today(self.connection))
 
     def test_day_of_a_correction(self):
-        """What was booked of the payment is wrong, on the day for which it was booked."""
+        """A payment that was posted with a wrong amount is corrected on its own day."""
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, amount_minor=4000, date='2026-03-10')
         self.sync_payables()
@@ -215,8 +219,8 @@ class TestBill(PayablesCase):
         )
 
     def test_return_that_the_bank_does_not_show(self):
-        """Neither the payment nor its return: they are reconciled with each other when the bank's statements have gone
-        on for long.
+        """If the bank shows neither a payment nor its return, they are reconciled with each other after the bank's
+        statements have gone on for some days.
         """
         ramp_id, first, reversal = self.returned()
         sides = (first.move_id + reversal).line_ids.filtered(
@@ -228,7 +232,7 @@ class TestBill(PayablesCase):
             if shows:
                 line = self.show(first.journal_id, day, amount=shows)
             else:
-                line.unlink()  # what could have been the payment, or its return
+                line.unlink()  # this line could be the payment, or its return
                 self.show(first.journal_id, day)
             with patch.object(fields.Date, 'context_today', lambda record, timestamp=None, day=day: day):
                 self.sync('watch')
@@ -236,7 +240,7 @@ class TestBill(PayablesCase):
         self.assertEqual(self.move(ramp_id).amount_residual, 100.0)
 
     def test_return_that_the_bank_shows_in_part(self):
-        """The payment is matched: its return is still to come."""
+        """If the payment is matched with a bank line, its return waits for a line of its own."""
         _ramp_id, first, reversal = self.returned()
         paid, back = (
             move.line_ids.filtered(lambda line: line.account_id == first.outstanding_account_id)
@@ -251,8 +255,8 @@ class TestBill(PayablesCase):
         self.assertEqual((paid.reconciled, back.reconciled), (True, False))
 
     def test_returned_and_covered_by_a_credit(self):
-        """What came back leaves room for the credit; Ramp, which was told of the payment once, hears nothing until it
-        is paid again.
+        """A credit can cover a part of a bill whose payment came back. Ramp hears of the payment once, and nothing more
+        until the bill is paid again.
         """
         ramp_id = self.owe(10000, vendor=self.ramp.add_vendor('Creditor'))
         self.ramp.pay_bill(ramp_id)
@@ -282,7 +286,9 @@ class TestBill(PayablesCase):
         self.assertEqual(sorted(self.payment(ramp_id).mapped('amount')), [40.0, 60.0])
 
     def test_each_part_has_its_own_day(self):
-        """Ramp tells the first payment only, and the day on which the bill was paid."""
+        """Each partial payment has its own date. Ramp only names the first payment, and the day on which the bill was
+        paid.
+        """
         ramp_id = self.owe(10000, invoice_number='P-1')
         self.ramp.pay_bill(ramp_id, amount_minor=4000, date='2026-03-10')
         self.sync_payables()
@@ -297,7 +303,7 @@ class TestBill(PayablesCase):
         self.assertRegex(first.memo, '^P-1 .')
 
     def test_part_of_a_bill_that_is_on_hold(self):
-        """Nothing of it is paid now; what was paid before is."""
+        """A bill that is on hold in Ramp gets no payment now, but a part that was paid before stays paid."""
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, amount_minor=4000)
         self.ramp.update_bill(ramp_id, held=True)
@@ -309,7 +315,7 @@ class TestBill(PayablesCase):
         self.assertEqual(self.payment(ramp_id).mapped('amount'), [40.0])
 
     def test_whole_that_is_on_its_way_while_the_bill_is_on_hold(self):
-        """It was initiated, no more."""
+        """A payment that was only initiated is not posted while the bill is on hold."""
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, status='processing')
         self.ramp.update_bill(ramp_id, held=True)
@@ -320,7 +326,9 @@ class TestBill(PayablesCase):
         self.assertPaid(ramp_id)
 
     def test_part_stays_while_the_next_one_is_on_its_way(self):
-        """Ramp shows the first payment with the status of the next."""
+        """A posted part stays while the next payment is on its way, although Ramp shows the first payment with the
+        status of the next.
+        """
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, amount_minor=4000)
         self.sync_payables()
@@ -338,7 +346,7 @@ class TestBill(PayablesCase):
         self.assertFalse(self.reversals(first))
 
     def test_part_that_failed_and_was_paid_anew(self):
-        """The whole takes the place of the part, though nobody saw the part fail: there is no room for both."""
+        """If a part fails and the whole is paid before Odoo sees the failure, the whole replaces the part."""
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, amount_minor=4000)
         self.sync_payables()
@@ -446,8 +454,8 @@ class TestBill(PayablesCase):
         )._create_payments()
 
     def bank_line(self, payment):
-        """The bank shows the payment: a statement line, matched with the payment's outstanding line as the bank widget
-        does it.
+        """Let the bank show the payment: a statement line, matched with the payment's outstanding line as the bank
+        widget does it.
         """
         line = self.env['account.bank.statement.line'].create(
             {
@@ -483,7 +491,7 @@ class TestBill(PayablesCase):
         self.bank_line(self.payment(ramp_id))
         self.assertEqual((self.move(ramp_id).payment_state, self.payment(ramp_id).state), ('paid', 'paid'))
         self.assertEqual(ordinary.payment_state, habit)
-        # now Ramp says that the money came back: nobody undoes a match behind the accountant's back
+        # Now Ramp says that the money came back. The match of an accountant is not undone.
         self.ramp.pay_bill(ramp_id, status='failed')
         self.sync_payables()
         row = self.record(ramp_id, 'bill_payment')
@@ -721,7 +729,7 @@ class TestBill(PayablesCase):
     @examples(2)
     @given(st.data())
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):
-        self.connection.rate_tolerance = 1e9  # any rate is one of some day
+        self.connection.rate_tolerance = 1e9  # any rate counts as a rate of some day
         code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))
         minors = data.draw(
             st.lists(st.integers(-5000, 100000).filter(bool), min_size=1, max_size=6).filter(
@@ -771,7 +779,7 @@ class TestBill(PayablesCase):
         self.assertEqual(round(sum(payable.mapped('balance')), 2), 0)
 
     def test_taxes_due_on_payment(self):
-        """Cash basis: the payment makes the entry that moves the tax from waiting to due."""
+        """With cash basis taxes, the payment makes the entry that moves the tax from waiting to due."""
         self.company.tax_exigibility = True
         waiting = self.env['account.account'].create(
             {

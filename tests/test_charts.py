@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Charts of other countries, branches, companies without a chart; which accounts are offered; countries of negative
-debits.
+"""Charts of other countries, branches, companies without a chart, the accounts that are offered, and countries with
+negative debits.
 """
 
 import csv
@@ -29,8 +29,8 @@ CHARTS = {
 
 class ChartCase(SmokeTags, TransactionCase):
     def chart(self, name):
-        """A company with the accounts of a chart. They are read from the chart's file, as installing its module is no
-        part of a test.
+        """Make a company with the accounts of a chart. They are read from the chart's file, because a test installs no
+        module.
         """
         module, digits, prefix, discounts, _expected = CHARTS[name]
         company = (
@@ -58,7 +58,7 @@ class ChartCase(SmokeTags, TransactionCase):
         )
         by_code = {account.code: account for account in accounts}
         company.account_journal_early_pay_discount_gain_account_id = by_code[discounts]
-        if name == 'mx':  # as the chart says: its other account for other income is for discounts on sales
+        if name == 'mx':  # as in the chart, whose second account for other income is for discounts on sales
             company.account_journal_early_pay_discount_loss_account_id = by_code['402.01.01']
         return company
 
@@ -73,8 +73,8 @@ class ChartCase(SmokeTags, TransactionCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestCharts(ChartCase):
     def test_accounts_fit_the_chart(self):
-        """Codes of the chart's own length: the card liability among what is owed, cashback beside what vendors give
-        back.
+        """New accounts have codes of the chart's length. The card liability is among the payables, and cashback is
+        beside the vendors' discounts.
         """
         for name, (_module, digits, _prefix, _discounts, expected) in rotated(CHARTS.items(), of=len(CHARTS)):
             with self.subTest(chart=name):
@@ -86,7 +86,9 @@ class TestCharts(ChartCase):
                 connection._check_chart_exists()
 
     def test_generic_chart(self):
-        """Its one account for other income serves; the card liability is beside its credit card, and not the same."""
+        """The generic chart's account for other income is used for cashback. The card liability gets a new account
+        beside the chart's credit card account.
+        """
         company = (
             self.env['res.company']
             .with_context(chart_template_load=True)
@@ -98,7 +100,7 @@ class TestCharts(ChartCase):
         self.assertEqual(connection.cashback_account_id.name, 'Other Income')
 
     def test_branch(self):
-        """A branch has no chart of its own: its accounts are those of its parents, and new ones fit among them."""
+        """A branch uses the accounts of its parents, as it has no chart of its own. New accounts fit among them."""
         company = self.chart('de_skr03')
         branch = (
             self.env['res.company']
@@ -112,10 +114,10 @@ class TestCharts(ChartCase):
         self.assertEqual({len(code) for code in accounts.mapped('code')}, {4})
         self.assertEqual(accounts[0].code, '1602')
         self.assertEqual(accounts.company_ids, branch)
-        self.set_up(company)  # and the parent finds other codes
+        self.set_up(company)  # the parent company gets other codes
 
     def test_nothing_but_expenses(self):
-        """A chart that somebody imports in parts: the code has its length."""
+        """In a chart with nothing but expenses, new codes have the length of its codes."""
         company = (
             self.env['res.company']
             .with_context(chart_template_load=True)
@@ -135,7 +137,7 @@ class TestNoChart(RampCase):
     connect = False
 
     def test_refused_before_ramp_is_asked(self):
-        """Connect says where a chart is installed, and leaves the seat in Ramp alone."""
+        """Without a chart, Connect says where to install one, and does not take the integration in Ramp."""
         self.env['account.account'].search(
             [('company_ids', 'in', self.company.ids), ('account_type', '=like', 'expense%')]
         ).account_type = 'asset_current'
@@ -165,7 +167,7 @@ class TestUnspendable(PushCase):
         self.push()
 
     def test_not_offered(self):
-        """Whatever is offered, and whichever types are chosen."""
+        """Accounts of these types are not offered, whichever policy and types are chosen."""
         self.assertTrue(self.remote('accounts', self.account_meals))
         self.assertEqual(
             [self.remote('accounts', account) for account in self.others + self.connection.card_account_id], [None] * 6
@@ -184,7 +186,9 @@ class TestUnspendable(PushCase):
         )
 
     def test_an_account_that_becomes_one(self):
-        """It is hidden with the reason, and comes back; what was coded with it waits."""
+        """An account whose type becomes one of these is hidden with the reason, and spend on it is put on hold. It
+        comes back with its old type.
+        """
         spent = self.spend(700, account=self.external(self.account_meals))
         self.account_meals.account_type = 'off_balance'
         self.push()
@@ -199,7 +203,7 @@ class TestUnspendable(PushCase):
         self.assertEqual(self.remote('accounts', self.account_meals)['visibility'], 'VISIBLE')
 
     def test_card_liability_of_any_type(self):
-        """Whoever chose an ordinary account for the card liability does not find it in Ramp, before and after."""
+        """An ordinary account that is the card liability is not offered in Ramp, and is hidden if it was."""
         journal = self.connection.card_journal_id.copy({'code': 'OTHER', 'default_account_id': self.account_travel.id})
         self.assertTrue(self.remote('accounts', self.account_travel))
         self.connection.card_journal_id = journal
@@ -207,7 +211,9 @@ class TestUnspendable(PushCase):
         self.assertEqual(self.remote('accounts', self.account_travel)['visibility'], 'HIDDEN')
 
     def test_tax_of_such_an_account(self):
-        """Ramp wants an account of each rate: it is another one, as nobody picks it there."""
+        """A tax whose account is not offered is sent with another account, because Ramp wants one for each rate and
+        nobody picks it there.
+        """
         self.env['account.tax'].search([('company_id', '=', self.company.id)]).active = False
         tax = self.env['account.tax'].create(
             {'name': 'Owed', 'amount': 10, 'type_tax_use': 'purchase', 'company_id': self.company.id}
@@ -223,9 +229,7 @@ class TestUnspendable(PushCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestStorno(PayablesCase):
-    """Where the law wants it, what comes back is a negative debit or credit, as in the refunds and reversals that core
-    makes.
-    """
+    """If the law of a country wants it, a refund is a negative debit or credit, as in Odoo's own refunds and reversals."""
 
     @classmethod
     def prepare(cls):
@@ -291,7 +295,7 @@ class TestStorno(PayablesCase):
         )
 
     def test_repayment(self):
-        """The spend is taken back from its side, as core's reversal of the entry does."""
+        """A repayment is deducted on the side of the spend, as in Odoo's reversal of the entry."""
         spent = self.spend(5000)
         back = self.ramp.add_repayment(transaction=spent, amount_minor=5000, date='2026-03-20')
         for _time in range(2):
@@ -318,8 +322,8 @@ class TestStorno(PayablesCase):
         self.assertEqual(sorted(sides.values()), [(-50.0, 0.0), (0.0, -50.0)])
 
     def test_bill_paid_by_card(self):
-        """Booked as spend first, the charge is reversed as core does it; what it is then, a payment of the bill, is on
-        the usual sides.
+        """A charge that turns out to pay a bill is reversed as Odoo does it. The payment of the bill is on the usual
+        sides.
         """
         bill, spent = self.owe(5000, date=DAY, payment_method='CARD'), self.spend(5000, date=f'{DAY}T12:00:00+00:00')
         self.sync('transaction')

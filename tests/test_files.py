@@ -15,7 +15,7 @@ from .common import PayablesCase, RampCase
 
 class FileCase(RampCase):
     def object(self, ramp_id, flow, state='confirmed', name='Globex'):
-        """The ledger's row of a bill or a reimbursement, as its flow would have left it."""
+        """Make the ledger's row of a bill or a reimbursement, as its flow would leave it."""
         self.env['ramp.record']._upsert_page(
             self.connection,
             flow,
@@ -39,7 +39,7 @@ class FileCase(RampCase):
         return record
 
     def document(self, ramp_id):
-        """A document, to which the row of its object is linked as its flow would do it."""
+        """Make a document, and link the row of its object to it as its flow would do."""
         move = self.env['account.move'].create(
             {
                 'move_type': 'in_invoice',
@@ -59,7 +59,9 @@ class FileCase(RampCase):
         return move
 
     def expect(self, flow, files):
-        """Say which files there are; in life that is another transaction each time, and time passes between them."""
+        """Tell the flow which files there are. In production this is another transaction each time, with time between
+        them.
+        """
         self.env.cr.execute(SQL("UPDATE ramp_record SET seen_at = seen_at - interval '1 hour' WHERE flow = %s", flow))
         self.env[f'ramp.flow.{flow}']._enqueue_files(self.connection, files)
         self.env.invalidate_all()
@@ -68,7 +70,7 @@ class FileCase(RampCase):
         return self.attachments(document).sorted('id').mapped('name')
 
     def page(self, records):
-        """Ramp's pages of these rows; a simulated Ramp has none."""
+        """Return Ramp's pages of these rows, as for the real Ramp: a simulated Ramp has no pages."""
         with patch.object(type(self.connection), '_app_url', lambda connection: 'https://app.ramp.com'):
             return ' '.join(page or '' for page in records.mapped('ramp_url'))
 
@@ -145,7 +147,9 @@ class TestReceipts(FileCase):
         self.assertEqual((record.state, len(self.attachments(bill))), ('confirmed', 1))
 
     def test_the_ledger_says_which_document_it_is(self):
-        """Not what a document says of itself: it would be given the receipt of somebody else's spend."""
+        """The ledger decides which document gets a file. A document that only claims the Ramp id gets no receipt, which
+        may be another person's.
+        """
         ramp_id = self.spend(receipts=1)
         [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
         self.object(ramp_id, 'transaction', 'pending')
@@ -158,7 +162,7 @@ class TestReceipts(FileCase):
                 'product_id': self.connection.expense_product_id.id,
             }
         )
-        entry = self.document(ramp_id)  # which no row of the ledger names
+        entry = self.document(ramp_id)  # no row of the ledger names this entry
         self.assertFalse(self.record(ramp_id).res_id)
         self.expect('receipt', {ramp_id: [receipt]})
         self.sync('receipt')
@@ -239,7 +243,7 @@ class TestReceipts(FileCase):
         self.assertEqual((bad.state, len(self.attachments(refused))), ('confirmed', 1))
 
     def test_picture_of_400_million_pixels(self):
-        """48 KB that decode to gigabytes: held alone, by name, and the others are attached."""
+        """A picture of 48 KB that decodes to gigabytes is put on hold alone, by name. The other files are attached."""
         for number in range(3):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
@@ -264,7 +268,7 @@ class TestReceipts(FileCase):
 
     @mute_logger('odoo.addons.ramp_connector.flows.engine.files')
     def test_whatever_a_picture_makes_odoo_raise(self):
-        """As large as Ramp may send it: what core raises then is no ValueError, and stays with the one file."""
+        """If a picture makes Odoo raise any error, also one that is no ValueError, only that file is put on hold."""
         for number in range(3):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
@@ -307,7 +311,7 @@ class TestReceipts(FileCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestBillFiles(FileCase):
     def bill(self, invoices=2):
-        """A bill with files that is booked; its Ramp id and its document."""
+        """Return the Ramp id and the document of a posted bill with files."""
         ramp_id = self.ramp.add_bill(amount_minor=10000, invoices=invoices)
         self.object(ramp_id, 'bill')
         document = self.document(ramp_id)
@@ -494,8 +498,8 @@ class TestBillFiles(FileCase):
         self.assertEqual([len(self.attachments(bill)) for _id, bill in bills], [1] * 4)
 
     def test_host_of_the_files_silent(self):
-        """It is not asked for every file of a bill when it does not answer; what Ramp says itself is attached all the
-        same.
+        """If the host of the files does not answer, the run stops asking it after some files. All files are attached
+        later.
         """
         ramp_id, bill = self.bill(6)
         fault = self.ramp.faults.add('drop_before', path='/files/*')
@@ -509,7 +513,7 @@ class TestBillFiles(FileCase):
         self.assertEqual((record.state, len(self.attachments(bill))), ('confirmed', 6))
 
     def test_missing_scope_counts_as_a_failure(self):
-        """Of a row that has a document, too: it is tried again later, and held after a number of times."""
+        """A missing scope counts as a failure, also for a row that has a document. The row is tried again later."""
         ramp_id, _bill = self.bill(1)
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
@@ -584,7 +588,7 @@ class TestBillFiles(FileCase):
         self.assertEqual((record.state, record.error_message), ('held', 'Ramp does not have this bill any more.'))
 
     def test_more_is_expected_while_files_are_fetched(self):
-        """What was fetched before the row changed is not taken for all there is."""
+        """If more files are expected while files are fetched, the fetched ones do not count as all."""
         ramp_id, bill = self.bill(1)
         flow = self.env['ramp.flow.bill_file']
         run = self.env['ramp.run']._start_run(self.connection, 'bill_file')

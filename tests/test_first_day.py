@@ -1,5 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The first day of a connection is a day of the company: what is of it is booked, what is of the moment before is not."""
+"""The first day of a connection is a day in the company's time zone. An object of that day is posted, and one of the
+moment before is not.
+"""
 
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone
@@ -13,7 +15,7 @@ from .common import PayablesCase, StatementsCase
 from .test_purchase_order import OrdersCase
 
 START = date(2024, 3, 1)
-ZONES = ('Asia/Tokyo', 'Pacific/Honolulu')  # before and behind UTC by more than half a day's work
+ZONES = ('Asia/Tokyo', 'Pacific/Honolulu')  # more than half a working day before and behind UTC
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -38,14 +40,14 @@ class FirstDayCase(StatementsCase, PayablesCase):
 
     @contextmanager
     def in_zone(self, zone):
-        """The first moment of the first day in a time zone; what happens meanwhile is undone."""
+        """Yield the first moment of the first day in a time zone, and undo everything afterwards."""
         with self.subTest(zone=zone), self.isolated():
             self.company.partner_id.tz = zone
             self.connection.start_date = START
             yield first_moment(zone)
 
     def add(self, kind, moment, **values):
-        """An object of a moment that is to be booked; returns its Ramp id."""
+        """Add an object of a moment that is ready to be posted; returns its Ramp id."""
         if kind == 'transaction':
             return self.spend(date=moment.isoformat(), **values)
         if kind == 'transfer':
@@ -75,7 +77,7 @@ class FirstDayCase(StatementsCase, PayablesCase):
         )
 
     def assertLeftAlone(self, flow, ramp_id):
-        """Nothing is booked of it; if it has a row at all, that says why."""
+        """Nothing is posted for the object. If it has a row, the row is ignored and says why."""
         record = self.record(ramp_id, flow)
         self.assertFalse(record.res_id, (flow, record.name))
         if record:
@@ -110,7 +112,7 @@ class TestFirstDay(FirstDayCase):
                 self.assertTrue(self.record(ramp_id, 'reimbursement'), 'it is said why')
 
     def test_days(self):
-        """What Ramp dates by days has no time zone."""
+        """Objects that Ramp dates by day have no time zone."""
         for zone in ZONES:
             with self.in_zone(zone):
                 kinds, day = ('bill', 'vendor_credit'), datetime.combine(START, time.min, timezone.utc)
@@ -134,8 +136,8 @@ class TestFirstDay(FirstDayCase):
                 self.assertLeftAlone('repayment', early)
 
     def test_statements(self):
-        """A statement that ends with the first moment is of the day before; lines from before the first day are on no
-        bill.
+        """A statement that ends with the first moment belongs to the day before. Lines from before the first day are on
+        no bill.
         """
         for zone in ZONES:
             with self.in_zone(zone) as first:
@@ -167,7 +169,7 @@ class TestFirstDay(FirstDayCase):
                     self.assertFalse(self.record(section, 'statement').res_id)
 
     def test_withheld(self):
-        """What Ramp does not offer (yet) waits if it is of the first day, and is left alone if it is of the moment
+        """An object that Ramp does not offer yet waits if it is of the first day, and is ignored if it is of the moment
         before.
         """
         kinds = {
@@ -186,7 +188,7 @@ class TestFirstDay(FirstDayCase):
                     self.assertLeftAlone(kind, early[kind])
 
     def test_a_page_that_shows_more_than_was_asked_for(self):
-        """Whatever a list shows, the day decides whether it waits or is left alone."""
+        """The date of an object decides whether it is left alone, whatever a list shows."""
         for kind in ('transaction', 'transfer', 'cashback', 'bill', 'vendor_credit', 'repayment', 'reimbursement'):
             flow = self.env[f'ramp.flow.{kind}']
             for zone in ZONES:
@@ -202,7 +204,9 @@ class TestFirstDay(FirstDayCase):
                     self.assertFalse(flow._is_before_start_date(self.connection, {'date': None}), kind)
 
     def test_what_was_there_before_the_connection(self):
-        """A day is compared with the day of the company on which Connect was pressed."""
+        """An object that was there before the connection is left alone. A date is compared with the company's day on
+        which Connect was pressed.
+        """
         for zone in ZONES:
             with self.in_zone(zone) as first:
                 self.connection.write({'existing_policy': 'leave', 'connected_at': (first + HOUR).replace(tzinfo=None)})
@@ -214,7 +218,7 @@ class TestFirstDay(FirstDayCase):
                 self.assertFalse(leaves_alone(START), 'nobody knows whether it was there in the morning')
 
     def test_lock_date(self):
-        """The lock date is the last day that is closed, in the company's time zone."""
+        """The lock date is the last closed day in the company's time zone."""
         for zone in ZONES:
             with self.in_zone(zone) as first:
                 self.connection.start_date = START - timedelta(days=30)
@@ -231,7 +235,7 @@ class TestFirstDay(FirstDayCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestFirstDayOfOrders(OrdersCase):
-    """Orders from before the start date stay out of Ramp, however many there are when they are switched on."""
+    """Orders from before the start date are not sent to Ramp, however many there are when orders are switched on."""
 
     def orders(self, zone):
         self.company.partner_id.tz = zone

@@ -21,10 +21,12 @@ from .common import RampCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestLedger(RampCase):
-    """Exactly once, whatever happens between the two systems; the cases that need a killed process are system tests."""
+    """Each object is posted exactly once, whatever happens between the two systems. Cases with a killed process are
+    system tests.
+    """
 
     def backdate(self, ramp_id):
-        """As if it had been confirmed an hour ago."""
+        """Set the confirmation back by an hour."""
         self.env.cr.execute(
             SQL("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour' WHERE ramp_id = %s", ramp_id)
         )
@@ -41,7 +43,9 @@ class TestLedger(RampCase):
         self.assertConfirmed(ramp_id)
 
     def test_confirmation_lost_after_ramp_heard_it(self):
-        """The same key is sent again, Ramp says it was used, and the object is asked for: confirmed, once."""
+        """If Ramp's answer to a confirmation is lost, the same key is sent again. Ramp says that the key was used, and
+        the object is read and confirmed once.
+        """
         ramp_id = self.spend()
         self.ramp.faults.add('drop_after', path='/accounting/syncs', count=1)
         self.ramp.faults.add('drop_before', path='/transactions/*', count=20)
@@ -52,7 +56,7 @@ class TestLedger(RampCase):
         self.assertConfirmed(ramp_id)
 
     def test_burnt_key(self):
-        """A key that Ramp burnt without doing the work is replaced."""
+        """A key that Ramp used up without doing the work is replaced."""
         ramp_id = self.spend()
         other = self.spend(account=None)
         self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
@@ -119,7 +123,9 @@ class TestLedger(RampCase):
         self.assertEqual((len(self.move(ramp_id)), len(self.expense(ramp_id))), (1, 1))
 
     def test_changed_in_ramp_after_it_was_confirmed(self):
-        """Never rewritten in silence: a person compares both versions."""
+        """A transaction that changed in Ramp after it was confirmed is put on hold, and a person compares both
+        versions.
+        """
         ramp_id = self.spend(1000)
         self.sync()
         self.ramp.state['transactions'].update(ramp_id, sync_status='SYNC_READY', synced_at=None)
@@ -173,9 +179,7 @@ class TestLedger(RampCase):
 
     @mute_logger('odoo.addons.ramp_connector.flows.engine.flow')
     def test_idle_runs_go(self):
-        """However many connections idle: the vacuum goes on until none is left of those that found nothing to do days
-        ago.
-        """
+        """Old runs that found nothing to do are deleted. The vacuum goes on until none is left, however many there are."""
         self.patch(ramp_run, 'GC_BATCH', 5)
         Run = self.env['ramp.run']
         old = Run.create(
@@ -208,8 +212,9 @@ class TestLedger(RampCase):
             self.assertConfirmed(ramp_id)
 
     def test_time_is_up_at_each_page(self):
-        """A slow Ramp, long lists: each run goes on where the one before it stopped, so all is booked and looked at in
-        the end, as if it were one run."""
+        """If the time is up at each page, each run goes on where the one before it stopped. In the end everything is
+        posted and read, as by one run.
+        """
         booked, held = [], []
         for _number in range(4):
             held.append(self.spend(account=None))
@@ -227,7 +232,7 @@ class TestLedger(RampCase):
         self.assertEqual(set(runs.mapped('state')), {'done'})
         self.assertEqual(runs[1:].mapped('begun_at'), [runs[0].started_at] * (len(runs) - 1))
         self.assertTrue(runs[-1].reread)
-        # 7 held and 4 to book, then 4 booked before and 4 now: each page once, and a run that finds itself at the end
+        # 7 on hold and 4 to post, then 4 posted before and 4 now: each page once, and a run that is at the end at once.
         self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 6 + 4)
         self.assertEqual(len(runs), 6 + 4 + 1)
         self.assertEqual(
@@ -244,7 +249,9 @@ class TestLedger(RampCase):
         self.assertEqual(self.env['ramp.run']._last_listed_at(self.connection, 'transaction'), runs[0].started_at)
 
     def test_asked_for_while_lists_are_read(self):
-        """What is new may be on pages that were read before: when the end is reached, the job is called once more."""
+        """If a synchronization is requested while lists are read, the job is called once more at the end, as new
+        objects may be on earlier pages.
+        """
 
         def calls():
             return self.env['ir.cron.trigger'].search(
@@ -266,7 +273,7 @@ class TestLedger(RampCase):
                 self.assertEqual(bool(calls()), asked)
 
     def test_one_that_is_not_listed_any_more_and_on_which_ramp_fails(self):
-        """The others are asked for all the same, and the run comes to its end."""
+        """If Ramp fails on one transaction that is no longer listed, the others are still read, and the run ends."""
         first, second = self.spend(account=None), self.spend(account=None)
         self.sync('transaction', now=False)
         for ramp_id in (first, second):
@@ -335,8 +342,8 @@ class TestLedger(RampCase):
         self.assertFalse(reversal.ramp_id)
 
     def test_what_is_due(self):
-        """SQL and the domain say the same of each state: due is what waits, failed or is held for a question, when its
-        time has come.
+        """SQL and the domain agree on which rows are due: rows that wait, failed or are on hold for a question, when
+        their time has come.
         """
         Record, now = self.env['ramp.record'], self.env.cr.now().replace(microsecond=0)
         moments = {'any time': False, 'past': now - timedelta(minutes=1), 'future': now + timedelta(minutes=1)}
@@ -379,7 +386,7 @@ class TestLedger(RampCase):
         self.assertEqual(sorted(ramp_id for [ramp_id] in rows), due)
 
     def test_every_transaction_example_goes_through_parser_and_flow(self):
-        """The examples are not of our business: each is booked or held for a reason that is not a crash."""
+        """The examples are of another business. Each one is posted or put on hold for a reason that is not a crash."""
         folder = contract.location().parent.parent / 'examples'
         examples = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.rglob('*Transaction*.json'))]
         payloads = []
@@ -393,7 +400,7 @@ class TestLedger(RampCase):
             try:
                 read_transaction(payload)
             except PayloadError:
-                # a fragment: kept as it is, and explained
+                # A fragment is kept as it is, with an explanation.
                 row = flow._make_ledger_row(self.connection, payload)
                 self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
                 flow._book_batch(self.connection, run, [row['ramp_id']])
@@ -411,7 +418,7 @@ class TestLedger(RampCase):
             self.assertRegex(
                 record.error_message, 'no account|does not exist in Odoo|not come from Odoo|does not offer'
             )
-            # coded for this company, it is booked as it stands
+            # With the coding of this company, it is posted as it is.
             for line in payload['line_items']:
                 line['accounting_field_selections'] = [
                     {

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What an upgrade does to the data that an earlier version left. One test for each script, which is loaded as Odoo
+"""Effects of an upgrade on the data of an earlier version. There is one test for each script, which is loaded as Odoo
 loads it.
 """
 
@@ -64,7 +64,7 @@ class TestMigrations(PayablesCase):
         self.env.invalidate_all()
 
     def set(self, records, **values):
-        """As an earlier version left it, past what the ORM would do now."""
+        """Write values as an earlier version left them, without the ORM."""
         self.env.flush_all()
         self.env.cr.execute(
             SQL(
@@ -77,12 +77,12 @@ class TestMigrations(PayablesCase):
         self.env.invalidate_all()
 
     def assertOff(self, *switches):
-        """Nothing new begins unasked, in no connection, be it archived."""
+        """These options are off in every connection, also in archived ones."""
         for connection in self.connections:
             self.assertEqual([name for name in switches if connection[name]], [], connection.name)
 
     def assertTold(self, before, pattern):
-        """Who is connected is told, nobody else."""
+        """Only the connected connection gets a message."""
         self.assertRegex(self.connection.message_ids[0].body, pattern)
         told = [connection.name for connection in self.connections if len(connection.message_ids) > before[connection]]
         self.assertEqual(told, ['Ramp'])
@@ -92,7 +92,7 @@ class TestMigrations(PayablesCase):
         self.assertEqual(scripts, set(TESTED), 'add a test for the script, and its name here')
 
     def test_payables(self):
-        """To 1.2.0: bills begin when somebody switches them on; what a change of a transaction is was narrowed."""
+        """To 1.2.0: bills are off until somebody switches them on. Fewer changes of a transaction count as changes."""
         ids = [self.spend(1000 + number, memo='Taxi') for number in range(3)]
         unbooked, changed = self.spend(2000, account=None), self.spend(3000)
         self.assertEqual(self.sync('transaction').message, False)
@@ -127,7 +127,7 @@ class TestMigrations(PayablesCase):
             self.assertConfirmed(ramp_id)
 
     def test_payables_after_a_version_that_sent_nothing(self):
-        """From 1.0: what is offered in Ramp decides who knows what is there."""
+        """From 1.0: the connection offers nothing in Ramp that the earlier version did not send."""
         self.connections.write({'account_policy': 'all', 'offer_vendors': True})
         self.migrate(self.script('19.0.1.2.0/post-migrate.py'), '19.0.1.0.0')
         for connection in self.connections:
@@ -135,7 +135,7 @@ class TestMigrations(PayablesCase):
             self.assertFalse(connection.account_type_ids or connection.analytic_plan_ids)
 
     def test_changes(self):
-        """To 1.5.0: what a change is was narrowed once more; a row that waited for another spelling only is in order."""
+        """To 1.5.0: fewer changes count as changes. A row that waited only for another spelling is in order."""
         same, spelled, changed, unbooked = (
             self.spend(1000),
             self.spend(1001),
@@ -177,7 +177,9 @@ class TestMigrations(PayablesCase):
         self.assertConfirmed(spelled)
 
     def test_hold_reasons(self):
-        """To 1.6.0: each row on hold, and each ignored one, says why; what made it say so is read in every version."""
+        """To 1.6.0: each row that is on hold or ignored has a reason. The script reads the columns of every earlier
+        version.
+        """
         old = {
             'question': {'is_question': True, 'attempts': 2},
             'elsewhere': {'is_question': True, 'is_withheld': True},
@@ -243,8 +245,8 @@ class TestMigrations(PayablesCase):
         self.assertEqual(reasons(), {name: wanted[name] for name in old if name not in later})
 
     def test_statements(self):
-        """To 1.3.0: statements begin when somebody switches them on; the tie-out learns of what came before from its
-        payload.
+        """To 1.3.0: statements are off until somebody switches them on. The tie-out reads earlier objects from their
+        payloads.
         """
         spent, refused = self.spend(1000), self.spend(1500, account=None)
         bill, owed = self.owe(2000), self.owe(2500)
@@ -299,9 +301,7 @@ class TestMigrations(PayablesCase):
         self.assertFalse(self.record(spent).has_moved, 'what Ramp says now counts')
 
     def test_entities(self):
-        """To 1.5.0: what is other companies' to see goes, but for what is booked; what was there before stays booked as
-        it was.
-        """
+        """To 1.5.0: rows of other companies' entities are deleted unless they are posted. Posted rows stay as they are."""
         own, other = (entity['id'] for entity in list(self.ramp.state['entities'])[:2])
         ids = [self.spend(1000), self.spend(1100), self.spend(1200, account=None), self.spend(1300, account=None)]
         self.sync('transaction')
@@ -359,7 +359,7 @@ class TestMigrations(PayablesCase):
         )
 
     def test_banks(self):
-        """To 1.5.0: bank lines are matched where somebody wants it; the job of the references begins."""
+        """To 1.5.0: bank lines are not matched until somebody wants it. The job of the bank references is on."""
         cron = self.env.ref('ramp_connector.cron_bank_reference')
         cron.active = False
         self.assertTrue(self.connection.match_bank_lines, 'of a new connection')
@@ -368,7 +368,7 @@ class TestMigrations(PayablesCase):
         self.assertTrue(cron.active)
 
     def test_bills(self):
-        """To 1.5.0: what vendor credits covered is paid; what a refund of its own took back stays reversed."""
+        """To 1.5.0: a bill that vendor credits cover is paid. A bill that its own refund reverses stays reversed."""
         vendor = self.ramp.add_vendor('Creditor')
         covered, back = self.owe(4000, vendor=vendor), self.owe(5000)
         credit = self.ramp.add_vendor_credit(
@@ -385,8 +385,8 @@ class TestMigrations(PayablesCase):
         self.assertEqual(len(moves.message_ids), told)
 
     def test_cards(self):
-        """To 1.5.0: who has connected keeps the labels of before; expenses of drafts, or of entries that are gone, get
-        their state.
+        """To 1.5.0: a connected connection keeps its former labels. Expenses of drafts and of deleted entries get their
+        state.
         """
         ids = [self.spend(1000), self.spend(1100), self.spend(1200, memo='Lunch')]
         self.connection.card_post = 'draft'
@@ -415,7 +415,9 @@ class TestMigrations(PayablesCase):
         self.assertEqual(self.move(again).line_ids.sorted('id').mapped('name'), ['Lunch', 'Cafe'])
 
     def test_vendors(self):
-        """To 1.5.0: what was sent of employees and of Ramp itself is compared again, where it is sent at all."""
+        """To 1.5.0: vendors that were sent are compared again, in connections that send them, because of employees and
+        Ramp.
+        """
         Record, row = self.env['ramp.record'], {'company_id': self.company.id, 'state': 'confirmed'}
         sent = Record.create(
             [
@@ -443,7 +445,7 @@ class TestMigrations(PayablesCase):
             self.assertIn(self.env.ref('ramp_connector.cron_accounting_vendor'), called)
 
     def test_coding(self):
-        """To 1.5.0: distribution models stay out; what is not offered any more is withdrawn."""
+        """To 1.5.0: distribution models stay off. Objects that are no longer offered are withdrawn."""
         self.set(self.connections, analytic_policy='models')
         row = {'company_id': self.company.id, 'state': 'confirmed', 'res_model': 'account.account', 'res_id': 1}
         sent = self.env['ramp.record'].create(

@@ -12,11 +12,11 @@ from .test_webhook import WebhookCase
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
 class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
-    """A buyer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp has."""
+    """Tours of a buyer without accounting rights in a real browser (see `TestTours`). Each step is checked in Ramp."""
 
     def once(self):
         super().once()
-        # a custom address has no pages to link to
+        # A custom address has no pages to link to.
         self.patch(self.env.registry['ramp.connection'], '_app_url', lambda connection: 'https://app.ramp.test')
         self.buyer = new_test_user(
             self.env,
@@ -30,7 +30,7 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
         self.push()
 
     def look(self, order, name):
-        """A tour that begins on the form of an order."""
+        """Start a tour on the form of an order."""
         self.start_tour(f'/odoo/purchase.order/{order.id}', f'ramp_connector_order_{name}', login=self.buyer.login)
         self.env.invalidate_all()
 
@@ -59,7 +59,7 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
         self.ramp.assert_clean()
 
     def test_order_that_ramp_does_not_take(self):
-        """The buyer reads why, in words."""
+        """The buyer reads on the order why Ramp does not take it."""
         self.vendor = self.vendor.copy({'name': 'Quiet Supplier', 'email': False})
         order = self.order()
         self.push()
@@ -75,19 +75,19 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
 class TestPeopleTours(PeopleCase, ScreenCase, BrowserCase):
-    """An HR officer, who has no right in accounting, in a real browser, see `TestTours`; after each step, what Ramp
-    has.
+    """Tours of an HR officer without accounting rights in a real browser (see `TestTours`). Each step is checked in
+    Ramp.
 
-    Odoo's page of a departure opens for HR administrators only: it reads when the contract ends.
+    Odoo's page of a departure opens for HR administrators only, as it reads when the contract ends.
     """
 
     def setUp(self):
         super().setUp()
-        # a custom address has no pages to link to
+        # A custom address has no pages to link to.
         self.patch(self.env.registry['ramp.connection'], '_app_url', lambda connection: 'https://app.ramp.test')
 
     def look(self, person, name, user):
-        """A tour that begins on the form of an employee."""
+        """Start a tour on the form of an employee."""
         self.start_tour(f'/odoo/hr.employee/{person.id}', f'ramp_connector_person_{name}', login=user.login)
         self.env.invalidate_all()
 
@@ -117,7 +117,7 @@ class TestPeopleTours(PeopleCase, ScreenCase, BrowserCase):
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
 class TestSettingsTours(WebhookCase, ScreenCase, BrowserCase):
-    """An accounting manager on the connection's page, see `TestTours`."""
+    """Tours of an accounting manager on the connection's page (see `TestTours`)."""
 
     def look(self, name):
         self.start_tour('/odoo/ramp-connections', f'ramp_connector_{name}', login=self.manager.login)
@@ -129,7 +129,7 @@ class TestSettingsTours(WebhookCase, ScreenCase, BrowserCase):
         self.connection.name = 'Ramp of the tour'
 
     def test_settings(self):
-        """What there is to choose, and what the page says of it; then it is discarded."""
+        """The page shows the settings and explains them. Changes that are discarded are not saved."""
         self.connection.environment = 'sandbox'  # a custom address may reach this machine
         settings = ('push_orders', 'push_receipts', 'push_users', 'user_invitation', 'user_role', 'use_webhooks')
         before = self.connection.read(settings)
@@ -156,7 +156,7 @@ class TestSettingsTours(WebhookCase, ScreenCase, BrowserCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
-    """Who reads over RPC what became of orders, receipts and people in Ramp."""
+    """Rights to read over RPC what became of orders, receipts and people in Ramp."""
 
     fields = {
         'purchase.order': ('ramp_state', 'ramp_receipt_state', 'ramp_progress', 'ramp_id', 'ramp_url'),
@@ -185,7 +185,7 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
         }
         self.roles['supplier'].partner_id.parent_id = self.vendor
         self.push()
-        for _again in range(2):  # Ramp creates people by and by
+        for _again in range(2):  # Ramp creates people over several runs
             self.sync('employee', 'user', now=False)
         self.objects = {
             record._name: record
@@ -212,7 +212,7 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
                 self.assertNotIn(field, self.call(role, model, 'fields_get'))
 
     def test_those_who_work_with_it(self):
-        """The state in words is for them, the ledger is not."""
+        """Users who work with an object read its state in words, but not the ledger."""
         for role, model, state in (
             ('buyer', 'purchase.order', 'In Ramp'),
             ('storekeeper', 'stock.picking', 'In Ramp'),
@@ -221,23 +221,22 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
         ):
             with self.subTest(role=role):
                 self.assertRegex(self.values(role, model, *self.fields[model])['ramp_state'], f'^{state}')
-                if model not in (
-                    'stock.picking',
-                    'hr.employee',
-                ):  # of a person, officers see which row it is, and no more
+                if model not in ('stock.picking', 'hr.employee'):  # officers see which row a person has, and no more
                     self.refused(role, model, 'read', self.objects[model].ids, ['ramp_record_id'])
                 self.refused(role, 'ramp.record', 'search_read', [], ['name'])
         self.assertEqual(self.values('buyer', 'purchase.order', 'ramp_receipt_state')['ramp_receipt_state'], 'In Ramp')
         self.assertEqual(self.values('buyer', 'purchase.order.line', 'ramp_qty_received')['ramp_qty_received'], 3)
 
     def test_supplier_with_a_login(self):
-        """Reads the own order, and not what became of it in Ramp."""
+        """A supplier with a login reads the own order, but not its state in Ramp."""
         self.assertEqual(self.values('supplier', 'purchase.order', 'name')['name'], self.order_sent.name)
         for model in ('purchase.order', 'purchase.order.line'):
             self.assertHidden('supplier', model)
 
     def test_those_whom_another_module_lets_in(self):
-        """Fields are hidden by themselves, and not only where their objects are: modules open those to further people."""
+        """The fields are hidden themselves, and not only by the rights on their models, because other modules open
+        those to further users.
+        """
         for model, role, group in (
             ('stock.picking', 'supplier', 'base.group_portal'),
             ('hr.employee', 'employee', 'base.group_user'),
@@ -256,7 +255,7 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
             self.assertHidden(role, model)
 
     def test_colleagues(self):
-        """Whoever sees an employee's card only does not see this of it."""
+        """A user who only sees the public card of an employee does not see these fields."""
         for field in self.fields['hr.employee']:
             with self.subTest(field=field):
                 self.assertEqual(

@@ -28,7 +28,7 @@ step = st.tuples(
 
 
 class OrdersCase(RampCase):
-    """A supplier, what it sells, and orders of it."""
+    """A supplier, a product and purchase orders."""
 
     def once(self):
         super().once()
@@ -79,7 +79,7 @@ class OrdersCase(RampCase):
         return order
 
     def push(self):
-        self.env.cr.flush()  # as if what was done in Odoo were committed
+        self.env.cr.flush()  # as if the changes in Odoo were committed
         return self.sync('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt', now=False)
 
     def row(self, order):
@@ -88,7 +88,7 @@ class OrdersCase(RampCase):
     def there(self, order):
         return self.ramp.state['purchase_orders'].get(self.row(order).ramp_id)
 
-    # steps of their lives, in properties: `number` is a choice
+    # steps of the properties: `number` is a random choice
 
     def pick(self, number, *states):
         orders = [order for order in self.orders if order.state in states]
@@ -133,7 +133,7 @@ class TestPurchaseOrder(OrdersCase):
         )
 
     def test_page_in_ramp(self):
-        """The button of the form leads to the order's own page; a custom address has none."""
+        """The button of the form leads to the order's own page in Ramp. A custom address has no such page."""
         order, waiting = self.order(), self.order(confirm=False)
         self.push()
         self.assertFalse(order.ramp_url)
@@ -193,8 +193,8 @@ class TestPurchaseOrder(OrdersCase):
         self.assertIn('1/10', self.there(order)['line_items'][0]['description'])
 
     def test_coded(self):
-        """With the account and the analytic accounts that Ramp has, each in its own field; where several share a line,
-        with none.
+        """A line is coded with the account and the analytic accounts that Ramp has, each in its own field. If several
+        accounts of a plan share the line, the field is empty.
         """
         self.sync('account', 'analytic_plan', 'analytic_account')
         move, fair, europe = (
@@ -227,8 +227,8 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual({item['external_id'] for item in selections}, {account, self.external(self.analytic_move)})
 
     def test_coded_with_what_another_company_offers(self):
-        """Companies that share a Ramp business share one list: what the older connection offers is there for the orders
-        of both.
+        """Companies that share a Ramp business share one list. Orders of both are coded with what the older connection
+        offers.
         """
         second = self.env['res.company'].create({'name': 'Second'})
         self.env.user.company_ids += second
@@ -253,7 +253,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(
             self.env['ramp.record'].search([('res_model', '=', own._name), ('res_id', '=', own.id)]).state, 'confirmed'
         )
-        # who buys is a user of another Ramp business, too
+        # The buyer is also a user of another Ramp business.
         buyer = self.env['res.users'].create(
             {'name': 'Buyer', 'login': 'buyer', 'company_ids': [Command.set([*self.company.ids, *second.ids])]}
         )
@@ -283,7 +283,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(told['owner_id'], known)
 
     def test_currency_that_ramp_does_not_know(self):
-        """One order in it holds up no other."""
+        """An order in a currency that Ramp does not know is put on hold. Other orders are sent."""
         currency = self.env.ref('base.ZIG')
         currency.write({'active': True, 'rate_ids': [(0, 0, {'rate': 2.0})]})
         strange, order = self.order(currency_id=currency.id), self.order()
@@ -293,7 +293,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertThere(order, (2, 2000))
 
     def test_dates_of_lines_and_terms(self):
-        """The vendor moves the arrival of a line; Ramp knows no ends of months."""
+        """A new arrival date of a line is sent to Ramp. Ramp gets no payment terms that end with a month."""
         terms = self.env['account.payment.term'].create(
             [
                 {
@@ -328,7 +328,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertThere(order, (2, 2000))
 
     def test_vendor_who_is_an_employee(self):
-        """Who is reimbursed is made no vendor in Ramp, and the order says why it waits."""
+        """A vendor who is an employee is not made a vendor in Ramp, and the order says why it waits."""
         self.env['hr.employee'].create(
             {'name': 'Emil', 'work_contact_id': self.vendor.id, 'company_id': self.company.id}
         )
@@ -340,7 +340,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertFalse([call for call in self.ramp.write_calls() if '/vendors' in call['path']])
 
     def billed(self, order, quantities=None, **values):
-        """The bill in Odoo of an order that Ramp billed: of {index of a line: Ramp's units}, or of all."""
+        """Return the bill in Odoo of an order that Ramp billed: {index of a line: Ramp's units}, or all of it."""
         told = self.there(order)
         ramp_id = self.ramp.bill_purchase_order(
             told['id'],
@@ -352,7 +352,7 @@ class TestPurchaseOrder(OrdersCase):
         return self.move(ramp_id)
 
     def test_its_bill(self):
-        """The order counts what is billed as if the bill had been made from it, in its own units."""
+        """The order counts the billed quantity in its own units, as if the bill had been made from it."""
         self.sync('account')
         self.product.purchase_method = 'purchase'
         order = self.order((2.5, 4.0, {}), (4, 25.0, {'discount': 10}))
@@ -369,7 +369,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(order.invoice_status, 'invoiced')
 
     def test_its_bill_of_stock(self):
-        """Lines that name quantities and prices of their own."""
+        """A bill's inventory lines, which have quantities and prices of their own, count as billed on the order."""
         self.sync('account')
         self.product.purchase_method = 'purchase'
         order = self.order((2.5, 4.0, {}))
@@ -392,7 +392,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(order.order_line.qty_invoiced, 2.0)
 
     def test_its_bill_with_tax(self):
-        """The tax that Ramp's amount includes is not counted as goods."""
+        """The tax that Ramp's amount includes does not count as goods on the order."""
         tax = self.env['account.tax'].create(
             {'name': 'Input', 'amount': 25, 'type_tax_use': 'purchase', 'company_id': self.company.id}
         )
@@ -437,7 +437,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(order.order_line.qty_invoiced, 3.0)
 
     def test_valued_goods(self):
-        """Goods of a perpetual inventory are billed on its account, as Odoo bills them."""
+        """Goods with perpetual valuation are billed on the stock valuation account, as Odoo bills them."""
         stock = self.env['account.account'].create(
             {'name': 'Inventory', 'code': '110999', 'account_type': 'asset_current'}
         )
@@ -466,8 +466,8 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(len(list(self.ramp.state['purchase_orders'])), 1)
 
     def test_created_and_not_shown_yet(self):
-        """Ramp fails after the work, and its lists lag behind: nothing is sent again in that run, and a refusal later
-        is no end.
+        """If Ramp fails after the work and its lists lag behind, the order is not sent again in that run. A later
+        refusal is not final.
         """
         self.push_vendor()
         self.ramp.faults.add('error_after', '/purchase-orders', method='POST', status=504, count=1)
@@ -476,7 +476,7 @@ class TestPurchaseOrder(OrdersCase):
         self.send()
         self.assertEqual(self.posts(), 1)
         self.assertEqual((self.row(order).state, self.row(order).is_uncertain), ('error', True))
-        self.send()  # the lists still do not show it: Ramp refuses a second one
+        self.send()  # the lists still do not show it, and Ramp refuses a second one
         self.assertEqual(self.posts(), 2)
         self.assertEqual(
             (self.row(order).state, self.row(order).is_uncertain), ('pending', True), self.row(order).error_message
@@ -487,7 +487,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(len(list(self.ramp.state['purchase_orders'])), 1)
 
     def test_failed_and_refused(self):
-        """What Ramp refuses after a failure is refused, if it is not there when Ramp is asked once more."""
+        """An order that Ramp refuses after a failure is put on hold if it is not there when Ramp is asked once more."""
         self.push_vendor()
         self.ramp.faults.add('server_error', '/purchase-orders', method='POST', count=1)
         order = self.order()
@@ -592,7 +592,7 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
 
     def assertConverged(self):
-        """What Ramp has of each order, not archived, is what Odoo has; nothing twice; and nothing is left to send."""
+        """Each order that is not archived in Ramp is as in Odoo, none is there twice, and nothing is left to send."""
         self.ramp.faults.clear()
         for _count in range(3):
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
@@ -614,7 +614,8 @@ class TestPurchaseOrder(OrdersCase):
             identity: Counter((line['quantity'], line['amount']['amount']) for line in rows[0]['line_items'])
             for identity, rows in there.items()
         }
-        # one whose last line was emptied stays as it is in Ramp, which takes no order without lines, and says so
+        # An order whose last line was emptied stays as it is in Ramp, which takes no order without lines. Its row says
+        # so.
         emptied = {
             self.external(order)
             for order in self.orders

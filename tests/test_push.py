@@ -45,7 +45,7 @@ class PushCase(RampCase):
         )
 
     def writes(self):
-        """What was sent since the last question: a list of (method, path)."""
+        """Return the writes since the last call: a list of (method, path)."""
         calls = [
             (call['method'], call['path'].removeprefix('/developer/v1'))
             for call in self.ramp.write_calls()[self.told :]
@@ -105,7 +105,7 @@ class TestPushAccounts(PushCase):
         self.assertEqual({row['value'] for row in self.ramp.state['options']}, {'Office Move', 'Trade Fair', 'Europe'})
 
     def test_query_cost_of_saving(self):
-        """A saved account costs at most two queries more than without a connection, and no HTTP."""
+        """A saved account costs at most one query more than without a connection, and no HTTP."""
         self.push()
         counts = []
         for connected in (False, True):
@@ -215,7 +215,9 @@ class TestPushAccounts(PushCase):
         self.assertRegex(self.connection.cashback_account_id.ramp_state, 'settings of the connection leave it out')
 
     def test_account_shared_by_companies(self):
-        """Each connection sends it, under the code it has in its company; where they share a Ramp business, one does."""
+        """Each connection sends a shared account with the code of its company. If companies share a Ramp business, one
+        connection sends it.
+        """
         second = self.env['res.company'].create({'name': 'Second'})
         self.env.user.company_ids += second
         self.account_meals.with_company(second).write({'company_ids': [Command.link(second.id)], 'code': '77'})
@@ -254,7 +256,7 @@ class TestPushAccounts(PushCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushTrouble(PushCase):
     def refuse(self, bad, status=422):
-        """Ramp refuses whatever holds this text."""
+        """Let Ramp refuse every write that contains this text."""
 
         def hook(method, path, body):
             if method != 'GET' and bad in str(body):
@@ -318,7 +320,7 @@ class TestPushTrouble(PushCase):
         self.assertFalse(self.move(ramp_id))
 
     def test_existing_chart_is_adopted(self):
-        """By the id that Odoo gave it in a former life, else by its code; never twice."""
+        """An existing account in Ramp is adopted by the id that Odoo once gave it, else by its code, and never twice."""
         state = self.ramp.state
         coding.add_account(state, self.external(self.account_meals), 'Old name', '1', 'EXPENSE')
         coding.add_account(state, '514', 'Their travel', '650002', 'EXPENSE')
@@ -438,7 +440,7 @@ class TestPushAnalytic(PushCase):
         self.assertEqual(self.visible(), {'Ramp Projects': {'Office Moved', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
 
     def test_field_deleted_in_ramp(self):
-        """Somebody made a clean sweep in Ramp's own screens: the field and its options are made again."""
+        """If somebody deletes a field in Ramp, the field and its options are made again."""
         field = self.remote('fields', self.plan)['ramp_id']
         for table, key in (('options', '_field'), ('fields', 'ramp_id')):
             rows = self.ramp.state[table]
@@ -540,8 +542,8 @@ class TestPushTaxes(PushCase):
         self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
 
     def test_tax_without_an_account(self):
-        """It is a part of the cost; Ramp wants an account of its rate all the same, and gets that of the tax once it
-        has one.
+        """A tax without an account is a part of the cost. Ramp wants an account for its rate: it gets any one, and the
+        tax's own account later.
         """
         other = self.tax.copy({'name': 'Cost'})
         other.invoice_repartition_line_ids.account_id = False
@@ -556,7 +558,7 @@ class TestPushTaxes(PushCase):
         self.assertEqual(rate['accounting_gl_account_id'], self.remote('accounts', self.account_meals)['ramp_id'])
 
     def test_tax_without_any_account_in_ramp(self):
-        """It waits for one rather than sending what Ramp refuses."""
+        """A tax waits for an account in Ramp, and is not sent without one."""
         accounts = self.env['ramp.record'].search([('flow', '=', 'account')])
         accounts.state = 'pending'
         other = self.tax.copy({'name': 'Cost'})
@@ -593,7 +595,9 @@ class TestPushVendors(PushCase):
         self.assertTrue(remote['is_active'])
 
     def test_employees_and_ramp_are_no_suppliers(self):
-        """Who is reimbursed gets bills, and so does Ramp; neither is anything to code spend to."""
+        """Employees and Ramp itself are not sent as suppliers, although they get bills, because nobody codes spend to
+        them.
+        """
         person, ramp = self.employee.work_contact_id, self.connection.ramp_partner_id
         both = self.env['res.partner'].create({'name': 'Freelancer', 'supplier_rank': 1})
         (person + ramp).supplier_rank = 1
@@ -617,7 +621,9 @@ class TestPushVendors(PushCase):
         self.assertIn(ramp.name, [row['name'] for row in self.ramp.state['accounting_vendors'] if row['is_active']])
 
     def test_who_becomes_an_employee_is_noted_at_once(self):
-        """Not only by the next look at all suppliers; and so is who stops being one."""
+        """A partner who becomes an employee, or stops being one, is noted at once, and not only when all suppliers are
+        compared.
+        """
         both, other = self.env['res.partner'].create(
             [{'name': name, 'supplier_rank': 1} for name in ('Freelancer', 'Contractor')]
         )
@@ -640,7 +646,9 @@ class TestPushVendors(PushCase):
         self.assertEqual(noted(), {other.id})
 
     def test_supplier_by_a_bill(self):
-        """Odoo raises the rank of a partner behind the ORM's back when a bill is made; the next run finds it."""
+        """Odoo raises the supplier rank of a partner without the ORM when a bill is made. The next run finds the
+        partner.
+        """
         partner = self.env['res.partner'].create({'name': 'Not yet'})
         self.push()
         self.assertFalse(list(self.ramp.state['accounting_vendors']))

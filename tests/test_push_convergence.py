@@ -15,7 +15,7 @@ from ..simulator.faults import AFTER
 from .properties import examples
 from .test_push import CODING, PushCase
 
-ROUNDS = 8  # of all jobs, after which they must have come to rest
+ROUNDS = 8  # of all jobs, after which nothing may change any more
 TABLES = {
     '/accounting/accounts': 'accounts',
     '/accounting/fields': 'fields',
@@ -87,7 +87,7 @@ steps = st.lists(st.one_of(deed, deed, deed, run, fault, crash), min_size=2, max
 
 
 class Watch:
-    """Looks at each write before Ramp does it: whether it changes anything, and whether it may be asked for."""
+    """Checks each write before Ramp does it: whether it changes anything, and whether it may be sent."""
 
     def __init__(self, ramp):
         self.ramp, self.wrong = ramp, []
@@ -103,8 +103,8 @@ class Watch:
             self.wrong.append(f'{method} {path} {body}: {said}')
 
     def is_again(self):
-        """Whether the client itself repeats this request, whose answer was lost a moment ago; anybody later has to ask
-        first.
+        """Whether the client itself repeats this request because its answer was lost a moment ago. Anybody else has to
+        read first.
         """
         this, *before = reversed(self.ramp.requests)
         same = itertools.takewhile(
@@ -113,7 +113,7 @@ class Watch:
         return any(entry['fault'] in AFTER for entry in same)
 
     def said(self, method, path, body):
-        """What is wrong with a request, or None."""
+        """Return what is wrong with a request, or None."""
         state = self.ramp.state
         if method == 'POST':
             return self.posted(state, path, body)
@@ -151,14 +151,12 @@ class Watch:
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestConvergence(PushCase):
-    """Whatever happens in Odoo and on the way: in the end Ramp shows what Odoo offers, and nothing was sent for
-    nothing.
-    """
+    """Whatever happens in Odoo and on the way, Ramp shows in the end what Odoo offers, and no request was useless."""
 
     @classmethod
     def prepare(cls):
         super().prepare()
-        # each root plan has columns of its own; they are not Ramp's business, and a registry cannot be rolled back
+        # Each root plan has columns of its own. They do not concern Ramp, and a registry cannot be rolled back.
         cls.classPatch(type(cls.env['account.analytic.plan']), '_sync_all_plan_column', lambda self: None)
         cls.classPatch(
             type(cls.env['account.analytic.account']),
@@ -197,7 +195,7 @@ class TestConvergence(PushCase):
         return self.env[model].with_context(active_test=False).with_company(self.company).search([*domain], order='id')
 
     def things(self, kind):
-        """Records that a deed may be done to, archived ones too."""
+        """Return the records that a step may change, also archived ones."""
         return {
             'account': lambda: self.of_company(
                 'account.account', ('company_ids', 'in', self.company.ids), ('code', '=like', '6500%')
@@ -213,7 +211,7 @@ class TestConvergence(PushCase):
         }[kind]()
 
     def wanted(self):
-        """What Ramp should show: a list for each kind, without ids that Ramp gives."""
+        """Return what Ramp should show: a list for each kind, without the ids that Ramp gives."""
         connection, found = self.connection, {}
         types = set(connection.account_type_ids.mapped('code')) if connection.account_policy == 'types' else None
         accounts = self.of_company('account.account', ('company_ids', 'in', self.company.ids)).filtered(
@@ -268,12 +266,12 @@ class TestConvergence(PushCase):
         return tax.invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax').account_id
 
     def tax_parts(self, tax, accounts):
-        """The rates of a tax, where all can be offered."""
+        """Return the rates of a tax if all of them can be offered, else None."""
         parts = tax.children_tax_ids.filtered('active') if tax.amount_type == 'group' else tax
         return parts if all(self.account_of(part) in accounts for part in parts) else None
 
     def tax_accounts(self):
-        """Whatever the types chosen, Ramp has to have the accounts of the taxes that are offered."""
+        """Return the accounts of the offered taxes, which Ramp must have whatever types are chosen."""
         if not self.connection.offer_taxes:
             return self.env['account.account']
         taxes = self.of_company('account.tax', ('company_id', '=', self.company.id)).filtered(
@@ -285,7 +283,7 @@ class TestConvergence(PushCase):
         return self.account_of(parts)
 
     def shown(self):
-        """What Ramp shows, in the same words; ids less what tells generations apart."""
+        """Return what Ramp shows, in the form of `wanted`. Ids come without their generation."""
         state, here = self.ramp.state, in_books_of(active_connection(self.ramp.state))
 
         def rows(table):
@@ -404,7 +402,7 @@ class TestConvergence(PushCase):
         )
 
     def do_archive(self, kind, number):
-        """Or take it back out of the archive."""
+        """Archive a record, or restore an archived one."""
         thing = self.pick(('account', 'analytic', 'tax', 'vendor')[kind % 4], number)
         thing.active = not thing.active
 
@@ -433,7 +431,7 @@ class TestConvergence(PushCase):
             account.account_type = TYPES[kind % len(TYPES)]
 
     def do_subplan(self, number, other):
-        """A plan goes below another, or becomes a root again."""
+        """Move a plan below another one, or make it a root again."""
         plan, parent = self.pick('plan', number), self.pick('plan', other)
         plan.parent_id = False if plan.parent_id or parent == plan or parent.parent_id or plan.children_ids else parent
 
@@ -464,7 +462,7 @@ class TestConvergence(PushCase):
             self.connection.action_push_all()
 
     def do_disconnect(self, *_numbers):
-        """Or connect, if it is disconnected."""
+        """Disconnect, or connect if it is disconnected."""
         try:
             with self.env.cr.savepoint():
                 if self.connection.state == 'connected':
@@ -488,7 +486,7 @@ class TestConvergence(PushCase):
         )
 
     def do_crash(self, number, _other):
-        """The job dies when Ramp has done its work and nothing of it is written down, now or some steps later."""
+        """Let the job die after Ramp has done its work and before it is stored, now or some steps later."""
         self.crash_in = number
 
     # ------------------------------------------------------------------ the property
@@ -500,7 +498,7 @@ class TestConvergence(PushCase):
         return self.env.cr.fetchall()
 
     def settle(self):
-        """Faults are over; the jobs run until nothing changes."""
+        """Stop the faults, and run the jobs until nothing changes."""
         self.ramp.faults.clear()
         self.crash_in = None
         if not any(row['is_active'] for row in self.ramp.state['connections']) and self.connection.state == 'connected':
@@ -534,7 +532,7 @@ class TestConvergence(PushCase):
             self.assertEqual([name for name, count in names.items() if count > 1], [], f'{table}: twice')
 
     def assert_ledger(self, wanted):
-        """Every row says what is true."""
+        """Assert that every row of the ledger is true."""
         for row in self.env['ramp.record'].search([('remote_id', '!=', False)]):
             text = f'{row.flow} {row.remote_id} {row.state} {row.error_message or ""} {row.payload}'
             flow, table = self.env[f'ramp.flow.{row.flow}'], FLOWS[row.flow]
@@ -607,5 +605,5 @@ class TestConvergence(PushCase):
 
 
 def own(row):
-    """The id of an object less what tells it from the one it took the place of."""
+    """Return the id of an object without the suffix that tells it from the one that it replaced."""
     return row['id'].partition('.')[0]

@@ -15,7 +15,7 @@ TRIES = 2  # the first run of a kind also fills caches of the process
 
 
 class QueryCounting:
-    """What an object costs is counted in queries: they are the same on every machine, seconds are not."""
+    """The cost of an object is counted in queries, because these are the same on every machine, and seconds are not."""
 
     seed = {'transactions': 0, 'users': [{'first_name': 'Ada', 'last_name': 'Lovelace', 'email': 'ada@example.com'}]}
 
@@ -24,7 +24,7 @@ class QueryCounting:
         self.counts = Counter()
 
     def count_phases(self, flow, name=''):
-        """Count the phases of a flow, each under its name after `name`."""
+        """Count the queries of the phases of a flow, each under `name` and the phase's name."""
         flow = type(self.env[f'ramp.flow.{flow}'])
         for phase in PHASES:
             self.patch(flow, phase, self.counted(name + phase, getattr(flow, phase)))
@@ -38,7 +38,7 @@ class QueryCounting:
 
     @contextmanager
     def counting(self, phase):
-        """Add the queries of all cursors of this thread to the phase's count; those of an inner phase count for both."""
+        """Count the queries of all cursors of this thread for the phase. Those of an inner phase count for both phases."""
         thread = threading.current_thread()
         hooks = getattr(thread, 'query_hooks', ())
 
@@ -52,8 +52,8 @@ class QueryCounting:
             thread.query_hooks = hooks
 
     def each(self, few, many, **values):
-        """Queries that one object more costs, by phase, of `queries(count)`: what a batch costs as a whole cancels out
-        (`totals`).
+        """Return the queries that one more object costs, by phase of `queries(count)`. The cost of a whole batch
+        cancels out; see `totals` for it.
         """
         for _try in range(TRIES - 1):
             self.queries(2, **values)
@@ -70,7 +70,7 @@ class TestQueryCounts(QueryCounting, RampCase):
         self.count_phases('transaction')
 
     def queries(self, count, **values):
-        """Queries of each phase when this many transactions are fetched, booked and confirmed in one run."""
+        """Return the queries of each phase when so many transactions are fetched, posted and confirmed in one run."""
         spent = [self.spend(1000, date='2026-03-10T12:00:00+00:00', **values) for _number in range(count)]
         self.counts.clear()
         with self.counting('run'):
@@ -80,7 +80,7 @@ class TestQueryCounts(QueryCounting, RampCase):
         return Counter(self.counts)
 
     def test_plain_transactions(self):
-        """Nothing is asked for each transaction: accounts, vendors, numbers and payment methods are found for the
+        """No query is made for each transaction: accounts, vendors, numbers and payment methods are found for the
         batch.
         """
         each = self.each(FEW, MANY)
@@ -90,7 +90,9 @@ class TestQueryCounts(QueryCounting, RampCase):
         self.assertLessEqual(each['run'], 0.5)
 
     def test_split_transactions_with_analytics(self):
-        """Core would ask for each analytic line whether its account exists; those of a batch are known."""
+        """The analytic accounts of a batch are known, so core does not check for each analytic line whether its account
+        exists.
+        """
         each = self.each(
             FEW,
             MANY,
@@ -118,7 +120,7 @@ class TestQueryCounts(QueryCounting, RampCase):
         self.assertEqual(len(self.ramp.write_calls()) - before, 1)
 
     def test_receipts(self):
-        """Receipts are taken in batches; each costs its own two attachments and nothing that grows."""
+        """Receipts are processed in batches. Each one costs a constant number of queries for its own two attachments."""
         few, many = 5, 15  # below a batch
 
         def receipts(count):
@@ -148,7 +150,7 @@ class TestQueryCounts(QueryCounting, RampCase):
         self.assertLessEqual(idle(), before)
 
     def refresh_statistics(self):
-        """As the product does, on a table that is as it was when the test is over."""
+        """Refresh the statistics as the product does, on a table that the test does not change."""
         self.patch(ramp_record_statistics, 'FILLED_TABLES', ('res_lang',))
         ramp_record_statistics.RampRecord._refresh_statistics(self.env['ramp.record'])
 
@@ -179,7 +181,7 @@ class TestQueryCounts(QueryCounting, RampCase):
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
 class TestQueryCountsStatements(QueryCounting, StatementsCase):
-    """A statement costs the same however many lines it has; a transfer costs what Odoo's payment costs."""
+    """A statement costs the same however many lines it has. A transfer costs as much as a payment of Odoo."""
 
     def queries(self, count, flow='statement', **values):
         self.day = getattr(self, 'day', date(2026, 1, 1)) + timedelta(days=1)

@@ -22,14 +22,14 @@ from ..models.ramp_run import ALIVE
 from ..models.run_memory import RunMemory, run_memory
 from .common import PayablesCase, RampCase
 
-QUICK = {'answer_seconds': 0.2, 'timeout': (1, 1)}  # a silence that takes no time
+QUICK = {'answer_seconds': 0.2, 'timeout': (1, 1)}  # a silence that ends at once
 JOB_SECONDS = RampFlow._get_job_seconds  # before the tests' patch
 LOGGER = 'odoo.addons.ramp_connector.flows.engine.flow'
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestSilence(RampCase):
-    """One job finds out for all of its connection that Ramp does not answer."""
+    """One job finds out for its whole connection that Ramp does not answer."""
 
     is_smoke = True
 
@@ -41,7 +41,7 @@ class TestSilence(RampCase):
         self.calls = len(self.ramp.requests)
 
     def asked(self):
-        """Paths asked for since the last time."""
+        """Return the paths that were requested since the last call."""
         paths = [entry['path'] for entry in self.ramp.requests[self.calls :]]
         self.calls = len(self.ramp.requests)
         return paths
@@ -51,7 +51,7 @@ class TestSilence(RampCase):
         return self.sync(*flows, now=False)
 
     def later(self, **delta):
-        """That much time passes."""
+        """Let so much time pass."""
         connection = self.connection
         connection.write({name: connection[name] - timedelta(**delta) for name in ('silent_since', 'silent_until')})
         connection.flush_recordset()
@@ -74,14 +74,14 @@ class TestSilence(RampCase):
         self.assertRegex(runs[0].message, 'Ramp has not answered since .*It is asked again at')
         self.assertEqual(set(runs.mapped('state')) - {'done'}, {'failed'})
         self.assertTrue(connection.silent_since)
-        # it is still silent: one request tells, and the next pause is longer
+        # Ramp is still silent: one request shows it, and the next pause is longer.
         self.later(minutes=4)
         self.jobs('transaction')
         self.assertEqual(len(self.asked()), 1)
         self.assertGreaterEqual(connection.silent_until - connection.silent_since, timedelta(minutes=8))
         self.jobs('bill')
         self.assertFalse(self.asked())
-        # and then it answers: the first one tells the others
+        # Ramp answers again: the first job tells the others.
         self.ramp.faults.clear()
         self.later(minutes=9)
         self.env['ir.cron.trigger'].search([]).unlink()
@@ -94,7 +94,7 @@ class TestSilence(RampCase):
         self.assertTrue(self.jobs('bill').filtered(lambda run: run.state == 'done'))
 
     def test_only_a_run_has_a_memory(self):
-        """Two runs do not share one, and what somebody sends as context is none."""
+        """Two runs do not share a memory, and a memory cannot be passed in by the context of a user."""
         first, second = (self.env(context={'ramp_memory': RunMemory()}) for _run in range(2))
         self.assertIs(run_memory(first), run_memory(first(user=self.env.uid)))
         self.assertIsNot(run_memory(first), run_memory(second))
@@ -111,7 +111,7 @@ class TestSilence(RampCase):
         self.assertLessEqual(self.connection.silent_until - fields.Datetime.now(), timedelta(minutes=10))
 
     def test_only_one_looks(self):
-        """Whoever comes first at the end of a pause asks; the others wait for what comes of it."""
+        """At the end of a pause only the first job asks Ramp. The others wait for its result."""
         self.ramp.faults.add('hang')
         self.jobs('transaction')
         self.later(minutes=2)
@@ -140,7 +140,7 @@ class TestSilence(RampCase):
                 self.assertFalse(self.connection.silent_since)
 
     def test_what_is_in_the_ledger_is_booked(self):
-        """A silent Ramp is no reason to keep what was read from the books."""
+        """Objects that are in the ledger are posted even while Ramp is silent."""
         self.employee.ramp_user_id = self.user_id
         ramp_id = self.spend()
         with patch.object(type(self.env['ramp.flow.pull']), '_book_and_confirm', lambda *args: None):
@@ -176,7 +176,7 @@ class TestSilence(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPatience(RampCase):
-    """Whoever waits for an answer gets one short try."""
+    """A user who waits for an answer gets one short attempt."""
 
     def setUp(self):
         super().setUp()
@@ -229,7 +229,7 @@ class TestPatience(RampCase):
         self.assertOneTry()
 
     def test_too_many_answers(self):
-        """Each request is answered in time, but all of them together would not be."""
+        """If each answer comes in time but all of them together take too long, the button fails with that reason."""
         self.connection.state = 'draft'
         self.slower = {'deadline': time.monotonic() - 1}
         with self.assertRaisesRegex(UserError, 'Ramp took too long'):
@@ -250,10 +250,10 @@ class TestPatience(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestDeadline(PayablesCase):
-    """A run asks for nothing, and waits for nothing, when its time is up: it is to be continued."""
+    """A run whose time is up sends nothing and waits for nothing. It will be continued."""
 
     def budget(self, requests):
-        """The time of a run is up after half so many requests to the API: each asks twice whether there is time."""
+        """Let the time of a run be up after half so many requests to the API, as each request checks the time twice."""
         original = ramp_connection_api.RampClient
 
         def client(*args, **options):
@@ -328,7 +328,7 @@ class TestDeadline(PayablesCase):
             self.assertConfirmed(ramp_id)
 
     def test_rate_limit_that_does_not_fit(self):
-        """A pause beyond the end of the run is no failure; the job is called again when it is over."""
+        """A pause beyond the end of the run is no failure. The job is called again when the pause is over."""
         self.patch(RampFlow, '_get_job_seconds', lambda flow: 30)
         self.ramp.faults.add('rate_limit', '/transactions', retry_after=55)
         self.env['ir.cron.trigger'].search([]).unlink()
@@ -359,7 +359,7 @@ class TestDeadline(PayablesCase):
         self.assertEqual(set(records.mapped('state')), {'confirmed'})
 
     def test_vendors_go_on_within_a_page(self):
-        """However slow Ramp is: each run gets a few further, also within one page."""
+        """However slow Ramp is, each run reads some more vendors, also within one page."""
         vendors = [self.ramp.add_vendor(f'Vendor {number}') for number in range(6)]
         runs = self.env['ramp.run']
         asked = []
@@ -376,8 +376,8 @@ class TestDeadline(PayablesCase):
         self.assertLessEqual(max(Counter(asked).values()), 2, 'none is asked for again and again')
 
     def test_one_connection_after_the_other(self):
-        """A job that one connection has used up goes on with the others in the next call, the one first that waits
-        longest.
+        """If one connection uses up the time of a job, the next call goes on with the others. The one that waited
+        longest comes first.
         """
         other = self.connection.copy(
             {
@@ -408,7 +408,7 @@ class TestDeadline(PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestLostRuns(RampCase):
-    """A run whose process was ended is closed by whichever run begins next, at once."""
+    """A run whose process was ended is closed as soon as another run begins."""
 
     def start(self, flow='transaction'):
         run = self.env['ramp.run']._start_run(self.connection, flow)
@@ -437,7 +437,7 @@ class TestLostRuns(RampCase):
         self.assertEqual(self.env.cr.fetchone()[0], 0)
 
     def test_another_session_tells(self):
-        """What counts is the session that began it, not the one that asks."""
+        """A run is lost when the session that began it has ended, not when the asking session does not hold its lock."""
         run = self.start()
         self.env.cr.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])
         cursor = db_connect(self.env.cr.dbname).cursor()

@@ -1,8 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Who may do what, over RPC: each model, each public method and each field of this addon, as each role.
+"""The rights of each role over RPC: each model, each public method and each field of this addon.
 
-What there is is read from the registry, and what each role may is in the tables below: whatever is new and in no table
-fails.
+The registry says what there is, and the tables below say what each role may do. Anything new that is in no table fails.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ from odoo.tools import mute_logger
 
 from .common import RampCase
 
-# role: the groups that make it; the public user is there already
+# role: its groups; the public user exists already
 ROLES = {
     'public': None,
     'portal': 'base.group_portal',
@@ -35,20 +34,15 @@ ROLES = {
     'rights': 'base.group_erp_manager',
     'system': 'base.group_system',
 }
-MIXINS = {
-    'ramp.mapped',
-    'ramp.document',
-    'ramp.pushed',
-    'ramp.person',
-}  # what they have is looked at where it is inherited
-# Who may read the ledger; who may work with it; everybody who works here; and who may look at a connection
+MIXINS = {'ramp.mapped', 'ramp.document', 'ramp.pushed', 'ramp.person'}  # tested where they are inherited
+# Roles that may read the ledger; work with it; all employees' roles; roles that may look at a connection
 BOOKS = 'invoicing bookkeeper manager auditor'
 WORKS = 'invoicing bookkeeper manager'
 STAFF = ' '.join(role for role in ROLES if role not in ('public', 'portal'))
 SEES = f'{BOOKS} system'
 BUYS = f'{BOOKS} buyer purchases storekeeper stock'
 
-# model: who may read, write, create and delete
+# model: roles that may read, write, create and delete
 ACCESS = {
     'ramp.account.type': (SEES, '', '', ''),
     'ramp.bank.account': (SEES, 'manager', '', ''),
@@ -57,12 +51,13 @@ ACCESS = {
     'ramp.event': ('', '', '', ''),
     'ramp.merchant': ('', '', '', ''),
     'ramp.record': (BOOKS, '', '', ''),
-    'ramp.record.ignore': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # that of `invoicing`
+    'ramp.record.ignore': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
     'ramp.run': (BOOKS, '', '', ''),
     'ramp.tie.out': (BOOKS, '', '', ''),
     'ramp.webhook': ('', '', '', ''),
 }
-# model of another addon: {field: (who may read it, who may write it), of those who may do that with the record}
+# model of another addon: {field: (roles that may read it, roles that may write it), among those that may do so with the
+# record}
 DOCUMENT = {'ramp_id': (STAFF, ''), 'ramp_record_id': (BOOKS, ''), 'ramp_state': (STAFF, ''), 'ramp_url': (STAFF, '')}
 OFFICER, RIGHTS = ('officer', ''), ('rights system', '')
 FIELDS = {
@@ -97,7 +92,7 @@ FIELDS = {
     },
     'stock.picking': {'ramp_state': (STAFF, '')},
 }
-# model: {method: who may call it}; and its arguments, of those that have some
+# model: {method: roles that may call it}; and the arguments of methods that have some
 OPENS = {'action_open_in_ramp': STAFF, 'action_open_ramp_record': BOOKS}
 METHODS = {
     'account.account': OPENS,
@@ -165,9 +160,9 @@ METHODS = {
         'action_send_ramp_invitation': 'rights system',
     },
 }
-# whatever company they are of, core lets everybody read these records; what is of Ramp is empty there
+# Core lets everybody read these records, whatever their company. Values from Ramp are empty there.
 SHARED = {'account.analytic.plan', 'hr.work.location', 'ramp.account.type', 'res.users'}
-# of another company, with all that one can be there
+# All rights in another company
 FOREIGN = ','.join(
     (
         'account.group_account_manager',
@@ -180,7 +175,7 @@ FOREIGN = ','.join(
 
 
 class Undone(Exception):
-    """Ends a savepoint whose work is not to stay."""
+    """Ends a savepoint and undoes its work."""
 
 
 class RoleCase(RampCase):
@@ -204,7 +199,7 @@ class RoleCase(RampCase):
         self.env.flush_all()
 
     def make_samples(self):
-        """A record of each model that has anything of this addon, by model."""
+        """Return a record of each model that has anything of this addon, by model."""
         Model = self.env
         product = Model['product.product'].create({'name': 'Paper', 'type': 'consu'})
         supplier = Model['res.partner'].create({'name': 'Supplier', 'supplier_rank': 1, 'company_id': self.company.id})
@@ -281,7 +276,7 @@ class RoleCase(RampCase):
     # ------------------------------------------------------------------ as a role
 
     def call(self, role, model, method, *args, context=None):
-        """What a call over RPC returns to a role; raises what it raises."""
+        """Return the result of a call over RPC by a role; raises what the call raises."""
         user = self.users[role]
         return call_kw(
             api.Environment(self.env.cr, user.id, {})[model],
@@ -291,8 +286,8 @@ class RoleCase(RampCase):
         )
 
     def is_let(self, role, model, method, *args, context=None):
-        """Whether the role may make a call: anything but a refusal of access counts as that, as much is missing here.
-        Nothing stays.
+        """Whether the role may make a call. Only a refusal of access counts as a no, as many arguments are missing
+        here. The work of the call is undone.
         """
         reads = method.startswith(('read', 'search', 'action_open', 'fields_get'))
         try:
@@ -305,7 +300,7 @@ class RoleCase(RampCase):
             return True
 
     def those(self, test):
-        """The roles of whom it holds."""
+        """Return the roles for which the test holds."""
         loud = (
             'odoo.addons.base.models.ir_model',
             'odoo.addons.base.models.ir_rule',
@@ -322,7 +317,7 @@ class RoleCase(RampCase):
         self.assertEqual(self.those(test), expected)
 
     def as_role(self, role, model):
-        """The sample of a model in the hands of a role."""
+        """Return the sample of a model in the environment of a role."""
         user = self.users[role]
         return self.samples[model].with_env(
             api.Environment(self.env.cr, user.id, {'allowed_company_ids': user.company_ids.ids})
@@ -334,7 +329,7 @@ class RoleCase(RampCase):
     # ------------------------------------------------------------------ what there is
 
     def own_models(self):
-        """Names of this addon's models that have records."""
+        """Return the names of this addon's models that have records."""
         return {
             name
             for name, model in self.env.registry.items()
@@ -342,7 +337,7 @@ class RoleCase(RampCase):
         }
 
     def own_fields(self):
-        """{model of another addon: names of the fields that this one has there}."""
+        """Return {model of another addon: names of this addon's fields on it}."""
         found = {
             name: {
                 field
@@ -355,8 +350,8 @@ class RoleCase(RampCase):
         return {name: fields for name, fields in found.items() if fields}
 
     def own_methods(self):
-        """{model: names of the public methods that this addon has on it}, but for those of the ORM, which ask for
-        access themselves.
+        """Return {model: names of this addon's public methods on it}, without those of the ORM, which check access
+        themselves.
         """
         found = {}
         for model, registry_class in self.env.registry.items():
@@ -411,7 +406,7 @@ class TestRoles(RoleCase):
                     )
 
     def test_what_the_connector_writes(self):
-        """Nobody else does: not by `write`, not by `create`, not by a default in the context; but the connector."""
+        """Only the connector writes its fields. No role can, by `write`, by `create` or by a default in the context."""
         for model, ids in ((model, self.ids(model)) for model in (*FIELDS, 'ramp.connection')):
             own = {
                 name: field
@@ -447,7 +442,7 @@ class TestRoles(RoleCase):
                         self.assertFalse(self.is_let('foreign', model, method, *args))
 
     def test_another_company(self):
-        """Whoever is everything in another company reads and finds nothing of this one."""
+        """A user with all rights in another company reads and finds nothing of this one."""
         for model in ACCESS:
             if model in SHARED:
                 continue
@@ -461,7 +456,7 @@ class TestRoles(RoleCase):
         for model, fields in FIELDS.items():
             if not self.is_let('foreign', model, 'read', self.ids(model), ['id']):
                 continue
-            for companies in (self.users['foreign'].company_ids.ids, self.company.ids):  # as it is, and made up
+            for companies in (self.users['foreign'].company_ids.ids, self.company.ids):  # real, and forged
                 got = self.call('foreign', model, 'fields_get', list(fields), ['readonly'])
                 shown = [name for name in got if name not in ('ramp_user_id', 'ramp_invite', 'ramp_spend_vendor')]
                 with (
@@ -474,7 +469,7 @@ class TestRoles(RoleCase):
                     self.assertEqual({name: row[name] for name in shown if row[name]}, {})
 
     def test_whole_records(self):
-        """None of our fields keeps anybody from reading all of a record: what a role may not see is left out."""
+        """The addon's fields keep no role from reading a whole record. Fields that the role may not see are left out."""
         for model, fields in FIELDS.items():
             for role in ROLES:
                 shown = self.call(role, model, 'fields_get', list(fields), ['type'])
@@ -483,6 +478,6 @@ class TestRoles(RoleCase):
                         [row] = self.call(role, model, 'read', self.ids(model), list(shown))
                         self.assertLessEqual(shown.keys(), row.keys())
         for role in ROLES:
-            if role not in ('public', 'portal', 'system'):  # core has no whole employee for these
+            if role not in ('public', 'portal', 'system'):  # core gives these no whole employee
                 with self.subTest(role):
                     self.assertTrue(self.call(role, 'hr.employee', 'read', self.ids('hr.employee'), []))

@@ -9,7 +9,7 @@ from .common import StatementsCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestStatement(StatementsCase):
-    """Statements, the transfers that pay them, and cashback: each cent once, whichever comes first."""
+    """Statements, the transfers that pay them, and cashback are posted exactly once, in any order."""
 
     def month(self, *minors, month=7, **values):
         return [
@@ -18,7 +18,7 @@ class TestStatement(StatementsCase):
         ]
 
     def assertOwed(self, minor, currency='USD'):
-        """Card liability and what is owed to Ramp are together what Ramp says."""
+        """The card liability and the debt to Ramp are together what Ramp says."""
         told = sum(row['owed_minor'] for row in self.ramp.owed_on_cards(currency=currency))
         self.assertEqual(told, minor)
         self.assertEqual(-self.balance(self.connection.card_account_id, self.payable, currency=currency), minor)
@@ -57,7 +57,7 @@ class TestStatement(StatementsCase):
         self.assertEqual(len(self.attachments(bill)), 1)
 
     def test_due_by_the_terms_of_the_partner(self):
-        """Ramp does not say when it debits the bank."""
+        """The partner's payment terms give the due date of a statement, as Ramp does not say when it debits the bank."""
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.connection.ramp_partner_id.with_company(self.company).property_supplier_payment_term_id = self.env.ref(
@@ -124,9 +124,7 @@ class TestStatement(StatementsCase):
         )
 
     def test_unreadable_at_first(self):
-        """One transfer that nobody understands stops no statement; a statement that is repaired in Ramp leaves nothing
-        to settle.
-        """
+        """A transfer that cannot be read stops no statement. A statement that is repaired in Ramp leaves no open row."""
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
@@ -153,7 +151,9 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.bill(statement).mapped('amount_residual'), [40.0, 40.0])
 
     def test_payments_that_were_returned_before_the_connection_was_there(self):
-        """The statement counted a transfer that came back later; the next one takes it back."""
+        """A transfer that came back before the connection was made is ignored, although one statement counted it and a
+        later one took it back.
+        """
         self.month(10000)
         first = self.ramp.close_statement('2026-08-01')
         self.ramp.add_transfer(amount_minor=10000, date='2026-08-05')
@@ -279,7 +279,9 @@ class TestStatement(StatementsCase):
         self.assertRegex(row.error_message, r'booked as 90\.00 USD')
 
     def test_changed_after_it_was_booked(self):
-        """Ramp takes a further line into a statement that is closed: a person decides, and what was paid stays paid."""
+        """If Ramp adds a line to a posted statement, the statement is put on hold for a person's decision, and the
+        payment stays.
+        """
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.ramp.add_transfer(amount_minor=10000, date='2026-08-05')
@@ -305,7 +307,7 @@ class TestStatement(StatementsCase):
         self.assertOwed(300)
 
     def test_currencies_and_entities(self):
-        """Each entity's section is a bill of its own; the card liability is empty in both currencies whatever the
+        """Each entity's section is a bill of its own. The card liability is zero in both currencies, whatever the
         rates.
         """
         entities = list(self.ramp.state['entities'])
@@ -329,7 +331,9 @@ class TestStatement(StatementsCase):
             self.assertEqual(self.balance(self.connection.card_account_id, currency=entity['currency']), 0)
 
     def test_refunded_at_another_rate(self):
-        """What is left of it in the company's currency is an exchange difference, whichever rate the bill has."""
+        """What a refund at another rate leaves in the company's currency becomes an exchange difference, whichever rate
+        the bill has.
+        """
         entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
         rate = {'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id}
         self.env['res.currency.rate'].create(
@@ -362,7 +366,9 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
 
     def test_what_is_left_of_refunds_at_other_rates(self):
-        """No rate that money is changed at: 10 EUR would be 20 dollars, and the cashback twice what it is."""
+        """What refunds at other rates leave does not set the rate of the bill. With such a rate 10 EUR would be 20 dollars,
+        and the cashback twice what it is.
+        """
         entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
         rates = (('2026-07-02', 1.0), ('2026-07-10', 1.1), ('2026-07-20', 1.0))
         self.env['res.currency.rate'].create(
@@ -447,7 +453,7 @@ class TestStatement(StatementsCase):
         self.assertOwed(9850)
 
     def test_paid_by_hand_in_odoo_and_by_ramp(self):
-        """What is paid beyond what is open stays open on the payment."""
+        """If a bill is paid in Odoo and by Ramp, the excess stays open on the payment."""
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()

@@ -49,7 +49,7 @@ FAULTS = (
     {'kind': 'reorder_page'},
 )
 PATHS = ('*', '/statements*', '/transfers*', '/cashbacks*', '/transactions*', '/accounting/syncs')
-FIRM = ('confirmed', 'ignored')  # states of what is finished
+FIRM = ('confirmed', 'ignored')  # states of finished rows
 
 numbers = st.integers(0, 65535).map(
     lambda number: random.Random(number).randrange(100000)
@@ -76,7 +76,7 @@ steps = st.lists(st.one_of(deed, deed, deed, deed, deed, sync), min_size=10, max
 
 
 def first_day(months):
-    """The first of the month that is so many months after the first one of the test: all are over today."""
+    """Return the first day of the month that is so many months after the test's first one. All of them are in the past."""
     today = datetime.datetime.now(datetime.timezone.utc)
     months += today.year * 12 + today.month - 1 - MONTHS - 1
     return datetime.datetime(months // 12, months % 12 + 1, 1, tzinfo=datetime.timezone.utc)
@@ -84,9 +84,9 @@ def first_day(months):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestStatementMonths(StatementsCase):
-    """Months of spend, paid and unpaid, in whatever order Odoo hears of them: the books owe Ramp what Ramp says.
+    """Months of spend, paid and unpaid, in any order in which Odoo hears of them. Odoo owes Ramp what Ramp says.
 
-    What is expected is taken from the simulator's state; the ledger is asked only which objects are booked.
+    The expected values come from the simulator's state. The ledger only says which objects are posted.
     """
 
     seed = {'transactions': 0, 'entities': ENTITIES[:-1]}
@@ -117,7 +117,7 @@ class TestStatementMonths(StatementsCase):
         for flow in ('book', *TABLES, 'statement'):
             self.patch(self.env.registry[f'ramp.flow.{flow}'], '_batch_size', 3)
         self.state = self.ramp.state
-        entities.make_entity(self.state, **ENTITIES[-1], is_primary=False)  # a second one of the same currency
+        entities.make_entity(self.state, **ENTITIES[-1], is_primary=False)  # a second entity with the same currency
         self.entities = [row['id'] for row in self.state['entities']]
         self.accounts = [
             self.external(account) for account in (self.account_meals, self.account_travel, self.account_software)
@@ -126,7 +126,7 @@ class TestStatementMonths(StatementsCase):
     # ------------------------------------------------------------------ what happens in Ramp
 
     def moment(self, number):
-        """Within the months that were begun, more often in the last one."""
+        """Return a moment in the months that have begun, more often in the last one."""
         month = self.month if number % 4 else number // 4 % (self.month + 1)
         return first_day(month) + datetime.timedelta(days=number // 16 % 27, hours=number % 24, minutes=1)
 
@@ -138,7 +138,7 @@ class TestStatementMonths(StatementsCase):
         return ramp_id
 
     def settled(self, ramp_id, moment):
-        """The simulator lets purchases settle days later, perhaps in the month to come."""
+        """Let a purchase settle at a moment, as the simulator lets it settle days later, perhaps in the next month."""
         self.state['transactions'].update(
             ramp_id, accounting_date=moment.isoformat(), settlement_date=moment.isoformat()
         )
@@ -172,7 +172,7 @@ class TestStatementMonths(StatementsCase):
         self.spend_on(number // 11, minor, **values)
 
     def do_refund(self, number, part):
-        """In part or as a whole, and of what may not be ready itself; a dispute that was won looks the same."""
+        """Refund a charge in part or as a whole, also one that is not ready. A dispute that was won looks the same."""
         charges = [
             row for row in self.state['transactions'] if row['_money']['amount_minor'] > 0 and row['state'] == 'CLEARED'
         ]
@@ -200,7 +200,7 @@ class TestStatementMonths(StatementsCase):
         )
 
     def do_pay(self, number, minor):
-        """What the newest statement says is owed, a part of it, or something."""
+        """Pay what the newest statement says is owed, a part of it, or any amount."""
         newest = next(reversed(self.state['statements'].rows.values()), None)
         due = [
             (section['entity_id'], section['ending_balance'])
@@ -222,7 +222,7 @@ class TestStatementMonths(StatementsCase):
         )
 
     def do_moves(self, number, other):
-        """A transfer goes on: it arrives, never arrives, or comes back."""
+        """Let a transfer go on: it arrives, never arrives, or comes back."""
         rows = [row for row in self.state['transfers'] if row['status'] not in FAILED]
         if rows:
             row = rows[number % len(rows)]
@@ -248,7 +248,7 @@ class TestStatementMonths(StatementsCase):
             self.ramp.release_statement(rows[number % len(rows)]['id'])
 
     def do_mend(self, number, other):
-        """Somebody finishes something in Ramp: codes it, says that it is ready; or it settles."""
+        """Let somebody finish an object in Ramp: code it or make it ready; or let it settle."""
         rows = [row for row in (*self.state['transactions'], *self.state['cashbacks']) if self.is_open(row)]
         if rows:
             self.mend(rows[number % len(rows)], self.moment(other))
@@ -289,7 +289,7 @@ class TestStatementMonths(StatementsCase):
     # ------------------------------------------------------------------ what Odoo does
 
     def do_sync(self, number, _other):
-        """Some of the jobs, in whatever order."""
+        """Run some of the jobs, in any order."""
         orders = list(itertools.permutations(self.flows, 1 + number % len(self.flows)))
         struck = len(self.ramp.faults.struck)
         flows = orders[number // 5 % len(orders)] if number % 3 else self.flows
@@ -309,7 +309,9 @@ class TestStatementMonths(StatementsCase):
         return self.env.cr.fetchall()
 
     def in_books(self):
-        """{(entity, currency, whether it is the card liability): (amount owed, the same in the company's currency)}"""
+        """Return {(entity, currency, whether it is the card liability): (amount owed, the same in the company's
+        currency)}.
+        """
         who = {row['id']: row['entity_id'] for table in ('transactions', 'transfers') for row in self.state[table]}
         who |= {
             section['id']: section['entity_id']
@@ -340,7 +342,7 @@ class TestStatementMonths(StatementsCase):
         return amounts, balances
 
     def expected(self, booked):
-        """The same as Ramp has it, of what is booked: on cards, and owed by statements."""
+        """Return the same amounts for posted objects as Ramp has them: on cards, and owed by statements."""
         found = Counter()
         for row in self.state['transactions']:
             if ('transaction', row['id']) in booked:
@@ -378,8 +380,8 @@ class TestStatementMonths(StatementsCase):
         return Decimal(minor).scaleb(-PLACES.get(currency, 2))
 
     def assert_books(self, calm):
-        """calm: the flows that have just run undisturbed; what Ramp offers is in the books, or the ledger says why it
-        is not.
+        """All that Ramp offers is posted, or the ledger says why it is not. calm: the flows that have just run
+        undisturbed.
         """
         ledger = {
             (flow, ramp_id): (state, reason, bool(res_id))
@@ -411,8 +413,8 @@ class TestStatementMonths(StatementsCase):
                     self.assertIn((flow, row['id']), booked, 'Ramp was told, but it is not booked')
 
     def assert_report(self, amounts):
-        """The tie-out has the books as the sum over the journal items has them; what differs has a name, and the names
-        add up to it.
+        """The tie-out has the same amounts as the sum of the journal items. Each difference has a name, and the
+        differences add up.
         """
         report = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)
         summed, told = Counter(), Counter()
@@ -470,7 +472,7 @@ class TestStatementMonths(StatementsCase):
     # ------------------------------------------------------------------ the end
 
     def finish(self):
-        """Everything is settled, coded, ready, told and stated."""
+        """Let everything be settled, coded, ready, released and on a statement."""
         self.ramp.faults.clear()
         for row in [*self.state['transactions'], *self.state['cashbacks']]:
             if self.is_open(row):
@@ -533,7 +535,7 @@ class TestStatementMonths(StatementsCase):
         self.assert_applied(owed)
 
     def assert_applied(self, owed):
-        """What is open with Ramp is open on one side only, and as much as is owed."""
+        """The open items with Ramp are on one side only, and are as much as is owed."""
         who = {row['id']: row['entity_id'] for row in self.state['transfers']}
         who |= {
             section['id']: section['entity_id']
@@ -580,17 +582,17 @@ class TestStatementMonths(StatementsCase):
             ('sync', 0, 0),
         ]
     )
-    # a line that nobody has coded, and one that is not ready, on a statement that Odoo hears of
+    # A line without coding and one that is not ready, on a statement that Odoo gets.
     @example(
         steps=[('charge', 70, 10000), ('charge', 7, 500), ('charge', 6993, 900), ('close', 1, 150), ('sync', 0, 0)]
     )
-    # a transfer that was accepted, stated and returned before Odoo heard of it
+    # A transfer that was accepted, stated and returned before Odoo heard of it.
     @example(steps=[('charge', 7000, 10000), ('pay', 0, 300), ('close', 1, 150), ('moves', 0, 0), ('sync', 0, 0)])
-    # all of it refunded, at another rate
+    # A charge that is refunded completely at another rate.
     @example(
         steps=[('charge', 50494, 50494), ('charge', 60064, 50494), ('refund', 4855, 50494), ('charge', 50494, 50494)]
     )
-    # statements and transfers that cannot be read at first, without an id or with
+    # Statements and transfers that cannot be read at first, without an id or with one.
     @example(
         steps=[
             ('charge', 7000, 10000),
@@ -611,9 +613,9 @@ class TestStatementMonths(StatementsCase):
             ('sync', 0, 0),
         ]
     )
-    # lines that Ramp does not show for a while, though they are booked
+    # Lines that Ramp does not show for a while, although they are posted.
     @example(steps=[('charge', 70, 10000), ('charge', 6993, 900), ('sync', 0, 0), ('close', 7, 150), ('sync', 0, 0)])
-    # next to nothing is left of a charge and a refund at another rate
+    # A charge of which a refund at another rate leaves next to nothing.
     @example(steps=[('charge', 1609, 10872), ('refund', 60110, 74754), ('close', 1, 150), ('sync', 0, 0)])
     def test_property_books_owe_what_ramp_says(self, steps):
         with self.isolated():

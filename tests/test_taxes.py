@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Taxed spend and bills: Ramp's amount to the cent, the tax as core computes it, in periods that are open."""
+"""Taxed spend and bills: Ramp's amount to the cent, the tax as core computes it, in open periods."""
 
 from datetime import date
 
@@ -68,7 +68,7 @@ class TaxCase(PayablesCase, StatementsCase):
         )
 
     def charge(self, parts, currency='USD', day=DAY):
-        """A transaction of taxed lines: [(minor units, kind of tax)]."""
+        """Add a transaction of taxed lines: [(minor units, kind of tax)]."""
         lines = [
             {
                 'amount_minor': minor,
@@ -106,7 +106,7 @@ class TaxCase(PayablesCase, StatementsCase):
         self.assertEqual(round(sum(move.line_ids.mapped('balance')), 4), 0)
 
     def in_report(self, tax):
-        """(tax, base) of a tax in what is posted, in the company's currency."""
+        """Return (tax, base) of a tax in posted entries, in the company's currency."""
         lines = self.env['account.move.line'].search(
             [('company_id', '=', self.company.id), ('parent_state', '=', 'posted')]
         )
@@ -125,7 +125,9 @@ class TestTaxes(TaxCase):
     minors = st.one_of(st.integers(1, 30), st.integers(1, 999999))
 
     def test_posts_to_an_archived_account(self):
-        """Nobody picks it any more; what was coded with it before is held, in words; and it all comes back."""
+        """A tax that posts to an archived account is no longer offered. Objects coded with it are put on hold with the
+        reason. Both end when the account is active again.
+        """
         account = (
             self.env['account.account']
             .with_company(self.company)
@@ -178,7 +180,7 @@ class TestTaxes(TaxCase):
     @example(parts=[(5, 20), (11000, 'withheld')], sign=1, currency='JPY')
     @example(parts=[(25, 5), (6939, 5)], sign=1, currency='EUR')
     def test_charges(self, parts, sign, currency):
-        """The card owes what Ramp says, however small, and a repayment of it takes back so much."""
+        """The card liability is exactly Ramp's amount, however small, and a repayment takes back the same amount."""
         with self.isolated():
             parts = [(sign * minor, kind) for minor, kind in parts]
             total = sum(minor for minor, _kind in parts)
@@ -189,7 +191,7 @@ class TestTaxes(TaxCase):
             self.assertCharged(ramp_id, total, currency)
             lines = self.move(ramp_id).line_ids
             for share, of_share in lines.filtered('tax_line_id').grouped('tax_repartition_line_id').items():
-                tax = share.tax_id  # of each part in a line of its own
+                tax = share.tax_id  # each part has a line of its own
                 base = sum(
                     lines.filtered(lambda line, tax=tax: tax in line.tax_ids.flatten_taxes_hierarchy()).mapped(
                         'amount_currency'
@@ -218,7 +220,9 @@ class TestTaxes(TaxCase):
     @example(parts=[(11000, 'withheld')], rounding='round_globally', currency='USD')
     @example(parts=[(12000, 20), (30000, None)], rounding='round_per_line', currency='KWD')
     def test_bills(self, parts, rounding, currency):
-        """Of Ramp's amount, or held with the reason and nothing posted; a tax takes no more than what rounding left."""
+        """A bill has exactly Ramp's amount, or it is on hold with the reason and nothing is posted. The tax absorbs no
+        more than rounding differences.
+        """
         with self.isolated():
             self.company.tax_calculation_rounding_method = rounding
             ramp_id = self.billed(parts, currency=currency, entity=self.primary)
@@ -234,7 +238,7 @@ class TestTaxes(TaxCase):
     @example(parts=[(10, 5), (3, 19), (1, 7)], rounding='round_globally')
     @example(parts=[(5, 20), (11000, 'withheld')], rounding='round_per_line')
     def test_reimbursements(self, parts, rounding):
-        """As bills are."""
+        """A reimbursement has exactly Ramp's amount, or it is on hold, as a bill is."""
         with self.isolated():
             self.company.tax_calculation_rounding_method = rounding
             self.connection.pull_reimbursements = True
@@ -273,7 +277,7 @@ class TestTaxes(TaxCase):
                 self.assertEqual(round(sum(lines.mapped('amount_currency')), 4), 0)
 
     def test_more_than_rounding(self):
-        """A tax that the bill's amount cannot contain is not bent to it."""
+        """A tax that does not fit into the bill's amount is not adjusted: the bill is put on hold."""
         ramp_id = self.billed([(12000, 20)])
         with self.isolated():
             self.patch(
@@ -300,8 +304,8 @@ class TestTaxes(TaxCase):
         self.assertEqual(self.move(kept).invoice_line_ids.mapped('quantity'), [0.25])
 
     def test_a_bill_that_charges_had_paid(self):
-        """Spend with tax came first, then its bill with the same tax: the tax report has it once, by tax and by
-        account.
+        """If spend with tax is posted first, and then its bill with the same tax, the tax report has it once, by tax
+        and by account.
         """
         tax, grid = (
             self.taxes[20],
@@ -327,7 +331,7 @@ class TestTaxes(TaxCase):
         self.assertEqual(round(sum(lines.mapped('balance')), 2), 110.04)
 
     def test_tax_on_payment_and_a_credit_in_part(self):
-        """Core's entries for taxes that are due on payment are made for a part of a credit, too."""
+        """Core's entries for taxes that are due on payment are also made for a part of a credit."""
         self.company.tax_exigibility = True
         waiting, due = self.env['account.account'].create(
             [
@@ -370,7 +374,7 @@ class TestTaxes(TaxCase):
             for _time in range(2):
                 self.sync_payables()
             lines = self.env['account.move.line'].search([('account_id', '=', due.id), ('parent_state', '=', 'posted')])
-            # the bill has 20 of tax, the credit 10; parts of both that cover each other are due together
+            # The bill has a tax of 20, the credit one of 10. Parts that cover each other are due together.
             self.assertAlmostEqual(sum(lines.mapped('balance')), 20 - 10 if is_paid else 0, 2)
 
     def test_a_number_that_a_credit_covered_was_used(self):
@@ -394,7 +398,7 @@ class TestTaxes(TaxCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestClosedPeriods(TaxCase):
-    """Whatever makes an entry of a closed period does what the connection says of such."""
+    """An entry for a closed period follows the connection's lock date policy, whatever makes the entry."""
 
     def close(self, *locks):
         self.company.write(dict.fromkeys(locks or ['fiscalyear_lock_date'], CLOSED))
@@ -464,7 +468,7 @@ class TestClosedPeriods(TaxCase):
         payment = self.payment(bill)
         self.close()
         self.ramp.pay_bill(bill, status='failed')
-        with self.isolated():  # its own month is closed, that in which it is learned of is not
+        with self.isolated():  # its own month is closed, the month in which it becomes known is open
             self.sync_payables()
             [reversal] = self.env['account.move'].search([('reversed_entry_id', '=', payment.move_id.id)])
             self.assertEqual(

@@ -16,7 +16,7 @@ from .test_purchase_order import OrdersCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatch(StatementsCase):
-    """The nightly check finds what no list tells, and opens it."""
+    """The nightly check finds what no list shows, and opens it."""
 
     def test_documents(self):
         ids = [self.spend(1000 + number, date=f'2026-07-0{number}T12:00:00+00:00') for number in range(1, 6)]
@@ -53,7 +53,9 @@ class TestWatch(StatementsCase):
         self.assertEqual(len(self.ramp.successes()[ids[0]]), 1)
 
     def test_found_and_then_deleted(self):
-        """What the check opened and somebody then deleted is not settled by the next check: it has no document."""
+        """An entry that the check opened and somebody then deleted is not settled by the next check, because it has no
+        document.
+        """
         ramp_id = self.spend(1000)
         self.sync_statements()
         self.move(ramp_id).button_draft()
@@ -76,8 +78,8 @@ class TestWatch(StatementsCase):
         self.assertEqual(self.record(ramp_id).state, 'confirmed')
 
     def test_time_is_up_at_each_page(self):
-        """However long the lists: each run goes on where the one before it stopped, and the check comes to its end, as
-        if it were one.
+        """If the time is up at each page, each run goes on where the one before it stopped. The check comes to its end
+        as one run does.
         """
         ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
         self.patch(RampFlowPull, '_page_size', 2)
@@ -106,8 +108,8 @@ class TestWatch(StatementsCase):
         self.assertEqual({self.record(ramp_id).is_withheld for ramp_id in ids}, {True})
 
     def test_left_off_long_ago(self):
-        """Ramp's lists are others by then, and after a run that failed nobody knows; or it is another Ramp: from the
-        beginning.
+        """The check begins anew if it was left off long ago, if a run failed, or if the settings changed, as Ramp's
+        lists are others then.
         """
         Run = self.env['ramp.run']
         for hours, message, changed, goes_on in (
@@ -238,7 +240,7 @@ class TestWatchPayables(PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatchAlone(OrdersCase):
-    """Each flow is judged alone, and so is each order."""
+    """Each flow and each order is checked on its own."""
 
     def watch(self):
         self.connection.last_watch = False
@@ -248,14 +250,14 @@ class TestWatchAlone(OrdersCase):
         return [message.body for message in self.connection.message_ids if 'Ramp Plus' in (message.body or '')]
 
     def unready(self):
-        """A transaction of which only the check tells."""
+        """Add a transaction that only the check finds."""
         return self.spend(777, sync_status='NOT_SYNC_READY')
 
     def assertLookedAtOthers(self, ramp_id):
         self.assertTrue(self.record(ramp_id).is_withheld)
 
     def test_without_ramp_plus(self):
-        """What the subscription does not include is said once, and the tie-out can be green."""
+        """A function that the subscription does not include is reported once, and the tie-out can still be green."""
         self.ramp.ramp_plus = False
         for _night in range(2):
             ramp_id = self.unready()
@@ -274,7 +276,9 @@ class TestWatchAlone(OrdersCase):
         self.assertEqual(len(self.messages()), 2, 'it was lost again')
 
     def test_permission_is_missing(self):
-        """The same refusal for want of a permission is somebody's to mend; the tie-out does not need it."""
+        """If a permission is missing, the run fails so that somebody grants it. The tie-out does not need the
+        permission.
+        """
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if not scope.startswith('purchase_orders'))
         token_stores.access_tokens._tokens.clear()
         ramp_id = self.unready()
@@ -322,7 +326,7 @@ class TestWatchAlone(OrdersCase):
         self.assertLookedAtOthers(ramp_id)
 
     def test_failures_are_kept_over_the_runs_of_a_night(self):
-        """What failed in the first of several runs is named by the last, and the check is not whole."""
+        """A failure in the first of several runs is named by the last one, and the check is not complete."""
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
         self.ramp.faults.add('server_error', path='/bills')
         ramp_id = self.unready()
@@ -346,7 +350,7 @@ class TestWatchAlone(OrdersCase):
 
     @mute_logger('odoo.addons.ramp_connector.flows.engine.push')
     def test_one_odd_order(self):
-        """An order that nobody can read is held, whatever is odd in it; what happened to the others is said."""
+        """An order that cannot be read is put on hold, whatever is odd in it. Changes of the other orders are reported."""
         for changes in (
             {'line_items': None},
             {'memo': 5},

@@ -1,5 +1,5 @@
-"""The books and Ramp's state as plain values, free of ids and times: read with SQL of its own, not with the addon's
-code.
+"""The accounting entries and Ramp's state as plain values, without ids and times. They are read with SQL of its own,
+not with the addon's code.
 """
 
 import re
@@ -12,11 +12,10 @@ OF_ANOTHER = (
     'BILL_PAYMENT_SYNC',
     'STATEMENT_CREDIT_SYNC',
     'TRANSFER_SYNC',
-)  # their document is a payment, or of another object
+)  # their document is a payment, or that of another object
 JOURNALS = """
     SELECT unnest(ARRAY[card_journal_id, bill_journal_id, payment_journal_id, manual_payment_journal_id]) FROM ramp_connection"""
-# Which of two documents got which number, and what its id is, is nobody's right: the numbers as a whole are compared,
-# see numbers_of.
+# Which of two documents gets which number or id is not fixed. The numbers are compared as a whole, see numbers_of.
 NUMBER = re.compile(r'\b[A-Z]+[0-9]*/\d{4}/(?:\d\d/)?\d{4,}|(?<=/odoo/account\.move/)\d+')
 
 
@@ -27,9 +26,9 @@ def rows(cursor, query, *parameters):
 
 
 def plain(value):
-    """Numbers without the noise of trailing zeros, everything else as text without numbers of documents; what a text
-    enumerates (the bills of a payment) in alphabetical order: which worker stored which bill first is nobody's right,
-    either."""
+    """Return numbers without trailing zeros, and everything else as text without document numbers. Enumerations in a
+    text, such as the bills of a payment, are sorted, because the order in which workers store bills is not fixed.
+    """
     if isinstance(value, Decimal):
         return format(value.normalize() if value else Decimal(0), 'f')
     return (
@@ -40,7 +39,7 @@ def plain(value):
 
 
 def as_text(value):
-    """By which lists of dictionaries are ordered."""
+    """Sort key for lists of dictionaries."""
     return sorted((key, str(item)) for key, item in value.items())
 
 
@@ -81,7 +80,7 @@ def state_of(cursor, ramp):
 
 
 def moves_of(cursor):
-    """Entries by Ramp id; those in the journals of the connection without one are under None."""
+    """Return entries by Ramp id. Entries without one, in the journals of the connection, are under None."""
     found = defaultdict(list)
     lines = defaultdict(list)
     names = {
@@ -154,7 +153,7 @@ def expenses_of(cursor):
 
 
 def files_of(cursor, model):
-    """Name, kind and content of every attachment, by document."""
+    """Return name, kind and content of every attachment, by document."""
     found = defaultdict(list)
     for row in rows(
         cursor,
@@ -195,7 +194,7 @@ def records_of(cursor):
 
 
 def noted_of(noted):
-    """What a row remembers of its document, free of ids."""
+    """Return what a row remembers of its document, without ids."""
     card = noted.get('card')
     return {
         'extras': noted.get('extras'),
@@ -210,7 +209,7 @@ def noted_of(noted):
 
 
 def misnamed(cursor, ramp):
-    """Objects that Ramp was told another document of than the one that is theirs."""
+    """Return the objects for which Ramp was told another document than their own."""
     moves = rows(cursor, 'SELECT id, ramp_id FROM account_move WHERE ramp_id IS NOT NULL')
     own = {row['ramp_id']: f'account.move,{row["id"]}' for row in moves}
     told = {
@@ -222,7 +221,7 @@ def misnamed(cursor, ramp):
 
 
 def numbers_of(cursor):
-    """The numbers of the entries in the journals of the connection: without a gap, whoever booked when."""
+    """Return the numbers of the entries in the journals of the connection. They have no gap, whoever posted when."""
     return sorted(
         row['name'] or ''
         for row in rows(cursor, f"SELECT name FROM account_move WHERE journal_id IN ({JOURNALS}) AND state = 'posted'")
@@ -230,7 +229,7 @@ def numbers_of(cursor):
 
 
 def liability_of(cursor, entities):
-    """The posted card liability by Ramp entity and currency; what no Ramp object explains is under None."""
+    """Return the posted card liability by Ramp entity and currency. Amounts without an object of Ramp are under None."""
     found = Counter()
     for row in rows(
         cursor,
@@ -246,7 +245,7 @@ def liability_of(cursor, entities):
 
 
 def spend_of(ramp):
-    """What Ramp says was spent and synced, by entity and currency."""
+    """Return the synced spend according to Ramp, by entity and currency."""
     return {
         f'{total["entity_id"]} {total["currency"]}': plain(
             Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2))
@@ -256,7 +255,7 @@ def spend_of(ramp):
 
 
 def counts_of(cursor):
-    """Whole tables, so that nothing half done hides where no query above looks."""
+    """Count whole tables, so that no unfinished work hides where no query above looks."""
     return {
         table: rows(cursor, f'SELECT count(*) AS count FROM {table}')[0]['count']
         for table in (
@@ -275,7 +274,7 @@ def counts_of(cursor):
 
 
 def differences(wanted, found, path=''):
-    """Each place where two states differ, as a line."""
+    """Return each difference between two states as a line."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         return [
             line

@@ -1,4 +1,4 @@
-"""What is owed on cards, as the books and Ramp have it: what must hold whatever happened, in SQL of its own."""
+"""Debts on cards in Odoo and in Ramp: what must hold in every case, read with SQL of its own."""
 
 from collections import Counter
 
@@ -9,7 +9,9 @@ FAILED = ('CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED
 
 
 def assert_cards(cursor, ramp):
-    """The books and Ramp agree, to the cent, on all that Ramp was told or that is stated; and nothing is there twice."""
+    """Assert that the entries and Ramp agree to the cent on all that is synced or stated, and that nothing is there
+    twice.
+    """
     for name, wrong in (
         ('an object', wrong_objects(cursor, ramp)),
         ('owed', unequal(owed_in_books(cursor, ramp), owed_in_ramp(cursor, ramp))),
@@ -31,7 +33,7 @@ def assert_cards(cursor, ramp):
 
 
 def booked_in(cursor):
-    """(flow, Ramp id) of what the ledger says is in the books."""
+    """Return (flow, Ramp id) of the rows that have a document according to the ledger."""
     return {
         (row['flow'], row['ramp_id'])
         for row in rows(cursor, 'SELECT flow, ramp_id FROM ramp_record WHERE res_id IS NOT NULL')
@@ -45,7 +47,7 @@ def sections(ramp):
 
 
 def moved(ramp):
-    """(flow, object, currency, minor units that it adds to what is owed, id of its statement or None)"""
+    """Yield (flow, object, currency, minor units that it adds to the debt, id of its statement or None)."""
     for row in ramp.state['transactions']:
         if row['state'] == 'CLEARED':
             yield 'transaction', row, row['_money']['currency'], row['_money']['amount_minor'], row.get('statement_id')
@@ -56,7 +58,7 @@ def moved(ramp):
 
 
 def stated(cursor, ramp):
-    """(id of the statement, entity, currency) of the sections that are in the books."""
+    """Return (id of the statement, entity, currency) of the sections that are posted."""
     booked = booked_in(cursor)
     return {
         (statement['id'], section['entity_id'], currency)
@@ -66,7 +68,7 @@ def stated(cursor, ramp):
 
 
 def wrong_objects(cursor, ramp):
-    """Documents that are missing, there twice, or not what Ramp was told."""
+    """Return the documents that are missing, are there twice, or differ from what Ramp was told."""
     moves, ledger = documents(cursor)
     wrong, live = {}, {}
     for row in rows(
@@ -149,7 +151,7 @@ def entity_of(ramp):
 
 
 def on_cards(cursor, ramp):
-    """The card liability by entity and currency."""
+    """Return the card liability by entity and currency."""
     entities, found = entity_of(ramp), Counter()
     for row in rows(cursor, CARD):
         found[entities.get(row['ramp_id']), row['currency']] -= row['amount_currency']
@@ -157,7 +159,7 @@ def on_cards(cursor, ramp):
 
 
 def on_cards_in_ramp(cursor, ramp):
-    """What is synced and not on a statement that is booked."""
+    """Return the synced spend that is not on a posted statement."""
     found, bills = Counter(), stated(cursor, ramp)
     for flow, row, currency, minor, statement in moved(ramp):
         if (
@@ -170,7 +172,7 @@ def on_cards_in_ramp(cursor, ramp):
 
 
 def owed_in_books(cursor, ramp):
-    """The balance of the payable account of Ramp by entity and currency."""
+    """Return the balance of Ramp's payable account by entity and currency."""
     entities, found = entity_of(ramp), Counter()
     for row in rows(cursor, PAYABLE):
         found[entities.get(row['ramp_id']), row['currency']] -= row['amount_currency']
@@ -178,7 +180,7 @@ def owed_in_books(cursor, ramp):
 
 
 def owed_in_ramp(cursor, ramp):
-    """The statements that are booked, less the transfers that are synced and did not come back."""
+    """Return the posted statements, less the synced transfers that did not come back."""
     found, bills = Counter(), stated(cursor, ramp)
     for flow, row, currency, minor, statement in moved(ramp):
         if (statement, row['entity_id'], currency) in bills or (
@@ -189,7 +191,7 @@ def owed_in_ramp(cursor, ramp):
 
 
 def left_over(cursor, ramp):
-    """Where the card liability is empty in its currency, but not in the company's."""
+    """Return the card liability that is zero in its currency but not in the company's."""
     entities, amounts, balances = entity_of(ramp), Counter(), Counter()
     for row in rows(cursor, CARD):
         key = entities.get(row['ramp_id']), row['currency']
@@ -199,7 +201,7 @@ def left_over(cursor, ramp):
 
 
 def not_applied(cursor, ramp):
-    """Where both a bill and a payment are open, of one entity and currency."""
+    """Return the entities and currencies for which both a bill and a payment are open."""
     entities, sides = entity_of(ramp), {}
     for row in rows(cursor, PAYABLE):
         if row['residual']:

@@ -1,13 +1,11 @@
-"""What is owed, as the books and Ramp have it: the state of the payables as plain values, and what must hold whatever
-happened.
-"""
+"""Payables in Odoo and in Ramp: their state as plain values, and what must hold in every case."""
 
 from collections import Counter
 from decimal import Decimal
 
 from books import EXPONENTS, as_text, plain, rows
 
-CARD = 'CARD'  # a part of the name of every method that charges a card
+CARD = 'CARD'  # part of the name of every method that charges a card
 
 
 def major(minor, currency):
@@ -15,8 +13,8 @@ def major(minor, currency):
 
 
 def payables_of(cursor, ramp):
-    """Beside the state of `books`: what Ramp says of each bill and claim, the payments and what they pay, and the
-    partners.
+    """Return, in addition to the state of `books`, what Ramp says of each bill and claim, the payments and what they
+    pay, and the partners.
     """
     return {
         'claims': {
@@ -64,7 +62,7 @@ def payments_of(cursor):
 
 
 def reconciled_of(cursor):
-    """What pays what, and how much of it: each side is named by Ramp's id, or by what it says."""
+    """Return which document pays which one, and how much. Each side is named by Ramp's id, or by its reference."""
     name = "COALESCE(m.ramp_id, p.ramp_id, m.ref, p.memo, '?')"
     side = f"""(SELECT {name} || ' ' || m.move_type FROM account_move_line l JOIN account_move m ON m.id = l.move_id
                   LEFT JOIN account_payment p ON p.move_id = m.id WHERE l.id = r.%s_move_id)"""
@@ -84,10 +82,10 @@ def reconciled_of(cursor):
 
 
 def partners_of(cursor):
-    """The partners that vendors and their contacts became.
+    """Return the partners of vendors and their contacts.
 
-    Whether they are suppliers, not how often: Odoo counts that after each commit and lets the count go when another
-    process counts too.
+    It says whether a partner is a supplier, and not how often. Odoo counts that after each commit, and drops the count
+    when another process counts too.
     """
     return sorted(
         (
@@ -113,7 +111,7 @@ def partners_of(cursor):
 
 
 def assert_payables(cursor, ramp):
-    """The books and Ramp agree, to the cent: bill by bill, vendor by vendor, and on the cards."""
+    """Assert that the entries and Ramp agree to the cent: bill by bill, vendor by vendor, and on the cards."""
     for name, wrong in (
         ('a bill', wrong_bills(cursor, ramp)),
         ('a claim', wrong_claims(cursor, ramp)),
@@ -132,7 +130,7 @@ def unequal(books, ramp):
 
 
 def completed(row):
-    """What was paid of a bill and not given back, in minor units."""
+    """Return what was paid of a bill and not returned, in minor units."""
     return sum(item['amount_minor'] for item in row['_payments'] if item['state'] == 'completed')
 
 
@@ -141,7 +139,7 @@ def credited(row):
 
 
 def documents(cursor):
-    """(moves by Ramp id, with what is open of them, ledger's rows by flow and Ramp id)"""
+    """Return (moves by Ramp id, with their open amounts; rows of the ledger by flow and Ramp id)."""
     moves, states = {}, {}
     for row in rows(
         cursor,
@@ -167,7 +165,7 @@ def is_its_own(record, move):
 
 
 def wrong_bills(cursor, ramp):
-    """Bills that are not in the books as Ramp was told: one document, due what Ramp says that is open."""
+    """Return the bills that are not posted as Ramp was told: as one document, with the amount due that Ramp has."""
     moves, states = documents(cursor)
     wrong = {}
     for row in ramp.state['bills']:
@@ -199,7 +197,7 @@ def wrong_bills(cursor, ramp):
 
 
 def wrong_claims(cursor, ramp):
-    """Reimbursements and repayments that are not in the books as Ramp was told."""
+    """Return the reimbursements and repayments that are not posted as Ramp was told."""
     moves, states = documents(cursor)
     wrong = {}
     for row in ramp.state['reimbursements']:
@@ -253,8 +251,9 @@ def owed_in_books(cursor):
 
 
 def owed_in_ramp(cursor, ramp):
-    """The same as Ramp has it: open amounts of what it was told, less what is paid in part, what is left of credits,
-    and what a card was charged beyond the bill."""
+    """Return the same balances as Ramp has them: open amounts of what is synced, less parts that are paid, remaining
+    credits, and what a card was charged beyond the bill.
+    """
     found = Counter()
     for total in ramp.payables(booked=True):
         found[total['vendor_id'], total['currency']] += major(
@@ -301,7 +300,7 @@ def charged_in_books(cursor):
 
 
 def charged_in_ramp(ramp):
-    """What was spent and synced; and what cards paid of bills, where Ramp has not told the transaction."""
+    """Return the spend that is synced, and card payments of bills for which Ramp has not named the transaction."""
     found = Counter()
     for total in ramp.totals(sync_status=['SYNCED']):
         found[total['currency']] += major(total['amount_minor'], total['currency'])
@@ -312,8 +311,9 @@ def charged_in_ramp(ramp):
 
 
 def card_payments(ramp):
-    """(bill, payment, whether Ramp was told that its transactions are in the books, minor units they are more than the
-    payment), of what cards have paid and Ramp was told."""
+    """Yield (bill, payment, whether its transactions are synced, minor units by which they exceed the payment) for the
+    synced card payments of bills.
+    """
     transactions, entities = ramp.state['transactions'], ramp.state['entities'].rows
     for row in ramp.state['bills']:
         for item in row['_payments'] if row['sync_status'] == 'BILL_AND_PAYMENT_SYNCED' else ():
@@ -327,7 +327,7 @@ def card_payments(ramp):
 
 
 def paid_twice(cursor):
-    """Bills that one payment pays in two pieces."""
+    """Return the bills that one payment pays in two pieces."""
     return rows(
         cursor,
         """
@@ -339,7 +339,7 @@ def paid_twice(cursor):
 
 
 def gaps(cursor):
-    """Series of numbers that do not go from 1 to their end."""
+    """Return the series of numbers that do not go from 1 to their end without a gap."""
     return rows(
         cursor,
         """

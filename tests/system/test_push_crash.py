@@ -1,4 +1,6 @@
-"""What Odoo offers in Ramp: killed anywhere, then run again, Ramp has the same as without, and nothing is sent in vain."""
+"""Kills while objects of Odoo are sent to Ramp. After another run Ramp has the same as without the kill, and no request
+was useless.
+"""
 
 import dataclasses
 import itertools
@@ -17,8 +19,10 @@ WORLD = World(transactions=0, held=0, problems=False)
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """before: what is done, and pushed, first; deeds: what a person does then; step: the run that is cut off;
-    tables: what of Ramp it changes, under these paths; empty: whether they are when it begins."""
+    """A case to kill. before: steps that are done and pushed first; deeds: what a person does then; step: the run that
+    is cut off; tables: what it changes in Ramp, under these paths; empty: whether these tables are empty at the
+    beginning.
+    """
 
     before: tuple = ()
     deeds: tuple = ()
@@ -67,16 +71,16 @@ WORKS = (
 SIDES = ('before', 'after')
 ALONE, IN_TURN = shared(itertools.product(SCENES, WORKS, SIDES), kind=lambda case: case)
 KINDS = {name: scene.step for name, scene in SCENES.items()}
-FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by their step
+FIRST = {'push': 'first upload', 'procurement': 'orders', 'people': 'people'}  # by step
 ONE_OF_KIND = some(SCENES, kind=KINDS.get)
-NOTHING_CHANGES = {'_start_run', '_finish_sync_run'}  # but the row of the run; killed there in test_crash.py
+NOTHING_CHANGES = {'_start_run', '_finish_sync_run'}  # only the row of the run; test_crash.py kills there
 UUID = re.compile('[0-9a-f-]{36}')
 NAMES = ('external_id', 'item_receipt_number', 'external_vendor_id', 'email', 'name')
 CHANCE = ('ramp_id', 'created_at', 'updated_at', 'archived_at', '_valid', 'ramp_url', 'spend_request_id', 'contacts')
 
 
 def begin(case, name):
-    """A Ramp without a chart, or with that of another system; whatever the scene wants in it."""
+    """Prepare a Ramp without a chart or with that of another system, and run the first steps of the scene."""
     scene = SCENES[name]
     for table in scene.tables if scene.empty else ():
         case.ramp.state.tables[table] = (
@@ -98,7 +102,7 @@ def begin(case, name):
 
 
 def pushed(case, scene):
-    """What Ramp has of a scene's kind, and the ledger, free of what a chance decides."""
+    """Return what Ramp and the ledger have of a scene's kind, without random values."""
     with case.stage.sql() as cursor:
         ledger = rows(
             cursor,
@@ -112,7 +116,7 @@ def pushed(case, scene):
         known[row.get('ramp_id', row['id'])] = name_of(row)
         for number, line in enumerate(row.get('line_items') or ()):
             known[line['id']] = line.get('external_id') or f'{name_of(row)} {number}'
-    # An option whose whole field is withdrawn is hidden, or as it was: nobody sees it either way.
+    # An option of a withdrawn field is hidden or not. Nobody sees it in either case.
     gone = {row['ramp_id'] for row in case.ramp.state['fields'] if not row['is_active']}
     for row in ledger:
         if row['flow'] == 'analytic_account' and (row['payload'] or {}).get('field') in gone:
@@ -133,13 +137,13 @@ def pushed(case, scene):
 
 
 def name_of(row):
-    """What a row of Ramp's is known by in every case."""
+    """Return the name of a row of Ramp, which is the same in every case."""
     name = row['id'] if 'ramp_id' in row else next(filter(None, (row.get(key) for key in NAMES)), row['id'])
     return f'{name}, archived' if row.get('archived_at') else name
 
 
 def plain(row, known):
-    """A row with ids of ours in the place of Ramp's."""
+    """Return a row with ids of ours in the place of Ramp's."""
     if isinstance(row, dict):
         return {known.get(key, key): plain(value, known) for key, value in row.items() if key not in CHANCE}
     if isinstance(row, list):
@@ -148,10 +152,10 @@ def plain(row, known):
 
 
 def assert_same(case, scene, reference, at=None):
-    """After the cut: at most two runs bring about the same, and another one sends nothing.
+    """Assert that at most two runs after the cut lead to the same state, and that another run sends nothing.
 
-    :param at: where it was cut off: the last one is made after some cuts, as both sides are as they were where it was
-        seen to send nothing
+    :param at: where it was cut off. The last run is only made after some cuts, as both sides are then as they were in a
+    case in which it sent nothing.
     """
     before, step = len(case.ramp.write_calls()), SCENES[scene].step
     case.run('sync_now', step).assert_ok()
@@ -178,8 +182,8 @@ def assert_same(case, scene, reference, at=None):
 
 @dataclasses.dataclass(frozen=True)
 class Undisturbed:
-    """Of a scene: the copy of both sides that it begins with, its end, the boundaries that were passed, and what was
-    written to Ramp.
+    """The run of a scene without a cut: the copy of both sides with which it begins, its end, the boundaries that it
+    passed, and its writes to Ramp.
     """
 
     start: str
@@ -190,7 +194,7 @@ class Undisturbed:
 
 @pytest.fixture(scope='session')
 def undisturbed(stage):
-    """The scenes without a cut, each when it is first asked for."""
+    """Return a function that gives the undisturbed run of a scene, and makes it at the first call."""
     found = {}
 
     def of(name):
@@ -224,8 +228,9 @@ def boundaries_of(undisturbed, side=None, work=None):
 
 
 def chosen(undisturbed, scene, side, work):
-    """(boundary, nth) at which a scene is cut off. The first scene of its kind passes each boundary, and is cut off at
-    all of them; the others at what only they pass, and at one of the rest."""
+    """Return the (boundary, nth) at which a scene is cut off. The first scene of its kind is cut off at all its
+    boundaries. Another one is cut off at those that only it passes, and at one of the rest.
+    """
     passed, first = boundaries_of(undisturbed(scene), side, work), FIRST[SCENES[scene].step]
     hits = undisturbed(scene).hits
     times = {
@@ -243,7 +248,7 @@ def chosen(undisturbed, scene, side, work):
 
 @pytest.mark.parametrize('scene', SCENES)
 def test_the_matrix_of_push_is_complete(undisturbed, scene):
-    """Every boundary that a scene passes is one at which it, or the first one of its kind, is killed."""
+    """Every boundary that a scene passes is one at which this scene or the first one of its kind is killed."""
     scenes = {scene, FIRST[SCENES[scene].step]}
     killed = {
         name
@@ -269,8 +274,8 @@ def test_push_killed_at_commit(stage, undisturbed, scene, work, side):
 
 @pytest.mark.parametrize('scene', dict.fromkeys(scene for scene, _work, _side in IN_TURN))
 def test_push_killed_in_turn(stage, undisturbed, scene):
-    """At the boundaries at which no case is cut off alone: one after the other, until all is done, and at the others
-    from the beginning.
+    """The run survives kills at the boundaries that have no case of their own. They come one after the other until the
+    run is done, and the rest from the beginning again.
     """
     due = {
         boundary
@@ -297,8 +302,8 @@ def test_push_killed_in_turn(stage, undisturbed, scene):
     ('scene', 'side'), [*((scene, 'before') for scene in ONE_OF_KIND), *((scene, 'after') for scene in SCENES)]
 )
 def test_push_killed_in_ramp(stage, undisturbed, scene, side):
-    """Before Ramp begins, which is no other state than after the commit before it; and when it has done the work and
-    has not said so.
+    """The run survives a kill before Ramp does the work, which is the state after the commit before, and a kill after
+    Ramp has done it without an answer.
     """
     writes = enumerate(undisturbed(scene).writes, 1)
     for nth, _write in some(writes, kind=lambda write: write[1] if side == 'after' else None):
@@ -335,8 +340,8 @@ def test_push_two_at_once(stage, undisturbed, scene):
 
 
 def test_push_keeps_a_change_made_while_it_sends(stage):
-    """What is asked for while the job waits for Ramp (here: everything compared again) is not lost when it notes what
-    it sent.
+    """A change that is asked for while the job waits for Ramp (here: everything is compared again) is not lost when the
+    job stores its results.
     """
     with stage.case(WORLD) as case:
         begin(case, 'first upload')
