@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The company that the tests are about: found in the database, or made. `tools/test_company.py` commits it, so that it
-is found.
+"""The company of the tests. It is found in the database, or made. `tools/test_company.py` commits it, so that it is
+found.
 """
 
 from odoo import Command
@@ -24,15 +24,15 @@ USERS = [
 
 
 def company_of(env):
-    """A company with a chart of accounts, analytic accounts, the rates of some currencies, and employees.
+    """Return a company with a chart of accounts, analytic accounts, the rates of some currencies, and employees.
 
-    Nobody is its user, nothing is booked, and nothing of Ramp is there. Names and codes say what is what.
+    It has no users and no entries, and nothing from Ramp. Names and codes tell its records apart.
     """
     return env['res.company'].search([('name', '=', NAME)]) or _made(env)
 
 
 def _made(env):
-    # Otherwise the chart of the country would take the place of ours when this is committed.
+    # Otherwise the chart of the country would replace this chart when the company is committed.
     company = (
         env['res.company']
         .with_context(chart_template_load=True)
@@ -67,8 +67,8 @@ def _made(env):
 
 
 def employees_of(env, company, users):
-    """The employees of a company who are these users of Ramp's, in their order; those who are not there yet are made,
-    others go.
+    """Return the employees of a company for these users of Ramp, in their order. Missing ones are made, and others are
+    deleted.
     """
     there = {employee.work_email: employee for employee in env['hr.employee'].search([('company_id', '=', company.id)])}
     emails = [user['email'] for user in users]

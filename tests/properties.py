@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""How many examples a property is tried with, and how many rows of a table whose rows are much alike.
+"""The number of examples for a property, and the number of rows that are tested of a table with similar rows.
 
-By default few, and the same ones each time. RAMP_EXAMPLES=N: N times as many. RAMP_FULL=1: twenty times as many, and
-others each time; what fails prints a line that repeats it, to be kept as an `@example`. RAMP_ROTATION: which rows a
-commit has; it is printed by each run.
+By default there are few examples, and the same ones each time. RAMP_EXAMPLES=N makes N times as many. RAMP_FULL=1 makes
+twenty times as many, and others each time; a failure prints a line that repeats it, to be kept as an `@example`.
+RAMP_ROTATION selects the rows for a commit; each run prints it.
 """
 
 import os
@@ -11,12 +11,12 @@ import os
 from hypothesis import HealthCheck, settings
 
 FULL = os.environ.get('RAMP_FULL') == '1'
-ROTATION = int(os.environ.get('RAMP_ROTATION') or 0)  # another number with each commit
+ROTATION = int(os.environ.get('RAMP_ROTATION') or 0)  # another number for each commit
 TIMES = float(os.environ.get('RAMP_EXAMPLES') or 1)
 
 
 def examples(number):
-    """Settings for a property, as a decorator of it: so many examples, twenty times as many with RAMP_FULL."""
+    """Return settings, used as a decorator of a property: so many examples, and twenty times as many with RAMP_FULL."""
     return settings(
         max_examples=max(1, round(number * TIMES * (20 if FULL else 1))),
         derandomize=not FULL,
@@ -28,6 +28,6 @@ def examples(number):
 
 
 def rotated(rows, of):
-    """All rows in a full run; else one of so many: others with each commit."""
+    """Return all rows in a full run, else one of so many rows, which changes with each commit."""
     rows = list(rows)
     return rows if FULL else rows[ROTATION % of :: of]

@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What Odoo's own runner runs in each commit. pytest runs the rest, and everything in a full run or when it runs alone.
+"""The tests that Odoo's own runner runs in each commit. pytest runs the others, and all of them in a full run or alone.
 
-What differs under Odoo's runner is how tests are found, loaded and set up, and what a browser is served.
+Under Odoo's runner, tests are found, loaded and set up differently, and a browser gets other files.
 """
 
 from odoo.tests import BaseCase
@@ -10,9 +10,7 @@ TAG = 'ramp_smoke'
 
 
 class SmokeTags:
-    """Mixin of each test case here: the first test of a class has the tag `ramp_smoke`; all of them, where `is_smoke`
-    says so.
-    """
+    """Mixin of each test case. The first test of a class has the tag `ramp_smoke`, and with `is_smoke` all of them."""
 
     is_smoke = False
 

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""docs/accounting.md shows an entry for each kind of object: the one that is booked, or this test fails.
+"""docs/accounting.md shows an entry for each kind of object. The test fails if the posted entry differs.
 
 `RAMP_WRITE_REFERENCE=1 ./dev test test_accounting_reference` writes the entries into the document anew; read what
 changed.
@@ -247,7 +247,7 @@ class TestAccountingReference(PayablesCase, StatementsCase):
 
     @patch.object(fields.Date, 'context_today', lambda record, timestamp=None: TODAY)
     def test_document(self):
-        """In a commit, half of the kinds."""
+        """The document shows the posted entries. In a commit, half of the kinds are tested."""
         text = DOCUMENT.read_text(encoding='utf-8')
         kinds = [kind for _begin, kind, _end in BLOCK.findall(text)]
         if os.environ.get('RAMP_WRITE_REFERENCE'):

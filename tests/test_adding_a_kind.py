@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The example of docs/adding-a-kind-of-object.md, run as it stands there."""
+"""The example in docs/adding-a-kind-of-object.md runs as it is."""
 
 import re
 from pathlib import Path
@@ -15,9 +15,9 @@ DOCUMENT = Path(__file__).resolve().parent.parent / 'docs/adding-a-kind-of-objec
 
 
 def example_classes(number):
-    """{name: class} of one of the document's examples in Python."""
+    """Return {name: class} of one of the document's Python examples."""
     text = re.findall(r'^```python\n(.*?)^```$', DOCUMENT.read_text(encoding='utf-8'), re.M | re.S)[number]
-    if number:  # what comes after the first has its imports
+    if number:  # the later examples need the imports of the first one
         text = f'from odoo import models\n{text}'
     found = {'__name__': __name__}
     exec(compile(text, str(DOCUMENT), 'exec'), found)  # noqa: S102  # the project's own document
@@ -38,7 +38,7 @@ class TestAddingAKind(RampCase):
         )
 
     def register(self, model):
-        """Have the model in the registry until the test is over."""
+        """Add the model to the registry until the end of the test."""
         from odoo.orm.model_classes import add_to_registry  # as Odoo's own tests do: there is no other way
 
         name = model._name

@@ -44,7 +44,7 @@ LOGGERS = tuple(
 
 
 def odd_for(original, is_odd, error):
-    """A method that raises for some objects: `is_odd` of its arguments."""
+    """Return a method that raises for some objects. `is_odd` gets its arguments."""
 
     def method(self, *args, **kwargs):
         if is_odd(*args):
@@ -96,7 +96,7 @@ class TestRule(PlainCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPullAlone(PayablesCase):
-    """One odd object, whatever it makes the code raise, wherever: the others are booked, and it says that it is odd."""
+    """If one object makes the code raise any error anywhere, the others are posted, and that object shows the error."""
 
     def others(self):
         return [self.spend(1000 + number, merchant=f'Good {number}') for number in range(2)]
@@ -137,7 +137,7 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_confirmed(self):
-        """What Ramp is to be told of one cannot be made; the others of the batch are told."""
+        """If the confirmation of one object cannot be made, the others of the batch are confirmed."""
         others = self.others()
         odd = self.spend(777)
         with patch.object(
@@ -156,7 +156,7 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_what_the_database_refuses(self):
-        """Ramp promises any text for the purchase of a refund; the index takes no text of any length."""
+        """A text that is too long for an index is stopped with its own object, as Ramp allows any text there."""
         others = self.others()
         odd = self.spend(777)
         text = ''.join(hashlib.sha512(str(number).encode()).hexdigest() for number in range(60))
@@ -181,7 +181,7 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_what_changed_of_one_cannot_be_shown(self):
-        """A note on one document that cannot be written stops no list."""
+        """If the note about a change of one document cannot be written, the list is still processed."""
         first = self.spend(1000)
         self.sync('transaction')
         self.ramp.update_transaction(first, memo='new')
@@ -199,7 +199,7 @@ class TestPullAlone(PayablesCase):
 
     @mute_logger(*LOGGERS)
     def test_what_else_a_page_tells_of_one(self):
-        """A bill whose payment nobody understands does not keep the others from theirs."""
+        """If the payment of one bill cannot be read, the payments of other bills are posted."""
         odd, good = self.owe(1000), self.owe(2000)
         self.ramp.pay_bill(odd)
         self.ramp.pay_bill(good)
@@ -256,7 +256,7 @@ class TestPullAlone(PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPushAlone(PushCase):
-    """The same on the way to Ramp."""
+    """An odd object on the way to Ramp does not stop the others."""
 
     def once(self):
         super().once()
@@ -292,7 +292,7 @@ class TestPushAlone(PushCase):
 
     @mute_logger(*LOGGERS)
     def test_named_and_reasoned(self):
-        """Whatever a row is asked about before anything is sent."""
+        """If deciding what to send fails for one row, the others are sent."""
         flow = type(self.env['ramp.flow.account'])
         for name, is_odd in (
             ('_get_display_title', lambda record: record == self.odd),
@@ -345,7 +345,7 @@ class TestPushAlone(PushCase):
 
     @mute_logger(*LOGGERS)
     def test_read(self):
-        """What Ramp has and nobody can read is there: it is neither sent again nor forgotten."""
+        """An object that cannot be read in Ramp counts as existing: it is neither sent again nor forgotten."""
         flow = type(self.env['ramp.flow.account'])
         self.odd_account()
         self.push()

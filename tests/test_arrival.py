@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The same objects come to the same books, whichever of them Ramp showed first."""
+"""The same objects lead to the same entries, whichever Ramp shows first."""
 
 from datetime import date
 from itertools import permutations
@@ -23,7 +23,7 @@ class ArrivalCase(PayablesCase):
         self.sync(*self.flows)
 
     def books(self):
-        """What stands: the lines of posted documents that were not reversed, nor reverse another one, without ids."""
+        """Return the lines of posted documents, without ids, and without reversals and what they reverse."""
         moves = self.env['account.move'].search([('company_id', '=', self.company.id), ('state', '=', 'posted')])
         undone = moves.filtered('reversed_entry_id')
         undone |= undone.reversed_entry_id
@@ -69,8 +69,9 @@ class ArrivalCase(PayablesCase):
             self.assertFalse(round(sum(lines.mapped('amount_currency')), 4), account.code)
 
     def assertSame(self, steps):
-        """Each order of the steps (in a commit, one of the others), with a look at Ramp after each of them, comes to
-        the same books as the first one, and leaves nothing open to do."""
+        """Each order of the steps, with a sync after each step, leads to the same entries as the first order, and
+        leaves nothing open. In a commit, some of the other orders are tested.
+        """
         outcomes, ids = {}, self.ids
         straight, *others = permutations(steps)
         for order in (straight, *rotated(others, of=5)):
@@ -92,7 +93,7 @@ class ArrivalCase(PayablesCase):
 
 
 class CardBillCase(ArrivalCase):
-    """A bill, the charge of the card that pays it, and the bill's word that it is paid."""
+    """A bill, the charge of the card that pays it, and Ramp's report that the bill is paid."""
 
     currency = 'USD'
 
@@ -146,7 +147,7 @@ class TestArrival(CardBillCase):
 
 
 class TestForeignArrival(CardBillCase):
-    """The same of a bill in another currency than the card's."""
+    """The same for a bill in another currency than the card's."""
 
     currency = 'EUR'
 
@@ -155,7 +156,7 @@ class TestForeignArrival(CardBillCase):
 
 
 class TestCreditArrival(ArrivalCase):
-    """A bill, a vendor credit, and that what the credit leaves of the bill is paid."""
+    """A bill, a vendor credit, and a payment of what the credit leaves."""
 
     flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment')
 
@@ -192,7 +193,7 @@ class TestCreditArrival(ArrivalCase):
 
 
 class TestRefundArrival(ArrivalCase):
-    """A charge, its refund, and what an employee pays back of it."""
+    """A charge, its refund, and what an employee repays of it."""
 
     flows = ('transaction', 'repayment', 'transaction', 'repayment')
 
@@ -224,7 +225,7 @@ class TestRefundArrival(ArrivalCase):
 
 
 class TestStatementArrival(StatementsCase, ArrivalCase):
-    """What was spent, the statement that it is on, and the payment of that."""
+    """Card spend, the statement with it, and the payment of the statement."""
 
     flows = ('transaction', 'transfer', 'statement', 'cashback', 'transaction', 'statement', 'transfer')
 
@@ -251,7 +252,7 @@ class TestStatementArrival(StatementsCase, ArrivalCase):
 
 
 class TestOrderArrival(ReceiptsCase, ArrivalCase):
-    """What arrives of an order, the bill of it, and that it is paid."""
+    """Receipts of an order, its bill, and the bill's payment."""
 
     flows = (
         'purchase_order',
@@ -284,7 +285,7 @@ class TestOrderArrival(ReceiptsCase, ArrivalCase):
         self.assertEqual(self.row(self.bought).state, 'confirmed')
 
     def look(self):
-        self.env.cr.flush()  # as if what was done in Odoo were committed
+        self.env.cr.flush()  # as if the changes in Odoo were committed
         return super().look()
 
     def the_receipt(self):
@@ -304,6 +305,6 @@ class TestOrderArrival(ReceiptsCase, ArrivalCase):
         self.assertEqual({line[6] for move in moves for line in move[5] if line[0] == '211000'}, {0.0})
 
     def books(self):
-        """With what the order says of both."""
+        """Add the received and billed quantities of the order."""
         lines = self.bought.order_line.sorted('id')
         return *super().books(), lines.mapped('qty_received'), lines.mapped('qty_invoiced'), self.receipts(self.bought)

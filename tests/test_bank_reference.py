@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The bank's reference of a payment: from Ramp's detail to the payment, and from there to the bank line that carries
-it.
+"""The bank's reference of a payment: it comes from Ramp's detail to the payment, and matches the payment with its bank
+line.
 """
 
 from datetime import timedelta
@@ -19,7 +19,9 @@ from .properties import examples
 
 class BankCase(PayablesCase):
     def paid(self, amount_minor=10000, count=1, **values):
-        """(payment, reference) of bills that are paid together, today; booked, and the reference is known."""
+        """Return (payment, reference) of bills that are paid together today. They are posted, and the reference is
+        known.
+        """
         vendor = self.ramp.add_vendor(f'Vendor {self.ramp.state.new_id()}')
         bills = [self.owe(amount_minor, vendor=vendor) for _number in range(count)]
         self.ramp.pay_bill(bills, date=str(fields.Date.context_today(self.connection)), **values)
@@ -106,7 +108,7 @@ class TestBankReference(BankCase):
         self.assertTrue(line.is_reconciled)
 
     def test_left_to_a_person(self):
-        """What carries no reference, not to the cent, or not only one."""
+        """A bank line is left to a person if it has no reference, several ones, or another amount."""
         payment, reference = self.paid()
         other, second = self.paid(5000)
         bank = self.env['account.journal'].create(
@@ -137,7 +139,7 @@ class TestBankReference(BankCase):
         self.assertTrue(line.is_reconciled)
 
     def test_number_of_a_check(self):
-        """A short number is that of a check only where the bank says that it is one."""
+        """A short number counts as a check number only if the bank says so."""
         payment, _reference = self.paid()
         payment.ramp_bank_reference = '1042'
         other = self.line('Rent 1042', -100.0)
@@ -148,7 +150,7 @@ class TestBankReference(BankCase):
         self.assertEqual((other.is_reconciled, line.is_reconciled), (False, True))
 
     def test_what_is_open(self):
-        """Part of the payment was matched before: the line is compared with what is left."""
+        """If a part of the payment is matched, a bank line is compared with the rest."""
         payment, reference = self.paid()
         first, whole, rest = self.line('First', -40.0), self.line(reference, -100.0), self.line(reference, -60.0)
         _liquidity, suspense, _other = first._seek_for_lines()
@@ -178,7 +180,7 @@ class TestBankReference(BankCase):
         self.assertEqual(run.state, 'done')
 
     def test_bills_without_permission(self):
-        """Bills are switched off, and with them the permission to read them: the rest goes on."""
+        """If bills are switched off, so that the permission to read them is missing, the rest of the job goes on."""
         payment, reference = self.paid()
         self.connection.write({'pull_bills': False, 'pull_reimbursements': True})
         line = self.line(reference, -100.0)
@@ -188,7 +190,7 @@ class TestBankReference(BankCase):
         self.assertFalse([entry for entry in self.ramp.requests[asked:] if '/bills/' in entry['path']])
 
     def test_each_employee_has_a_reference(self):
-        """One batch, a transfer for each person."""
+        """In one batch each employee's transfer has its own reference."""
         self.connection.pull_reimbursements = True
         people = list(self.ramp.state['users'])[:2]
         claims = [
@@ -236,10 +238,10 @@ class TestBankReference(BankCase):
         self.assertEqual((payment.ramp_bank_reference, line.is_reconciled), (reference, False))
 
     def test_closed_period_stops_no_other(self):
-        """The bank line of a closed period stays as it is."""
+        """A bank line in a closed period stays as it is, and stops no other line."""
         (first, reference), (second, other) = self.paid(), self.paid(5000)
         line = self.line(reference, -100.0, date='2020-01-31')
-        # by SQL: core closes no period with open bank lines, but lines can come into a closed one
+        # The date is set in SQL: core closes no period with open bank lines, but lines can come into a closed one.
         self.env.cr.execute(
             "UPDATE res_company SET fiscalyear_lock_date = '2020-12-31' WHERE id = %s", [self.company.id]
         )

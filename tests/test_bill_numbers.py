@@ -26,7 +26,7 @@ class TestNumberKey(PlainCase):
         self.assertEqual((number_key(None), number_key(False), number_key(' \u200b ')), ('', '', ''))
 
     def test_names_in_whichever_case(self):
-        """As Unicode folds it: in lower case alone, some names have several forms."""
+        """Names are compared with Unicode case folding, because some names have several forms in lower case."""
         for one, other in (
             ('Gro\u00dfe Stra\u00dfe', 'GROSSE STRASSE'),
             ('\u039f\u0394\u039f\u03a3', '\u03bf\u03b4\u03bf\u03c3'),
@@ -40,7 +40,9 @@ class TestNumberKey(PlainCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestBillNumbers(PayablesCase):
-    """One number of a vendor is one bill, in whichever form; one without a number is known by its day and amount."""
+    """A number of a vendor belongs to one bill, in any spelling. A bill without a number is known by its date and
+    amount.
+    """
 
     def once(self):
         super().once()
@@ -50,14 +52,14 @@ class TestBillNumbers(PayablesCase):
         self.partner = self.move(self.first).partner_id
 
     def again(self, amount_minor=10000, **values):
-        """Another bill of the vendor, after a run; returns its row."""
+        """Add another bill of the vendor and run; returns its row."""
         values.setdefault('date', '2026-03-04')
         ramp_id = self.owe(amount_minor, vendor=self.vendor, **values)
         self.sync_payables()
         return self.record(ramp_id, 'bill')
 
     def enter(self, move_type='in_invoice', ref=False, amount=100.0, date='2026-03-04'):
-        """A document of the vendor that somebody enters in Odoo."""
+        """Enter a document of the vendor in Odoo, as a person does."""
         move = self.env['account.move'].create(
             {
                 'move_type': move_type,
@@ -133,7 +135,7 @@ class TestBillNumbers(PayablesCase):
         reason = row.error_message
         self.sync_payables()
         self.assertEqual((row.state, row.error_message), ('held', reason))
-        first.ref = 'the first of two'  # both are real
+        first.ref = 'the first of two'  # both are real bills
         self.sync_payables()
         self.assertBooked(row.ramp_id)
         self.assertFalse(self.move(row.ramp_id).ref)
@@ -159,7 +161,7 @@ class TestBillNumbers(PayablesCase):
         self.assertBooked(row.ramp_id)
 
     def test_nothing_without_number(self):
-        """What comes to nothing is told apart by nothing."""
+        """Bills without a number and an amount are not compared with each other."""
         account = self.external(self.account_meals)
         lines = [{'amount_minor': minor, 'account': account} for minor in (500, -500)]
         ids = [

@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Bills issued before the start date are in Odoo already, as somebody entered them; what Ramp pays of them is booked,
-or held.
+"""Bills issued before the start date are in Odoo already, as somebody entered them. Ramp's payment of such a bill is
+posted or put on hold.
 """
 
 from odoo import Command
@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from .common import PayablesCase
 
 START, ISSUED, PAID = '2026-03-01', '2026-02-10', '2026-03-20'
-REST_PAID = '2026-03-21'  # of a payment that Ramp does not show, its arrival
+REST_PAID = '2026-03-21'  # date of a payment that Ramp does not show: its arrival
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -22,7 +22,7 @@ class TestBillsFromBefore(PayablesCase):
         self.partner = self.env['res.partner'].search([('name', '=', 'Acme')])
 
     def entered(self, number='A 1', amount=50.0, post=True, **values):
-        """A bill as an accountant entered it."""
+        """Enter a bill as an accountant does."""
         bill = self.env['account.move'].create(
             {
                 'move_type': 'in_invoice',
@@ -67,7 +67,7 @@ class TestBillsFromBefore(PayablesCase):
         self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
 
     def test_exported_by_another_system(self):
-        """Ramp hears of the payment; of the bill it has heard."""
+        """If another system exported the bill, Ramp is only told about the payment."""
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
         self.assertFalse(self.ramp.successes('BILL_SYNC').get(ramp_id))
@@ -83,7 +83,7 @@ class TestBillsFromBefore(PayablesCase):
         self.assertEqual(self.ramp.successes('BILL_SYNC')[ramp_id], [f'account.move,{bill.id}'])
 
     def test_entered_later(self):
-        """Until then it is held, with what is to be done."""
+        """The bill is on hold, with what to do, until somebody enters and posts it."""
         ramp_id = self.of_ramp()
         self.sync_payables()
         row = self.record(ramp_id, 'bill')
@@ -129,7 +129,7 @@ class TestBillsFromBefore(PayablesCase):
         return ramp_id
 
     def test_a_part_was_paid_before(self):
-        """Ramp shows that part; it is in Odoo, as somebody entered it, in a period that is closed."""
+        """A part that was paid before is in Odoo, in a closed period. Only the rest that Ramp paid is posted."""
         bill = self.entered()
         self.register(bill, 20.0, '2026-02-20')
         self.company.fiscalyear_lock_date = '2026-02-28'
@@ -140,7 +140,7 @@ class TestBillsFromBefore(PayablesCase):
         self.assertLinked(ramp_id, bill, REST_PAID)
 
     def test_a_part_that_nobody_entered(self):
-        """All of the bill is open in Odoo: both parts are booked."""
+        """If the whole bill is open in Odoo, both parts that Ramp paid are posted."""
         bill, ramp_id = self.entered(), self.in_two_parts()
         self.sync_payables()
         self.assertEqual(
@@ -150,7 +150,7 @@ class TestBillsFromBefore(PayablesCase):
         self.assertEqual((bill.amount_residual, bill.payment_state), (0, 'in_payment'))
 
     def test_something_else_was_paid_before(self):
-        """It is not guessed what it was."""
+        """If another amount was paid in Odoo before, the payment is put on hold."""
         bill, ramp_id = self.entered(), self.in_two_parts()
         self.register(bill, 15.0, '2026-02-20')
         self.sync_payables()
@@ -166,7 +166,7 @@ class TestBillsFromBefore(PayablesCase):
         self.assertRegex(self.record(ramp_id, 'bill_payment').error_message, 'only 30.00 USD of .* is open in Odoo')
 
     def test_of_no_business(self):
-        """What was paid before the start date, is open, or whose payment was exported, too."""
+        """Bills that are open, were paid before the start date, or have an exported payment are left alone."""
         self.entered()
         before, still_open, exported = (
             self.of_ramp(paid='2026-02-20'),
@@ -182,7 +182,9 @@ class TestBillsFromBefore(PayablesCase):
             self.assertFalse(self.payment(ramp_id))
 
     def test_comes_back_and_is_archived(self):
-        """The payment is undone; the bill, which somebody entered, is left alone."""
+        """If the payment comes back, it is undone. The bill, which somebody entered, is left alone when it is archived
+        in Ramp.
+        """
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
         self.ramp.pay_bill(ramp_id, status='failed')

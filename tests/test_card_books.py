@@ -55,7 +55,7 @@ class CardBooksCase(RampCase):
         self.sync('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 
     def pick(self, account, *records):
-        """The selections of a line, as people make them in Ramp."""
+        """Return the selections of a line, as people make them in Ramp."""
         picked = [coding.account(self.ramp.state, self.external(account))]
         for record in records:
             kind = {'account.tax': 'tax_code', 'res.partner': 'accounting_vendor'}.get(record._name)
@@ -71,7 +71,7 @@ class CardBooksCase(RampCase):
         return picked
 
     def split(self, *parts, **values):
-        """A transaction of lines (minor units, account, what else it is coded with)."""
+        """Add a transaction of lines (minor units, account, other selections)."""
         return self.spend(
             sum(part[0] for part in parts),
             lines=[
@@ -88,7 +88,7 @@ class CardBooksCase(RampCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestExpenseEqualsEntry(CardBooksCase):
     def assertEqualsEntry(self, ramp_id):
-        """What the expense says of the whole is what the lines of its entry add up to."""
+        """The totals of the expense are the sums of the lines of its entry."""
         expense = self.expense(ramp_id)
         lines = expense.account_move_id.line_ids.filtered(
             lambda line: line.account_id != self.connection.card_account_id
@@ -116,7 +116,7 @@ class TestExpenseEqualsEntry(CardBooksCase):
             )
 
     def core(self, ramp_id):
-        """Core's own expense of the same: made, approved and posted as people do."""
+        """Make core's own expense for the same spend: created, approved and posted as people do."""
         ours = self.expense(ramp_id)
         expense = self.env['hr.expense'].create(
             {
@@ -201,7 +201,7 @@ class TestExpenseEqualsEntry(CardBooksCase):
             self.assertEqual(sum(expense.analytic_distribution.values()), 100)
 
     def test_same_tax_on_all_lines(self):
-        """Core would compute the tax of the whole; the entry has the one of each line."""
+        """The expense has the sum of the taxes of its lines, and not the tax of the total, as core would compute it."""
         ramp_id = self.split(*[(103, self.account_meals, self.tax)] * 3)
         self.sync()
         expense = self.expense(ramp_id)
@@ -239,7 +239,7 @@ class TestExpenseEqualsEntry(CardBooksCase):
         self.sync()
         expense, move = self.expense(ramp_id), self.move(ramp_id)
         self.assertEqual((move.state, expense.state), ('draft', 'approved'))
-        self.assertTrue(expense.is_editable)  # the connector
+        self.assertTrue(expense.is_editable)  # the connector can edit it
         self.assertFalse(expense.with_user(self.env.ref('base.user_admin')).is_editable)
         move.action_post()
         self.assertEqual(expense.state, 'paid')
@@ -255,7 +255,9 @@ class TestExpenseEqualsEntry(CardBooksCase):
         self.assertEqualsEntry(ramp_id)
 
     def test_booked_again_in_another_currency(self):
-        """Core converts the total of one that is there by a rate of its own; the entry's counts."""
+        """An expense that is posted again has the amounts of its entry, although core would convert the total at its
+        own rate.
+        """
         ramp_id = self.split((11900, self.account_meals, self.tax), currency='EUR', date='2026-03-02T12:00:00+00:00')
         self.sync()
         self.move(ramp_id).button_draft()
@@ -296,7 +298,7 @@ class TestNotCountedTwice(PayablesCase, CardBooksCase):
         )
 
     def analysis(self):
-        """The total of Expenses Analysis: what its search panel shows to begin with."""
+        """Return the total of Expenses Analysis with the default of its search panel."""
         shown = self.env.ref('hr_expense.hr_expense_actions_all').context
         self.assertIn("'searchpanel_default_state'", shown)
         self.assertNotIn('refused', shown)
@@ -318,12 +320,12 @@ class TestNotCountedTwice(PayablesCase, CardBooksCase):
         self.assertEqual((expense.employee_id, expense.vendor_id), (self.employee, self.expense(ramp_id).vendor_id))
         self.assertEqual((expense.untaxed_amount, expense.tax_ids), (-50.0, self.tax))
         self.assertEqual(expense.analytic_distribution, {str(self.analytic_fair.id): 100})
-        # a repayment that is taken back is spend again
+        # A repayment that is taken back is spend again.
         self.env['ramp.flow.repayment']._undo_booked_move(self.connection, self.move(back), 'It came back.')
         self.assertEqual(self.analysis(), (119.0, 19.0))
 
     def test_pays_a_bill(self):
-        """The bill is the spend: one that was booked before Ramp said so has no expense any more."""
+        """If a posted charge turns out to pay a bill, its expense is deleted, because the bill is the spend."""
         spent = self.split((10000, self.account_meals), entity=self.primary)
         self.sync('transaction')
         self.assertEqual(self.analysis(), (100.0, 0))

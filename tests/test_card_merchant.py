@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Who is paid by card: of each line, and of the whole; and one vendor for each merchant, exactly once."""
+"""The vendor of each line and of the whole charge, and one vendor for each merchant."""
 
 import uuid
 from contextlib import closing
@@ -130,7 +130,7 @@ class TestMerchants(RampCase):
         self.assertEqual((self.payee(one), self.payee(two)), (amazon, amazon))
 
     def test_planning_makes_nothing(self):
-        """Whatever becomes of the booking: what is not booked leaves no vendor."""
+        """If posting fails, no vendor is left behind."""
         self.connection.merchant_policy = 'each'
         self.spend(merchant='Never', merchant_id=self.merchant)
         with patch.object(type(self.env['ramp.card.merchant']), '_book_plans', side_effect=ValueError('no')):
@@ -138,7 +138,7 @@ class TestMerchants(RampCase):
         self.assertFalse(self.env['res.partner'].search([('name', '=', 'Never')]))
 
     def test_one_by_one(self):
-        """A batch that does not go together: the vendor that the first one made is the second one's, too."""
+        """If a batch is posted one by one, later charges use the vendor that the first one made."""
         self.connection.merchant_policy = 'each'
         good = [self.spend(merchant='Shop', merchant_id=self.merchant) for _number in range(2)]
         bad = self.spend(666, merchant='Refused', merchant_id=str(uuid.UUID(int=3)))
@@ -156,14 +156,16 @@ class TestMerchants(RampCase):
         self.assertFalse(self.env['res.partner'].search([('name', '=', 'Refused')]), 'it went with the booking')
 
     def test_two_workers(self):
-        """One that could not see the other's is done again: PostgreSQL fails it, and no two vendors stay."""
+        """Two workers make no two vendors of a merchant: PostgreSQL fails the one that could not see the other's
+        vendor, and it is repeated.
+        """
         company, partner = self.env.ref('base.main_company'), self.env.ref('base.main_partner')
         database = Registry(self.env.cr.dbname)
         with closing(database._db.cursor()) as first, closing(database._db.cursor()) as second:
             one, two = (self.env['ramp.merchant'].with_env(self.env(cr=cursor)) for cursor in (first, second))
             self.assertFalse(
                 one._known_partners(company.with_env(one.env), [self.merchant])
-            )  # its view of the database begins
+            )  # its view of the database begins here
             two._store_partners(company.with_env(two.env), {self.merchant: partner.with_env(two.env)})
             second.commit()
             try:
@@ -202,5 +204,5 @@ class TestMerchantQueries(QueryCounting, RampCase):
         return dict(self.counts)
 
     def test_merchants_are_looked_up_together(self):
-        # what core asks when it makes a partner is core's
+        # Core makes its own queries for each new partner.
         self.assertLessEqual(self.each(FEW, MANY)['_book_batch'], 4)

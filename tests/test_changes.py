@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What Ramp changes after it was booked: each kind of object, each kind of change, in open and closed periods, in two
+"""Changes in Ramp after an object was posted: each kind of object and of change, in open and closed periods, in two
 currencies.
 
-What comes of a change is what comes of an object that was so from the beginning; the document before it is undone to
-nothing.
+The result of a change is the same as for an object that was so from the beginning. The former document is undone
+completely.
 """
 
 from collections import Counter
@@ -87,7 +87,7 @@ class ChangesCase(PayablesCase, StatementsCase):
         self.sync(*dict.fromkeys(('vendor', flow)) if flow in ('bill', 'vendor_credit') else (flow,))
 
     def effect(self, *moves):
-        """What documents come to: amounts by account and partner, in both currencies, in thousandths."""
+        """Return the sum of documents: amounts by account and partner, in both currencies, in thousandths."""
         total = Counter()
         for line in self.env['account.move'].concat(*moves).line_ids:
             key = line.account_id.code, line.partner_id.name
@@ -108,7 +108,7 @@ class TestChanges(ChangesCase):
 
     def assertChanged(self, flow, kind, period, currency='USD'):
         ramp_id, twin = self.make(flow, currency), self.make(flow, currency)
-        if flow == 'transaction':  # whoever is who by the name of the merchant
+        if flow == 'transaction':  # people are recognized by the name of the merchant
             self.env['res.partner'].create([{'name': name, 'supplier_rank': 1} for name in ('Taxi Ltd', 'Other')])
         self.sync('vendor', flow)
         before = self.move(ramp_id)
@@ -145,7 +145,7 @@ class TestChanges(ChangesCase):
             self.assertNotEqual((after.date, after.invoice_date), (before.date, before.invoice_date))
 
     def test_taxes_that_took_a_cent(self):
-        """The bill's tax was adjusted to Ramp's amount, and its reversal has the same cent."""
+        """If a bill's tax was adjusted to Ramp's amount, its reversal has the same cent."""
         self.connection.offer_taxes = True
         tax = self.env['account.tax'].create(
             {
@@ -234,7 +234,7 @@ class TestChanges(ChangesCase):
         )
 
     def test_words_are_details(self):
-        """Whatever Ramp calls it now is a line on the page of the document, and nobody has to decide on it."""
+        """A changed text in Ramp is logged on the document, and needs no decision."""
         told = {
             'transaction': ['TAXI LIMITED', 'To the airport'],
             'bill': ['b/1', 'March'],
@@ -260,7 +260,7 @@ class TestChanges(ChangesCase):
 
 
 class TestChangedCredits(ChangesCase):
-    """What a credit pays of a bill is what Ramp says now."""
+    """A credit covers as much of a bill as Ramp says now."""
 
     def once(self):
         super().once()
@@ -314,7 +314,9 @@ class TestChangedCredits(ChangesCase):
         return PayablesCase.payment(self, bill)
 
     def test_taken_off_a_bill_that_is_paid_and_confirmed(self):
-        """The payment of the rest stays; what the credit paid is open, and Ramp says so."""
+        """If a credit is removed from a paid bill, the payment of the rest stays, and the bill is open by the credit's
+        amount.
+        """
         self.ramp.pay_bill(self.owed)
         self.sync_payables()
         self.assertPaid(self.owed)
@@ -335,7 +337,7 @@ class TestChangedCredits(ChangesCase):
         self.assertEqual(self.move(other).amount_residual, 20.0)
 
     def test_booked_anew_with_another_coding(self):
-        """The bill that the former refund paid is paid by the new one."""
+        """If a credit is posted again with another coding, the new refund pays the bill that the former one paid."""
         former = self.move(self.credit)
         self.ramp.update_vendor_credit(self.credit, account=self.travel)
         self.look('vendor_credit')

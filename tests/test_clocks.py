@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The clocks of Odoo, of PostgreSQL and of Ramp are minutes apart: nothing is missed, and nothing is booked twice."""
+"""The clocks of Odoo, PostgreSQL and Ramp are minutes apart, and still nothing is missed or posted twice."""
 
 from datetime import timedelta
 from unittest.mock import patch
@@ -24,11 +24,11 @@ class TestClocks(PayablesCase):
         self.ramp.state.clock = lambda: utc_now() + skew
 
     def odoo_is(self, skew):
-        """Beside the database, whose time `cr.now` is."""
+        """Set Odoo's clock apart from the database's, which `cr.now` shows."""
         return patch.object(fields.Datetime, 'now', lambda *args: NOW() + skew)
 
     def test_ramp(self):
-        """What changes in Ramp between two runs is seen in the second, whichever clock is ahead."""
+        """A change in Ramp between two runs is seen by the second one, whichever clock is ahead."""
         for skew in SKEWS:
             with self.subTest(skew=skew), self.isolated():
                 self.ramp_is(skew)
@@ -72,9 +72,7 @@ class TestClocks(PayablesCase):
         )
 
     def test_sync_now_while_a_run_is_under_way(self):
-        """The button, in whichever process, is compared with when the run began that this one goes on from, and whose
-        call was taken.
-        """
+        """If somebody presses Sync Now during a run, the job is called once more, whatever the process's clock says."""
         self.spend()
         cron = self.env.ref('ramp_connector.cron_transaction')
         prepare = RampFlowTransaction._fetch_before_booking
@@ -102,7 +100,7 @@ class TestClocks(PayablesCase):
         return self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
 
     def test_event(self):
-        """It wakes its job at once, and the run after it is one that began after it."""
+        """An event wakes its job at once, and counts as older than the runs that begin after it."""
         cron = self.env.ref('ramp_connector.cron_transaction')
         for skew in SKEWS:
             with self.subTest(skew=skew), self.isolated(), self.odoo_is(skew):

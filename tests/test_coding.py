@@ -8,7 +8,7 @@ from .test_push import PushCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestCoding(PushCase):
-    """The round trip: what Odoo pushed and a person picked in Ramp comes back as the same records."""
+    """Objects that Odoo pushed and a person selected in Ramp come back as the same records."""
 
     def once(self):
         super().once()
@@ -70,7 +70,7 @@ class TestCoding(PushCase):
         )
 
     def pick(self, *records):
-        """The selections of a person who picks these in Ramp, each from the list that Odoo sent."""
+        """Return the selections of a person who selects these in Ramp, each from the list that Odoo sent."""
         state = self.ramp.state
         selections = []
         for record in records:
@@ -118,7 +118,7 @@ class TestCoding(PushCase):
         self.assertEqual(len(first.analytic_line_ids), 1)
 
     def test_tax(self):
-        """The amount in Ramp includes the tax, to the cent; the entry shows it as Odoo would."""
+        """Ramp's amount includes the tax, to the cent, and the entry shows it as Odoo would."""
         ramp_id = self.spend(
             9999, lines=[{'amount_minor': 9999, 'selections': self.pick(self.account_meals, self.tax)}]
         )
@@ -160,7 +160,7 @@ class TestCoding(PushCase):
         self.assertEqual({item[4] for item in items} - {self.env['account.tax']}, {self.tax, self.other_tax})
 
     def test_tax_in_another_currency(self):
-        """Both currencies add up, whatever the rate does to the cents."""
+        """An entry with tax is balanced in both currencies, whatever the rate does to the cents."""
         for minor in (1, 3333, 9999, 12345, -777):
             ramp_id = self.spend(
                 minor,
@@ -231,7 +231,7 @@ class TestCoding(PushCase):
             self.assertHeld(ramp_id, words)
 
     def test_replaced_objects_come_back(self):
-        """An account that got another classification has a new object in Ramp; what was coded to the old one still
+        """An account with a new classification has a new object in Ramp. Spend that is coded with the old one still
         counts.
         """
         old = self.pick(self.account_travel)

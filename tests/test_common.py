@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What the other tests stand on: each begins with the same world, whatever another one did to it."""
+"""The base of the other tests: each test begins with the same state, whatever another one did to it."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from .company import ACCOUNTS, NAME, PLANS, company_of
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestEachTestBeginsTheSame(RampCase):
-    seen = []  # of the tests that ran, which leave everything behind
+    seen = []  # states of the tests that ran, which change everything
 
     @classmethod
     def setUpClass(cls):
@@ -27,7 +27,7 @@ class TestEachTestBeginsTheSame(RampCase):
         self.patch(type(self.env['ramp.flow.pull']), '_page_size', 7)
 
     def world(self):
-        """As much as can be compared of Ramp, of this process, and of Odoo."""
+        """Return as much of the state of Ramp, this process and Odoo as can be compared."""
         ramp = self.ramp
         return {
             'transactions': [dict(row) for row in ramp.state['transactions']],

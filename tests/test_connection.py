@@ -63,7 +63,7 @@ class TestConnection(RampCase):
         calls = len(self.ramp.write_calls())
         self.connection.action_connect()
         self.assertEqual(len(self.ramp.write_calls()), calls)
-        self.connection.state = 'draft'  # a crash after Ramp gave the seat and before our commit
+        self.connection.state = 'draft'  # a crash after Ramp gave the integration and before the commit
         self.connection.action_connect()
         self.assertEqual(len(self.ramp.write_calls()), calls)
         self.assertEqual(len(self.seats(is_active=True)), 1)
@@ -80,7 +80,9 @@ class TestConnection(RampCase):
                 self.assertFalse(self.env.ref('ramp_connector.cron_transaction').active)
 
     def test_seat_taken_between_our_look_and_our_request(self):
-        """Ramp then answers success with the incumbent's connection."""
+        """If another system takes the integration between Odoo's check and its request, Ramp answers with that system's
+        connection, and Connect fails.
+        """
         self.ramp.before(
             lambda method, path, body: (
                 method == 'POST'
@@ -175,7 +177,7 @@ class TestConnection(RampCase):
 
         self.connection.action_connect()
         self.env.flush_all()
-        self.env.cr.execute('UPDATE ramp_connection SET active = false')  # as an earlier version let people do
+        self.env.cr.execute('UPDATE ramp_connection SET active = false')  # an earlier version allowed this
         self.env.invalidate_all()
         with patch.object(
             type(self.connection), '_accounting_providers', side_effect=PayloadError('status', 'missing')

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Any currency with any rounding, of the company and of what is spent: Ramp's amount in one, Odoo's conversion in the
+"""Any currency with any rounding, for the company and for the spend: Ramp's amount in one, Odoo's conversion in the
 other.
 """
 
@@ -37,7 +37,7 @@ class CurrencyCase(PayablesCase, StatementsCase):
         return self.env['res.currency'].with_context(active_test=False).search([('name', '=', name)])
 
     def rate(self, name, rate, day='2020-01-01'):
-        """Dollars cost so much of a currency, from a day on."""
+        """Set a currency's rate to the dollar, from a day on."""
         currency = self.currency(name)
         currency.active = True
         self.env['res.currency.rate'].create(
@@ -121,13 +121,13 @@ class TestRoundings(CurrencyCase):
                     Decimal(str(round(sum(debits.mapped('amount_currency')), 4))), Decimal(minor) / 100, flow
                 )
                 self.assertEqual(round(sum(move.line_ids.mapped('balance')), 4), 0, flow)
-                if flow != 'repayment':  # takes a part of what was converted
+                if flow != 'repayment':  # a repayment takes a part of the converted amount
                     self.assertConverted(sum(debits.mapped('balance')), Decimal(minor) / 100, rate, own, flow)
                     self.assertConverted(-sum(credits.mapped('balance')), Decimal(minor) / 100, rate, own, flow)
             if is_exact:
                 self.assertEqual(self.move(owed).amount_residual, 0)
-                # at one rate there is no difference, but that the lines of a bill are rounded one by one, and its
-                # payment once
+                # At one rate there is no difference, except that a bill's lines are rounded one by one and its payment
+                # once.
                 journal = self.company.currency_exchange_journal_id
                 for difference in self.env['account.move'].search([('journal_id', '=', journal.id)]).line_ids:
                     self.assertLessEqual(round(abs(difference.balance), 4), len(minors) * own)
@@ -137,14 +137,16 @@ class TestRoundings(CurrencyCase):
                 self.assertEqual(round(rest.amount_currency * 100), minors[0])
 
     def assertConverted(self, amount, euros, rate, rounding, flow):
-        """At Odoo's rate, rounded once; a document of several lines is rounded by line, as core does it."""
+        """The amount is converted at Odoo's rate and rounded once. A document of several lines is rounded by line, as
+        in core.
+        """
         unit = Decimal(str(rounding))
         right = (euros / Decimal(str(rate)) / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
         allowed = 2 * unit if flow.startswith('bill') else Decimal('0.000001')
         self.assertLessEqual(abs(Decimal(str(round(amount, 6))) - right), allowed, flow)
 
     def test_units(self):
-        """There and back, whatever the rounding factor is."""
+        """An amount survives the conversion to units and back, whatever the rounding factor is."""
         flow, dollar = self.env['ramp.flow.transaction'], self.company.currency_id
         for rounding in ROUNDINGS:
             dollar.rounding = rounding
@@ -162,7 +164,7 @@ class TestRoundings(CurrencyCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestRates(CurrencyCase):
-    """Which rate is believed."""
+    """The choice of the rate."""
 
     def once(self):
         super().once()
@@ -196,7 +198,7 @@ class TestRates(CurrencyCase):
             self.connection.rate_tolerance = -1
 
     def test_of_what_left_the_bank(self):
-        """The rate that a payment implies is looked at, too."""
+        """The rate that a payment implies is checked, too."""
         ramp_id = self.owe(10000, currency='EUR', entity=self.primary, date=DAY, fx_conversion_rate='1.25')
         self.ramp.pay_bill(ramp_id, date='2026-03-20', settled_minor=10000)
         self.sync_payables()
@@ -219,7 +221,7 @@ class TestRates(CurrencyCase):
         )
 
     def test_before_the_first_rate(self):
-        """Nothing is converted at the first rate there is, which may be of years later."""
+        """Nothing is converted before a currency's first rate, which may be years later."""
         self.no_rates('EUR')
         self.rate('EUR', 0.5, '2026-03-03')
         entity = {'entity': self.primary, 'currency': 'EUR'}
@@ -263,7 +265,7 @@ class TestRates(CurrencyCase):
             self.assertEqual(record.state, 'confirmed', f'{flow}: {record.error_message}')
 
     def test_odoos_rate_by_choice(self):
-        """The bill is Odoo's own, to the cent; what Ramp paid leaves an exchange difference."""
+        """By choice a bill has Odoo's rate. The amount that Ramp paid then leaves an exchange difference."""
         self.connection.bill_rate_policy = 'odoo'
         ramp_id = self.owe(10000, currency='EUR', entity=self.primary, date=DAY, fx_conversion_rate='1.2')
         self.ramp.pay_bill(ramp_id, date='2026-03-20', settled_minor=12000)

@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Default taxes where Ramp has no tax code, and taxes that are not deductible in whole: what core makes of the same
-bill is right.
+"""Default taxes where Ramp has no tax code, and taxes that are only partly deductible. Core's own bill is the
+reference.
 """
 
 from odoo import Command
@@ -18,7 +18,7 @@ class DefaultTaxCase(TaxCase):
         self.partner = self.env['res.partner'].search([('name', '=', 'Paper & Sons')])
 
     def halves(self, *shares):
-        """The distribution of a tax: [(percent, account or none)]; none is a part of the cost."""
+        """Return the distribution of a tax: [(percent, account or none)]; a part without an account is a cost."""
         return [
             Command.create({'repartition_type': 'base'}),
             *(
@@ -52,7 +52,7 @@ class DefaultTaxCase(TaxCase):
         )
 
     def figures(self, lines):
-        """What is booked where, with its taxes and analytics; whoever made it."""
+        """Return amounts by account, with taxes and analytics, whoever made the lines."""
         return sorted(
             (
                 line.account_id.code,
@@ -74,7 +74,7 @@ class DefaultTaxCase(TaxCase):
         return self.move(ramp_id)
 
     def charge_one(self, minor, tax=None, analytics=()):
-        """A transaction of one line; returns its Ramp id."""
+        """Add a transaction of one line; returns its Ramp id."""
         state = self.ramp.state
         return self.spend(
             minor,
@@ -105,7 +105,9 @@ class TestDefaultTaxes(DefaultTaxCase):
         self.account_meals.tax_ids = self.taxes[20]
 
     def test_by_policy(self):
-        """Nothing unless it is wanted; then as core taxes a bill of the same total, and the same of card spend."""
+        """Without the policy no tax is added. With it, bills and card spend are taxed as core taxes a bill of the same
+        total.
+        """
         self.assertFalse(self.bill(12000).invoice_line_ids.tax_ids)
         self.connection.tax_policy = 'default'
         core = self.core_bill(100.0)
@@ -119,7 +121,9 @@ class TestDefaultTaxes(DefaultTaxCase):
         self.assertEqual(self.charged(10700, tax=self.code(7)).line_ids.tax_ids, self.taxes[7])
 
     def test_fiscal_position_of_the_vendor(self):
-        """Mapped as core maps it, to another tax or to none; of another vendor it stays."""
+        """The vendor's fiscal position maps the default tax to another one or to none, as in core. Other vendors are
+        not affected.
+        """
         self.connection.tax_policy = 'default'
         position = self.env['account.fiscal.position'].create({'name': 'Abroad', 'company_id': self.company.id})
         self.taxes[5].write(
@@ -152,7 +156,7 @@ class TestDefaultTaxes(DefaultTaxCase):
         self.assertEqual(self.figures(self.charged(12500).line_ids), self.figures(core.line_ids))
 
     def test_closed_tax_period(self):
-        """A line that Odoo taxes by itself is one of the tax report."""
+        """A line with a default tax belongs to the tax report, so a closed tax period puts it on hold."""
         self.connection.tax_policy = 'default'
         self.company.tax_lock_date = '2026-03-31'
         spent = self.spend(500, date=f'{DAY}T12:00:00+00:00')
@@ -178,14 +182,18 @@ class TestNonDeductibleTaxes(DefaultTaxCase):
         self.europe = {'analytics': self.analytics(self.analytic_europe)}
 
     def test_offered(self):
-        """One that is a part of the cost has no account; Ramp wants one of its rate all the same."""
+        """A tax that is a part of the cost has no account, and is offered all the same, with another account for its
+        rate.
+        """
         for kind in ('half', 'cost'):
             for flow in ('tax_rate', 'tax_code'):
                 row = self.env['ramp.record'].search([('flow', '=', flow), ('res_id', '=', self.taxes[kind].id)])
                 self.assertEqual(row.state, 'confirmed', row.error_message)
 
     def test_booked_as_core_does(self):
-        """The part that is not deducted is on the account of the line, with its analytics; the total is Ramp's."""
+        """The part that is not deductible is on the line's account, with its analytics, as in core. The total is
+        Ramp's.
+        """
         for kind, tax_on_meals in (('half', 10.0), ('cost', 20.0)):
             with self.subTest(kind=kind):
                 core = self.core_bill(
@@ -217,7 +225,7 @@ class TestNonDeductibleTaxes(DefaultTaxCase):
         self.assertEqual(sorted(lines.mapped('balance')), [-100.0, -10.0, -10.0])
 
     def test_given_back(self):
-        """What an employee pays back takes each part back, also that of the cost."""
+        """A repayment takes back each part of the tax, also the cost."""
         spent = self.charge_one(12000, tax=self.code('half'))
         back = self.ramp.add_repayment(transaction=spent, amount_minor=12000, date='2026-03-20')
         for _time in range(2):

@@ -1,7 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The disk is full in the middle of a run: the server says so in an error of its own, or a file is cut off while it is
-written.
-"""
+"""The disk is full in the middle of a run: the database's server reports it, or a file is cut off while it is written."""
 
 import errno
 import os
@@ -18,7 +16,7 @@ LOGGERS = (*(f'odoo.addons.ramp_connector.flows.engine.{name}' for name in ('flo
 
 
 class Full:
-    """A file on a disk that has room for half of it."""
+    """A file on a disk with room for half of it."""
 
     def __init__(self, file):
         self.file = file
@@ -61,7 +59,9 @@ class TestFullDisk(RampCase):
         self.assertFalse(self.connection.last_error)
 
     def test_database(self):
-        """In the middle of the second entry of a batch, with the SQLSTATE that PostgreSQL has for it."""
+        """If the database's disk is full in the middle of a batch, the run stops with that reason, and everything is
+        posted later.
+        """
         self.env.cr.execute("""
             CREATE FUNCTION pg_temp.no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                 IF (SELECT count(*) FROM account_move_line WHERE ref = NEW.ref OR move_id = NEW.move_id) >= 1 THEN
@@ -82,8 +82,8 @@ class TestFullDisk(RampCase):
         self.assertDone()
 
     def test_files(self):
-        """A file that was cut off is there under its name, which says what it should contain."""
-        # of its own: what other tests have written is there already
+        """A file that was cut off by a full disk is written again, although it exists under the name of its checksum."""
+        # A folder of its own, as other tests have already written the files.
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.patch(type(self.env['ir.attachment']), '_filestore', lambda *args: folder.name)

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What the documents name is there: menus, settings, scopes, files, commands, and where links lead."""
+"""Menus, settings, scopes, files, commands and links in the documents exist."""
 
 import re
 from pathlib import Path
@@ -12,19 +12,19 @@ from .smoke import PlainCase, SmokeTags
 HOUSE = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*sorted(HOUSE.glob('*.md')), *sorted(HOUSE.glob('docs/*.md'))]
 LINK = re.compile(r'\]\(([^)\s]+)\)')
-# A menu, in italics, of an application of Odoo's
+# a menu of an Odoo application, in italics
 MENU = re.compile(r'\*((?:Accounting|Settings|Apps) > [^*\n]+)\*')
 ROOM = re.compile(r'`((?:tests|tools|models|flows|ramp_api|simulator|migrations|docs|static)/[\w./-]*)`')
 COMMAND = re.compile(r'\./dev ([a-z][a-z0-9-]*)')
 
 
 def anchor(heading):
-    """As GitHub makes it of a heading."""
+    """Return the anchor that GitHub makes of a heading."""
     return re.sub(r'[^\w\- ]', '', heading.strip().lower()).replace(' ', '-')
 
 
 def table(document, heading):
-    """The rows of the first table under a heading, without its head."""
+    """Return the rows of the first table under a heading, without its head."""
     text = (HOUSE / document).read_text(encoding='utf-8').split(f'\n## {heading}\n')[1].split('\n## ')[0]
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in text.splitlines() if line.startswith('|')]
     return rows[2:]
@@ -51,7 +51,7 @@ class TestDocuments(PlainCase):
                     self.assertIn(part, [anchor(heading) for heading in headings], link)
 
     def test_methods(self):
-        """The methods that the life of a bill and the example of a new kind name are there."""
+        """The methods that the documents name exist."""
         defined = {
             name
             for room in ('flows', 'models', 'ramp_api')
@@ -92,7 +92,7 @@ class TestDocuments(PlainCase):
 class TestScreensInDocuments(SmokeTags, TransactionCase):
     def test_menus(self):
         menus = self.env['ir.ui.menu'].with_context(lang='en_US').search([]).mapped('complete_name')
-        # of Community and of Enterprise
+        # The menus are in Community or in Enterprise.
         there = {re.sub('^(Invoicing|Accounting)/', 'Accounting/', name) for name in menus}
         found = [path for document in DOCUMENTS for path in MENU.findall(document.read_text(encoding='utf-8'))]
         self.assertGreater(len(found), 5)

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""A connection of one Ramp entity has no business with the objects of another one, by whichever way they come."""
+"""A connection of one Ramp entity never handles objects of another one, however they arrive."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ class TestEntities(ExportedCase):
         self.connection.ramp_entity_id = self.mine
 
     def objects_of(self, entity):
-        """One object of each kind, and a few that are not to be booked yet, of an entity: their Ramp ids."""
+        """Make one object of each kind of an entity, and some that are not ready to be posted; returns their Ramp ids."""
         day = f'{fields.Date.today() - timedelta(days=3)}T12:00:00+00:00'
         currency = self.ramp.state['entities'].get(entity)['currency']
         values = {'entity': entity, 'currency': currency}
@@ -27,7 +27,7 @@ class TestEntities(ExportedCase):
         self.ramp.pay_bill(bill)
         exported = self.spend(1200, date=day, **values)
         self.ramp.export_elsewhere('TRANSACTION_SYNC', exported)
-        # what is not of USD is all that Ramp has of vendor credits
+        # Ramp's vendor credits in other currencies than USD have only this.
         credit = self.ramp.add_vendor_credit(entity=entity, amount_minor=700, account=self.external(self.account_meals))
         return [
             spend,
@@ -57,7 +57,7 @@ class TestEntities(ExportedCase):
         ]
 
     def assertUnknown(self, ids):
-        """No row, no document, nothing told to Ramp of these."""
+        """These objects have no row and no document, and Ramp was told nothing about them."""
         rows = self.env['ramp.record'].search(['|', ('ramp_id', 'in', ids), ('parent_ramp_id', 'in', ids)])
         self.assertFalse([(row.flow, row.name, row.state) for row in rows])
         self.assertFalse(self.env['account.move'].search([('ramp_id', 'in', ids)]))
@@ -65,11 +65,13 @@ class TestEntities(ExportedCase):
         self.assertFalse([ramp_id for ramp_id in ids if self.ramp.export_errors(ramp_id)])
 
     def test_every_flow(self):
-        """Lists, single reads, events, statements, files and the nightly check."""
+        """Objects of another entity stay unknown in lists, single reads, events, statements, files and the nightly
+        check.
+        """
         mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)
         tomorrow = f'{fields.Date.today() - timedelta(days=1)}'
         statement = self.ramp.close_statement(tomorrow, cashback_bps=100)
-        for ramp_id in theirs:  # whatever an event names
+        for ramp_id in theirs:  # even if an event names them
             self.env['ramp.event'].sudo().create(
                 {
                     'connection_id': self.connection.id,
@@ -86,13 +88,13 @@ class TestEntities(ExportedCase):
         rows = self.env['ramp.record'].search([('ramp_entity_id', '!=', False)])
         self.assertEqual(set(rows.mapped('ramp_entity_id')), {self.mine})
         self.assertGreaterEqual(set(rows.mapped('ramp_id')), set(mine))
-        # a statement names the lines of the whole business, by their ids only
+        # A statement names the lines of the whole business, but only by id.
         known = str([{**row.payload, 'statement_lines': None} for row in rows])
         self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known])
 
     def test_file_of_a_statement(self):
-        """The PDF of a statement shows the spend of the whole business: it is attached where all of that is the
-        connection's.
+        """A statement's PDF shows the spend of the whole business, so it is attached only if all of that belongs to the
+        connection.
         """
         day = f'{fields.Date.today() - timedelta(days=3)}T12:00:00+00:00'
         files = []
@@ -109,7 +111,9 @@ class TestEntities(ExportedCase):
         self.assertEqual(files, [1, 0])
 
     def test_moved_to_another_entity(self):
-        """What waited here and is another entity's now is left out, and counts for nothing; Ramp hears nothing."""
+        """An object that waited here and moved to another entity is left out and counts for nothing. Ramp is told
+        nothing.
+        """
         ramp_id = self.spend(1300, account=None, entity=self.mine)
         self.everything()
         self.assertEqual(self.record(ramp_id).state, 'held')
@@ -123,7 +127,7 @@ class TestEntities(ExportedCase):
         self.assertEqual(len(self.ramp.export_errors(ramp_id)), told)
 
     def test_id_in_capitals(self):
-        """An id that somebody typed in capitals is the same one."""
+        """An entity's id that somebody typed in capitals is the same id."""
         self.connection.ramp_entity_id = self.mine.upper()
         mine, theirs = self.spend(1000, entity=self.mine), self.spend(1000, entity=self.other, currency=self.currency)
         self.sync('transaction', 'watch')
@@ -131,7 +135,7 @@ class TestEntities(ExportedCase):
         self.assertUnknown([theirs])
 
     def test_bank_accounts_of_others(self):
-        """Of another entity's bank nothing is shown, whenever Ramp tells of it."""
+        """Bank accounts of another entity are not shown."""
         rows = self.ramp.state['entities']
         theirs = rows.get(self.other)['payment_accounts'] or [
             {**rows.get(self.mine)['payment_accounts'][0], 'id': 'c0ffee00-0000-4000-8000-000000000001'}
@@ -145,7 +149,7 @@ class TestEntities(ExportedCase):
         )
 
     def test_two_companies_in_either_order(self):
-        """Each entity's objects come to its own company, whoever connects first."""
+        """Each entity's objects come to its own company, whichever connects first."""
         mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)
         self.everything()
         self.assertUnknown(theirs)

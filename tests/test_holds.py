@@ -8,7 +8,9 @@ from .common import RampCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestHolds(RampCase):
-    """What cannot be booked is held with a sentence, told to Ramp, clears itself when fixed, and delays nothing else."""
+    """An object that cannot be posted is put on hold with a reason, which Ramp is told. It goes on when it is fixed,
+    and delays no other object.
+    """
 
     def setUp(self):
         super().setUp()
@@ -31,8 +33,8 @@ class TestHolds(RampCase):
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
 
     def test_reason_is_told_again_after_one_of_which_nobody_knows_whether_it_was_heard(self):
-        """Ramp has heard the second reason and its answer is lost; the object is then as it was at first: so is what
-        Ramp shows.
+        """If Ramp's answer to the second reason is lost and the first reason comes back, the first one is sent again,
+        and Ramp shows it.
         """
         coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')
@@ -283,7 +285,7 @@ class TestHolds(RampCase):
         self.assertIn('\ufffd', self.record(ramp_id).payload['merchant_name'])
 
     def test_days_that_no_calendar_has(self):
-        """A moment at the end of time cannot be turned into the company's: held, and the others go on."""
+        """A date that cannot be converted to the company's time zone puts its object on hold, and the others go on."""
         self.company.partner_id.tz = 'America/Los_Angeles'
         ramp_id = self.spend()
         self.ramp.state['transactions'].update(ramp_id, accounting_date='0001-01-01T01:00:00+00:00')

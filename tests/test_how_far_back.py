@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""How long what is booked is looked at for what changed in Ramp since: to the day, and no longer."""
+"""How long posted objects are checked for later changes in Ramp: to the day, and no longer."""
 
 from datetime import timedelta
 
@@ -11,11 +11,11 @@ from .common import StatementsCase
 @tagged('post_install', '-at_install', 'ramp')
 class TestHowFarBack(StatementsCase):
     def ago(self, days):
-        """A moment so many days ago, an hour later in the day: a slow test is no day longer."""
+        """Return a moment so many days ago, but an hour later in the day, so that a slow test does not add a day."""
         return (self.env.cr.now() - timedelta(days=days, hours=-1)).strftime('%Y-%m-%dT%H:%M:%S+00:00')
 
     def test_transactions(self):
-        """By when they were synced."""
+        """Transactions are checked by the time at which they were synced."""
         inside, outside = self.spend(1000), self.spend(1100)
         self.sync('transaction')
         for ramp_id, days in ((inside, 30), (outside, 32)):
@@ -23,7 +23,7 @@ class TestHowFarBack(StatementsCase):
         self.assertNoticed('transaction', inside, outside)
 
     def test_transfers(self):
-        """By when they were made: one that comes back after a year is a person's to notice."""
+        """Transfers are checked for a year after they were made. A later return must be noticed by a person."""
         inside, outside = (self.ramp.add_transfer(amount_minor=1000, date=self.ago(days)) for days in (365, 367))
         self.sync('transfer')
         self.assertEqual(len(self.payment(inside) + self.payment(outside)), 2)
@@ -35,7 +35,7 @@ class TestHowFarBack(StatementsCase):
         )
 
     def test_paid_bills(self):
-        """By when they were paid."""
+        """Paid bills are checked by the time at which they were paid."""
         inside, outside = (
             self.ramp.add_bill(
                 amount_minor=1000, currency='USD', entity=self.primary, account=self.external(self.account_meals)
@@ -51,9 +51,9 @@ class TestHowFarBack(StatementsCase):
         self.assertNoticed('bill', inside, outside)
 
     def assertNoticed(self, flow, inside, outside):
-        """What changed of the one is a question now; of the other nobody has heard."""
+        """The change of the first object is noticed, and that of the second one is not."""
         records = self.record(inside, flow) + self.record(outside, flow)
-        records.confirmed_at = self.ago(3)[:10]  # what Ramp shows a moment later may be what it was told
+        records.confirmed_at = self.ago(3)[:10]  # Ramp may show what it was told a moment before
         self.sync(flow)
         self.assertEqual(
             records.mapped(lambda record: (record.state, record.has_changed)), [('held', True), ('confirmed', False)]

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Personal data leaves the ledger after a while, or when somebody asks for it; what the books need stays."""
+"""Personal data is removed from the ledger after some time or on request. The data that the accounts need stays."""
 
 import json
 
@@ -72,7 +72,7 @@ class KeepingCase(StatementsCase, PayablesCase):
         return done
 
     def told(self, rows):
-        """What personal the ledger still says of these rows."""
+        """Return the personal data that the ledger still has of these rows."""
         self.env.cr.execute(
             "SELECT concat_ws(' ', flow, name, payload::text, late_payload::text, noted::text) FROM ramp_record WHERE "
             'id = ANY(%s)',
@@ -133,7 +133,7 @@ class TestKeeping(KeepingCase):
         self.assertEqual(self.kept(self.rows), before)
         self.assertEqual(self.vacuum(), (0, False), 'once')
         self.assertEqual(self.env['report.ramp_connector.tie_out'].get_report(self.connection.id), report)
-        # nothing that runs misses what went, or brings it back
+        # No job misses the removed data, or brings it back.
         for _day in range(2):
             self.sync(*FLOWS)
             self.sync('watch')
@@ -147,7 +147,7 @@ class TestKeeping(KeepingCase):
         )
 
     def test_each_payload_can_still_be_read(self):
-        """And says the same of the day, the money and to what it belongs."""
+        """A payload without personal data still has the same date, amounts and relations."""
         for row in self.rows:
             flow = self.env[f'ramp.flow.{row.flow}']
             before, after = (
@@ -159,7 +159,7 @@ class TestKeeping(KeepingCase):
             self.assertIn('value', after)
 
     def test_the_boundary(self):
-        """Of the last months nothing goes."""
+        """Rows of the last months stay."""
         today = fields.Date.today()
         row, other = self.record(self.spent), self.record(self.owed, 'bill')
         row.date, other.date = today - relativedelta(months=36), today - relativedelta(months=36, days=1)
@@ -193,11 +193,11 @@ class TestKeeping(KeepingCase):
         self.assertTrue(all(done <= 2 for done, _more in counts))
 
     def test_queries(self):
-        """As many for many rows as for one."""
+        """Erasing takes as many queries for many rows as for one."""
         others = [self.spend(1000 + number, date='2026-07-05T12:00:00+00:00') for number in range(4)]
         self.sync('transaction')
         counts = []
-        self.record(self.spent)._erase_personal()  # what is read once and kept
+        self.record(self.spent)._erase_personal()  # fills the caches
         rows = self.env['ramp.record'].search([('ramp_id', 'in', others)])
         for part in (rows[:1], rows[1:]):
             self.env.invalidate_all()
@@ -228,7 +228,7 @@ class TestKeeping(KeepingCase):
         self.assertTrue(record.late_payload, 'a person decides first')
 
     def test_payments_are_done_anew(self):
-        """They read the payload that is left."""
+        """A payment is posted again with the payload that is left."""
         self.vacuum()
         row, before = self.record(self.paid_bill, 'bill_payment'), self.move(self.paid_bill)
         row._reopen_payment()
@@ -251,7 +251,7 @@ class TestKeeping(KeepingCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestErasing(KeepingCase):
-    """A person who is gone can be erased at once."""
+    """A person who left can be erased at once."""
 
     def user(self, name, groups):
         return new_test_user(
@@ -294,7 +294,7 @@ class TestErasing(KeepingCase):
         self.assertNotIn(ERASED, self.record(open_one).payload)
 
     def test_who_was_a_guest(self):
-        """Spend of somebody else names the person among those who were there."""
+        """Spend of another person that names the person as an attendee is erased, too."""
         ramp_id = self.ramp.add_reimbursement(
             amount_minor=3300,
             user=list(self.ramp.state['users'])[1]['id'],
@@ -310,7 +310,7 @@ class TestErasing(KeepingCase):
         self.assertIn(ERASED, self.record(ramp_id, 'reimbursement').payload)
 
     def test_by_address_alone(self):
-        """Who was never linked is found by the email."""
+        """A person who was never linked is found by the email."""
         self.employee.ramp_user_id = False
         self.employee.action_archive()
         self.employee.action_erase_ramp_data()
@@ -340,7 +340,7 @@ class TestErasing(KeepingCase):
             other.action_erase_personal()
 
     def test_another_company(self):
-        """An administrator of one company erases nothing of another's."""
+        """An administrator of one company erases nothing of another company."""
         company = self.env['res.company'].create({'name': 'Gadget Guild'})
         leaver = self.env['hr.employee'].create(
             {'name': 'Same Person', 'company_id': company.id, 'work_email': self.employee.work_email, 'active': False}

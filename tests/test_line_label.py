@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What journal items and expenses of card spend are called, and what else of a transaction is kept on them."""
+"""The labels of journal items and expenses of card spend, and other data of a transaction on them."""
 
 import uuid
 

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Odoo's own tests of source code, of this addon alone: those that take its files, and need nothing else."""
+"""Odoo's own tests of source code, for this addon: those that take its files and need nothing else."""
 
 import importlib
 import re
@@ -21,7 +21,7 @@ TESTS = {
     'test_jstranslate': 'TestJsTranslations',
     'test_l10n': 'L10nLinter',
 }
-COMMUNITY = {'development_status'}  # what the community's modules say beyond what Odoo's do
+COMMUNITY = {'development_status'}  # keys of community modules, in addition to Odoo's
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -44,7 +44,7 @@ class TestOdooLint(PlainCase):
                 self.assertEqual([text for _case, text in (*result.errors, *result.failures)], [])
 
     def test_each_file_of_tests_is_imported(self):
-        """Else Odoo's own runner has none of it."""
+        """Each file of tests is imported. Otherwise Odoo's own runner does not see its tests."""
         folder = Path(__file__).parent
         imported = set(re.findall(r'^    (test_\w+),$', (folder / '__init__.py').read_text(encoding='utf-8'), re.M))
         self.assertEqual(imported, {path.stem for path in folder.glob('test_*.py')})

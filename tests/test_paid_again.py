@@ -1,6 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""A document that was paid, and is booked anew for another vendor or on another account: what paid the first one pays
-the second.
+"""A paid document is posted anew for another vendor or on another account. The payments of the first one pay the
+second.
 """
 
 from datetime import timedelta
@@ -50,8 +50,8 @@ class PaidAgainCase(PayablesCase):
         return account
 
     def owed(self):
-        """{(account, partner): open amount} of the payable accounts, and whether each line is reconciled that has no
-        open amount.
+        """Return {(account, partner): open amount} of the payable accounts. Lines without an open amount are
+        reconciled.
         """
         lines = self.env['account.move.line'].search(
             [
@@ -64,7 +64,7 @@ class PaidAgainCase(PayablesCase):
         for (account, partner), items in lines.grouped(
             lambda line: (line.account_id.code, line.partner_id.name)
         ).items():
-            # what is owed is what is open: nothing is paid with what belongs to somebody else
+            # The debt equals the open amount, so nothing is paid with what belongs to another partner.
             self.assertEqual(round(sum(items.mapped('balance')), 2), round(sum(items.mapped('amount_residual')), 2))
             self.assertFalse(
                 {item.amount_residual > 0 for item in items if item.amount_residual} >= {True, False},
@@ -86,7 +86,7 @@ class PaidAgainCase(PayablesCase):
         self.assertEqual(self.env['account.move'].search_count([]), count, 'once')
 
     def assertOnCard(self, amount, spent=None):
-        """Spent once, by the card."""
+        """The amount is spent once, by the card."""
         lines = self.env['account.move.line'].search(
             [('company_id', '=', self.company.id), ('parent_state', '=', 'posted')]
         )
@@ -126,7 +126,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertPaidAgain('Acme')
 
     def test_of_a_batch(self):
-        """The other bill of the transfer keeps its share."""
+        """If one bill of a batch is posted anew, the other one keeps its share of the transfer."""
         second = self.bill()
         self.ramp.pay_bill([self.ramp_id, second])
         self.sync_payables()
@@ -150,7 +150,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual(self.owed(), {('211000', 'Acme'): -50.0}, 'the bill in dollars, which nobody paid')
 
     def test_that_came_back(self):
-        """The vendor of today is owed again, and the one of before nothing."""
+        """If the payment comes back, the new vendor is owed again, and the former one is not."""
         self.pay()
         self.change()
         self.assertPaidAgain()
@@ -160,7 +160,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual(next(iter(self.owed()))[1], 'Other')
 
     def test_left_as_a_draft(self):
-        """It is paid when somebody posts it."""
+        """If the new bill is a draft, it is paid when somebody posts it."""
         self.pay()
         self.connection.bill_post = 'draft'
         self.change()
@@ -196,7 +196,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual(transfer.date, lock + timedelta(days=1))
 
     def test_a_credit_on_another_account(self):
-        """It is no payment that could be transferred: a person puts both on one account."""
+        """A credit cannot be transferred to another account like a payment, so a person puts both on one account."""
         credit = self.ramp.add_vendor_credit(
             vendor=self.vendor, amount_minor=5000, account=self.external(self.account_meals), reference_number='C-1'
         )
@@ -233,7 +233,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertOnCard(50.0)
 
     def test_by_a_card_that_pays_another_bill_too(self):
-        """What the charge pays of the other bill, which is not approved yet, stays where it is."""
+        """If a charge also pays a bill that is not approved yet, that part stays where it is."""
         second = self.bill(payment_method='CARD', approval_status='PENDING')
         charge = self.spend(10000, merchant='Acme')
         self.ramp.update_bill(self.ramp_id, payment_method='CARD')
@@ -249,7 +249,9 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual(self.move(second).amount_residual, 0)
 
     def test_by_card_before_its_charge_which_says_otherwise(self):
-        """What was transferred is taken back with what it took over."""
+        """If a charge with another amount arrives later, the transferred amount is taken back together with what
+        replaced it.
+        """
         charge = self.spend(5100, merchant='Acme', sync_status='NOT_SYNC_READY')
         self.ramp.pay_bill(self.ramp_id, method='CARD', transaction=charge)
         self.sync_payables()
@@ -265,7 +267,9 @@ class TestPaidAgain(PaidAgainCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestReimbursedAgain(ReimbursementCase):
     def test_owed_on_another_account(self):
-        """The account of what employees are owed was changed meanwhile."""
+        """A reimbursement that is posted anew stays paid, even if the account for debts to employees was changed
+        meanwhile.
+        """
         ramp_id = self.paid(10000)
         self.sync_payables()
         self.assertPaid(ramp_id)

@@ -12,11 +12,11 @@ SEARCH = [('ramp_payment', '!=', False)]
 
 class PaidByRampCase(PayablesCase):
     def announced(self):
-        """The documents that the filter shows."""
+        """Return the documents that the filter shows."""
         return self.env['account.move'].search([*SEARCH, ('company_id', '=', self.company.id)])
 
     def entered(self, amount=25.0):
-        """A bill that is no matter of Ramp."""
+        """Enter a bill that has nothing to do with Ramp."""
         bill = self.env['account.move'].create(
             {
                 'move_type': 'in_invoice',
@@ -33,7 +33,7 @@ class PaidByRampCase(PayablesCase):
         return bill
 
     def wizard(self, moves, user=None, model='account.move'):
-        """The wizard as a call over RPC makes it."""
+        """Make the wizard as a call over RPC does."""
         env = self.env['account.payment.register'].with_user(user or self.env.user)
         return env.with_context(active_model=model, active_ids=moves.ids).create({})
 
@@ -98,7 +98,7 @@ class TestPaidByRamp(PaidByRampCase):
         self.assertNotAnnounced(ramp_id)
 
     def test_not_paid_by_ramp(self):
-        """By hand, or nobody knows how: then a payment in Odoo is what is wanted."""
+        """A bill that is paid by hand or in an unknown way is not announced, because it needs a payment in Odoo."""
         self.connection.manual_payment_policy = 'person'
         by_hand, unknown = (
             self.owe(10000, payment_method='PAID_MANUALLY'),
@@ -124,7 +124,7 @@ class TestPaidByRamp(PaidByRampCase):
         self.assertNotIn(bill, self.announced())
 
     def test_portal_user(self):
-        """A vendor sees a bill of theirs as before."""
+        """A vendor with a portal login sees a bill as before."""
         ramp_id = self.owe(10000)
         self.sync_payables()
         user = new_test_user(
@@ -169,13 +169,13 @@ class TestPaidByRamp(PaidByRampCase):
         self.assertRegex(wizard.actionable_errors['ramp_payment']['message'], '^2 of these bills come from Ramp')
 
     def test_without_ramp(self):
-        """Nothing is said of what is no matter of Ramp."""
+        """A payment of bills that have nothing to do with Ramp shows no message."""
         one, other = self.entered(), self.entered(50.0)
         wizard = self.wizard(one + other)
         self.assertEqual((wizard.line_ids.move_id, wizard.actionable_errors), (one + other, False))
 
     def test_queries(self):
-        """A list of bills asks once for all of them."""
+        """A list of bills is looked up with the same number of queries, however many bills it has."""
         ids = [self.owe(10000 + number) for number in range(12)]
         self.sync_payables()
         bills = self.env['account.move'].concat(*map(self.move, ids))
@@ -215,7 +215,7 @@ class TestPaidByRamp(PaidByRampCase):
         self.assertEqual((self.move(ramp_id).amount_residual, self.move(ramp_id).payment_state), (0, 'paid'))
 
     def test_reversed_is_reversed(self):
-        """A credit note of its own takes the bill back; and without Ramp, all is as in core."""
+        """A bill with a credit note of its own is reversed. Bills without Ramp are as in core."""
         ramp_id, own = self.owe(4000), self.entered()
         self.sync_payables()
         for bill in (self.move(ramp_id), own):
@@ -260,7 +260,9 @@ class TestReimbursedByRamp(ReimbursementCase):
         self.assertLessEqual(ANNOUNCED_STATES.keys(), REIMBURSEMENT_STATES)
 
     def test_by_others(self):
-        """What the employee owes, and what leaves Ramp to be paid elsewhere."""
+        """Ramp announces no payment for a debt of an employee, or for a reimbursement that is exported to be paid
+        elsewhere.
+        """
         self.connection.reimbursement_policy = 'ready'
         back, exported = self.claim(direction='USER_TO_BUSINESS'), self.claim(state='AWAITING_EXPORT')
         self.sync_payables()

@@ -14,12 +14,12 @@ def new_journal(case, kind, code):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPayableJournals(ReimbursementCase):
-    """In which journal what is owed is booked, and on which account."""
+    """The journals and accounts on which payables are posted."""
 
     flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment', 'reimbursement', 'reimbursement_payment')
 
     def book(self):
-        """One of each kind; their journals."""
+        """Post one document of each kind; returns their journals."""
         bill = self.owe(1000)
         credit = self.ramp.add_vendor_credit(amount_minor=300, account=self.external(self.account_meals))
         back = self.paid(500)
@@ -86,7 +86,7 @@ class TestPayableJournals(ReimbursementCase):
         )
 
     def test_as_core_makes_it(self):
-        """The same as a bill that somebody enters, who chooses that account on the line of what is owed."""
+        """The entry is the same as for a bill that somebody enters with that account on the payable line."""
         account = self.employee_account()
         ramp_id = self.paid(10000)
         self.sync_payables()
@@ -115,7 +115,7 @@ class TestPayableJournals(ReimbursementCase):
         self.assertEqual(lines(ours), lines(cores))
 
     def test_payment_returned(self):
-        """What is taken back is taken back on that account, too; and what was booked before keeps its own."""
+        """A returned payment is on the same account. Earlier documents keep their own account."""
         before = self.paid(3000)
         self.sync_payables()
         account = self.employee_account()
@@ -134,10 +134,10 @@ class TestPayableJournals(ReimbursementCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestBankAccounts(PayablesCase):
-    """In which journal is booked what leaves a bank account of Ramp."""
+    """The journals for payments from a bank account of Ramp."""
 
     def bank_accounts(self):
-        """Ramp ids of the two bank accounts of the primary entity."""
+        """Return the Ramp ids of the two bank accounts of the primary entity."""
         return [account['id'] for account in self.ramp.state['entities'].get(self.primary)['payment_accounts']]
 
     def bank_account(self, ramp_id):
@@ -193,7 +193,7 @@ class TestBankAccounts(PayablesCase):
         self.assertEqual((account.name, len(self.bank_account(own))), ('Renamed', 1))
 
     def test_unreadable_bank_account(self):
-        """Which costs nothing but its name."""
+        """A bank account that cannot be read is left out, and the others are read."""
         self.connection.bank_account_ids.unlink()
         [one, two] = self.ramp.state['entities'].get(self.primary)['payment_accounts']
         self.ramp.state['entities'].update(self.primary, payment_accounts=[{**one, 'id': 'odd'}, two])
@@ -218,7 +218,7 @@ class TestBankAccounts(PayablesCase):
         self.assertEqual(account.journal_id, journal)
 
     def test_queries_of_bank_accounts(self):
-        """One, however many payments there are; one more where some are new."""
+        """The journals take one query, however many payments there are, and one more if some accounts are new."""
         Account, ids = self.env['ramp.bank.account'], [f'{number:032x}' for number in range(40)]
         for count, queries in ((0, 0), (2, 2), (2, 1), (40, 2), (40, 1)):
             self.env.invalidate_all()

@@ -11,7 +11,7 @@ from .common import PayablesCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPayables(PayablesCase):
-    """A business with every kind of case: what lands is what Ramp says, to the cent."""
+    """A business with every kind of case: the entries are what Ramp says, to the cent."""
 
     seed = {'transactions': 12, 'bills': 60, 'problems': True}
 
@@ -25,7 +25,7 @@ class TestPayables(PayablesCase):
             )
 
     def open_in_odoo(self):
-        """What the ledger owes per vendor of Ramp and currency, in minor units, by SQL of its own."""
+        """Return what the entries owe by vendor of Ramp and currency, in minor units, read with SQL of its own."""
         self.env.flush_all()
         self.env.cr.execute("""
             SELECT r.payload #>> '{vendor,id}', c.name, -SUM(l.amount_residual_currency)
@@ -103,7 +103,7 @@ class TestPayables(PayablesCase):
         self.ramp.assert_clean()
         for sync_type in ('BILL_SYNC', 'BILL_PAYMENT_SYNC'):
             self.assertFalse({ident: told for ident, told in self.ramp.successes(sync_type).items() if len(told) > 1})
-        # the card liability is what was spent, whether a bill or an expense is the spend
+        # The card liability is the amount spent, whether a bill or an expense is the spend.
         liability = defaultdict(Decimal)
         for line in self.env['account.move.line'].search(
             [('account_id', '=', self.connection.card_account_id.id), ('parent_state', '=', 'posted')]

@@ -194,7 +194,7 @@ class TestPurchaseOrder(OrdersCase):
 
     def test_coded(self):
         """A line is coded with the account and the analytic accounts that Ramp has, each in its own field. If several
-        accounts of a plan share the line, the field is empty.
+        accounts of a plan share the line, the field is left out.
         """
         self.sync('account', 'analytic_plan', 'analytic_account')
         move, fair, europe = (

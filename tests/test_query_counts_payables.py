@@ -8,8 +8,8 @@ from .properties import rotated
 from .test_query_counts import PHASES, TRIES, QueryCounting
 
 FEW, MANY = 3, 12  # bills; both fit on one page and into one batch
-MOST = 380  # queries of the two jobs, however many bills they book
-NEXT_TO_NOTHING = 0.2  # a row more is written by the same statements; the ORM splits the longest of them
+MOST = 380  # queries of the two jobs, however many bills they post
+NEXT_TO_NOTHING = 0.2  # the same statements write one more row; the ORM splits the longest of them
 
 KINDS = (
     'bills_of_one_vendor',
@@ -32,10 +32,10 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         self.vendors = [self.ramp.add_vendor(f'Supplier {number}', country='US') for number in range(MANY)]
 
     def queries(self, count, vendors=1, paid_at=None, **values):
-        """Queries of each phase when this many bills, each paid by a transfer of its own, are booked, paid and
+        """Return the queries of each phase when so many bills, each paid by its own transfer, are posted, paid and
         confirmed.
 
-        :param paid_at: the rate at which they are paid, after they were booked
+        :param paid_at: the rate at which they are paid, after they were posted
         """
         bills = [
             self.owe(1000, vendor=self.vendors[number % vendors], date='2026-03-04', **values)
@@ -60,9 +60,7 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         return Counter(self.counts)
 
     def assertFlat(self, booked=NEXT_TO_NOTHING, paid=NEXT_TO_NOTHING, most=MOST, **values):
-        """A bill more costs no query of the ledger and the confirmation, and so many at most where it is booked and
-        where it is paid.
-        """
+        """One more bill costs no query for the ledger and the confirmation, and at most so many to post and to pay it."""
         each = self.each(FEW, MANY, **values)
         for phase in PHASES:
             book = phase == '_book_batch'
@@ -76,7 +74,7 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         self.assertFlat()
 
     def check_what_odoo_adds_and_demands(self):
-        """Default taxes, distribution models and mandatory plans are asked for once for all bills of a vendor with an
+        """Default taxes, distribution models and mandatory plans are looked up once for all bills of a vendor with an
         account.
         """
         self.connection.write({'analytic_policy': 'models', 'tax_policy': 'default'})
@@ -91,8 +89,8 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
                 'analytic_distribution': {str(self.analytic_move.id): 100},
             }
         )
-        # a bill has more rows: tax and analytic items, which the ORM writes some at a time; and a batch asks for more,
-        # once
+        # A bill has more rows: tax and analytic items, which the ORM writes some at a time. A batch makes more queries,
+        # once.
         self.assertFlat(
             booked=0.3,
             most=MOST + 20,
@@ -131,11 +129,11 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         self.assertFlat(currency='EUR', fx_conversion_rate='1.25')
 
     def check_foreign_bills_at_odoos_rate(self):
-        """Those of an entity that pays in its own currency: Odoo's rate of a day is asked for once."""
+        """For bills of an entity that pays in its own currency, Odoo's rate of a day is looked up once."""
         self.assertFlat(currency='EUR', entity=self.ramp.state['entities'].find(currency='EUR')['id'])
 
     def check_differences_of_rates(self):
-        """Core books each difference in an entry of its own."""
+        """Core posts each exchange difference in an entry of its own."""
         self.assertFlat(paid=3.5, currency='EUR', fx_conversion_rate='1.25', paid_at='1.5')
         self.assertEqual(
             self.env['account.move'].search_count([('journal_id', '=', self.company.currency_exchange_journal_id.id)]),
@@ -143,11 +141,11 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         )
 
     def check_a_vendor_for_each_bill(self):
-        """Core looks for the fiscal position of each vendor."""
+        """Core looks up the fiscal position of each vendor."""
         self.assertFlat(booked=1 + NEXT_TO_NOTHING, vendors=MANY)
 
     def test_bills_and_payments(self):
-        """In a commit, two of the kinds."""
+        """The cost of each kind of bill is flat. In a commit, two of the kinds are tested."""
         for kind in rotated(KINDS, of=4):
             with self.subTest(kind=kind), self.isolated():
                 getattr(self, f'check_{kind}')()

@@ -41,7 +41,7 @@ def webp(kind, body):
 
 @tagged('ramp_api')
 class TestPictureSize(PlainCase):
-    """How large a picture says it is, in each format that is taken, without decoding it."""
+    """The size of a picture is read from its header, in each accepted format, without decoding it."""
 
     def size(self, content, mimetype=None):
         return picture_size(Download(content, mimetype or sniff_mimetype(content), 'x'))
@@ -50,9 +50,9 @@ class TestPictureSize(PlainCase):
         for content, expected in (
             (simulated._blank_png(30, 20), (30, 20)),
             (jpeg(frame(0xC0, 300, 200)), (300, 200)),
-            (jpeg(b'\xff', frame(0xC2, 300, 200)), (300, 200)),  # filled up
-            (jpeg(frame(0xC4, 7, 7), frame(0xC1, 3, 2)), (3, 2)),  # a table of codes is no frame
-            (jpeg(frame(0xC0, 3, 2), frame(0xC0, 30000, 20000)), (30000, 20000)),  # decoders take the last
+            (jpeg(b'\xff', frame(0xC2, 300, 200)), (300, 200)),  # with fill bytes
+            (jpeg(frame(0xC4, 7, 7), frame(0xC1, 3, 2)), (3, 2)),  # a code table is no frame
+            (jpeg(frame(0xC0, 3, 2), frame(0xC0, 30000, 20000)), (30000, 20000)),  # decoders take the last frame
             (gif((0, 0, 10, 20)), (10, 20)),
             (gif((0, 0, 10, 20), (5, 5, 60000, 3), screen=(1, 1), colours=0), (60005, 20)),
             (

@@ -12,7 +12,7 @@ from .properties import examples
 from .smoke import PlainCase
 
 CURRENCIES = st.sampled_from(sorted(EXPONENTS))
-# The machine may be busy and the home folder read-only: neither is a reason to fail.
+# A busy machine and a read-only home folder are no reasons to fail.
 calm = examples(100)
 MINOR = st.integers(-(10**15), 10**15)
 

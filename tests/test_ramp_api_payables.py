@@ -32,7 +32,7 @@ from .test_ramp_api_payloads import IDS, MISSING, PayloadCase, cents, coding
 from .test_simulator_payables import PayablesCase
 
 FOLDER = contract.location() and contract.location().parent.parent / 'examples'
-# The machine may be busy and the home folder read-only: neither is a reason to fail.
+# A busy machine and a read-only home folder are no reasons to fail.
 calm = examples(100)
 MINOR = st.integers(-(10**12), 10**12)
 POSITIVE = st.integers(1, 10**12)
@@ -45,7 +45,7 @@ def made(payload, changes):
 
 
 def small(kind='GL_ACCOUNT', external_id='6100', **more):
-    """A selection as bills have it: without type, the category has it."""
+    """Return a selection as bills have it: the category has the type, and the selection has none."""
     selection = {key: value for key, value in coding(kind, external_id).items() if key != 'type'}
     return {**selection, 'category_info': {**selection['category_info'], 'type': kind}, **more}
 
@@ -96,7 +96,7 @@ def vendor(**changes):
 
 
 def bill(**changes):
-    """100.00 USD in two lines and one of inventory, paid by ACH."""
+    """A bill of 100.00 USD in two lines and one of inventory, paid by ACH."""
     return made(
         {
             'id': IDS[0],
@@ -189,7 +189,7 @@ def credit(**changes):
 
 
 def reimbursement(**changes):
-    """43.10 USD paid for 40.00 EUR in two lines."""
+    """A reimbursement of 43.10 USD for 40.00 EUR in two lines."""
     return made(
         {
             'id': IDS[0],
@@ -257,7 +257,7 @@ def repayment(**changes):
 
 
 def bare(payload, read, needed):
-    """What is read of only the needed keys, and with null for all others."""
+    """Return what is read from only the needed keys, and from null in all other keys."""
     short = {key: payload[key] for key in needed}
     return read(short), read({key: short.get(key) for key in payload})
 
@@ -472,7 +472,7 @@ class TestBill(ReaderCase):
         refused(f'{place}.gross_amount', 'no amount', gross_amount=None)
         refused(f'{place}.withholding_amount', 'is in EUR', withholding_amount=unsigned(1000, 'EUR'))
         refused(f'{place}.withholding_amount', 'negative', withholding_amount=unsigned(-1000))
-        # the gross one as the line's amount: whatever the bill's total then is
+        # If the line has the gross amount, it is refused whatever the bill's total is.
         for total in (10000, 9000):
             self.refused(
                 'line_items[0].withholding_line_item',
@@ -530,7 +530,7 @@ class TestBill(ReaderCase):
         self.assertEqual(details('Manual', manual_payment_method='PAID_IN_ERP'), ManualPaymentDetails('PAID_IN_ERP'))
         self.assertEqual(details('Manual', manual_payment_method=None), ManualPaymentDetails(None))
         self.assertIsNone(self.parse(payment=told()).payment.details)
-        # some answers leave out what the method says, too
+        # Some answers also leave out what the method implies.
         for method, expected in (
             ('CARD', CardPaymentDetails(None, (IDS[1],))),
             ('PAID_MANUALLY', ManualPaymentDetails(None)),
@@ -784,7 +784,7 @@ class TestRepayment(ReaderCase):
 @tagged('ramp_api')
 @unittest.skipUnless(FOLDER and FOLDER.is_dir(), 'the examples of the contract are not here')
 class TestExamples(PayloadCase):
-    """Some of the contract's own examples contradict it: those are refused until that is put right."""
+    """Some of the contract's own examples contradict it, and are refused until they are corrected."""
 
     def example(self, name, folder='spec-2026-08-01'):
         return json.loads((FOLDER / folder / f'{name}.json').read_text(encoding='utf-8'))
@@ -841,7 +841,7 @@ class TestExamples(PayloadCase):
 
 @tagged('ramp_api')
 class TestSimulated(PayablesCase):
-    """What the simulator tells can be read, apart from what it is told to spoil."""
+    """The simulator's answers can be read, except the objects that it spoils on purpose."""
 
     seed = {'transactions': 60, 'bills': 60, 'reimbursements': 60, 'problems': True}
     UNREADABLE = {
@@ -857,7 +857,7 @@ class TestSimulated(PayablesCase):
     }
 
     def rows(self, path, **params):
-        self.clock.forward(minutes=1)  # not to run into the rate limit
+        self.clock.forward(minutes=1)  # avoids the rate limit
         return self.client.every(path, page_size=100, **params)
 
     def one(self, path):
@@ -865,7 +865,7 @@ class TestSimulated(PayablesCase):
         return self.client.get(path).json()
 
     def read_all(self, rows, read):
-        """What can be read, by id. What cannot is among the problems."""
+        """Return the rows that can be read, by id. The others are among the known problems."""
         problems = {ident: label for label, ident in self.ramp.state.problems.items()}
         found = {}
         for row in rows:
@@ -930,7 +930,7 @@ class TestSimulated(PayablesCase):
 
 
 class NonsenseCase(PayloadCase):
-    """Whatever is in a field: it is read, or it is a PayloadError; nothing else gets out."""
+    """A field with any value is either read or raises PayloadError, and no other error."""
 
     VALUES = (
         None,

@@ -39,7 +39,7 @@ def coding(kind='GL_ACCOUNT', external_id='6100'):
 
 
 def transaction(**changes):
-    """A settled purchase of 90.00 USD in two lines; a change to MISSING takes the key away."""
+    """A settled purchase of 90.00 USD in two lines. A change to MISSING removes the key."""
     payload = {
         'id': IDS[0],
         'amount': 90.0,
@@ -246,7 +246,7 @@ class TestTransaction(PayloadCase):
         read = read_transaction(transaction(amount=-90.0, line_items=lines, original_transaction_id=IDS[5]))
         self.assertEqual(read.amount, Money(-9000, 'USD'))
         self.assertEqual([item.amount.minor for item in read.lines], [-5000, -4000])
-        # only the header's sign is documented: what the merchant charged follows it
+        # Only the header's sign is documented. The merchant's amount has the same sign.
         self.assertEqual(read.original_amount, Money(-9000, 'USD'))
         self.assertEqual(read.original_transaction_id, IDS[5])
         self.refused('line_items', 'add up to 90.00 USD, but the transaction is -90.00 USD', amount=-90.0)
@@ -455,11 +455,11 @@ class TestDates(PlainCase):
         for moment, zone, expected in [
             ('2026-03-01T04:59:59Z', 'America/New_York', (2026, 2, 28)),
             ('2026-03-01T05:00:00Z', 'America/New_York', (2026, 3, 1)),
-            # clocks go forward on 2026-03-08: the day ends an hour earlier in UTC
+            # Clocks go forward on 2026-03-08, so the day ends an hour earlier in UTC.
             ('2026-03-08T04:59:59Z', 'America/New_York', (2026, 3, 7)),
             ('2026-03-09T03:59:59Z', 'America/New_York', (2026, 3, 8)),
             ('2026-03-09T04:00:00Z', 'America/New_York', (2026, 3, 9)),
-            # and back on 2026-11-01
+            # Clocks go back on 2026-11-01.
             ('2026-11-01T04:00:00Z', 'America/New_York', (2026, 11, 1)),
             ('2026-11-02T04:59:59Z', 'America/New_York', (2026, 11, 1)),
             ('2026-12-31T14:59:59Z', 'Asia/Tokyo', (2026, 12, 31)),

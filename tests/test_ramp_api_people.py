@@ -65,7 +65,7 @@ class TestPeople(PayloadCase):
         )
         self.assertEqual(
             read_user(user(role='UNBUNDLED_OWNER')).role, 'UNBUNDLED_OWNER'
-        )  # whoever it is, their spend is booked
+        )  # the spend is posted whoever it is
         bare = read_user({'id': IDS[0], 'status': 'INVITE_PENDING'})
         self.assertEqual((bare.role, bare.is_manager, bare.manager_id), (None, False, None))
         self.assertEqual(read_user(user(status='USER_UNHEARD_OF')).status, 'USER_UNHEARD_OF')

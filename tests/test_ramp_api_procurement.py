@@ -157,7 +157,9 @@ class TestPurchaseOrder(PayloadCase):
 
     @unittest.skipUnless(FOLDER.is_dir(), 'the examples of the contract are not here')
     def test_examples(self):
-        """Mended where they contradict the schema: a key's name, a line without an id."""
+        """The contract's examples can be read once they are corrected where they contradict the schema: a key's name, a
+        line without an id.
+        """
 
         def example(name):
             return json.loads((FOLDER / f'spec-2026-08-01/{name}.json').read_text(encoding='utf-8'))
@@ -180,7 +182,7 @@ class TestNonsenseProcurement(NonsenseCase):
 
 @tagged('ramp_api')
 class TestSimulatedProcurement(ProcurementCase):
-    """With the client that the flows use."""
+    """The client of the flows reads and writes orders and receipts in the simulator."""
 
     def setUp(self):
         super().setUp()
@@ -210,7 +212,7 @@ class TestSimulatedProcurement(ProcurementCase):
             )
         )
         self.assertEqual(got.lines[0].quantity, 2)
-        # a deletion with an answer
+        # This deletion has an answer with a body.
         changed = read_purchase_order(self.api.delete(f'{path}/line-items/{made.lines[1].id}'))
         self.assertEqual((len(changed.lines), changed.receipt_status), (1, 'PARTIALLY_RECEIVED'))
         self.assertIsNone(self.api.delete(f'/item-receipts/{got.id}'))

@@ -90,7 +90,7 @@ def cashback(**changes):
 
 
 def outcome(payload):
-    """What the reader makes of a payload: a value, or what it refuses."""
+    """Return what the reader makes of a payload: a value, or the arguments of its refusal."""
     try:
         return read_statement(payload)
     except PayloadError as error:

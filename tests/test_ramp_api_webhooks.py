@@ -44,7 +44,9 @@ def read(payload):
 @tagged('ramp_api')
 class TestVerify(PlainCase):
     def test_known_answer(self):
-        """RFC 4231, test case 2, so that our own hashing does not judge itself."""
+        """The signature of RFC 4231, test case 2, is accepted, so that the test does not depend on the addon's own
+        hashing.
+        """
         body = b'what do ya want for nothing?'
         known = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843'
         for text in (known, base64.b64encode(bytes.fromhex(known)).decode()):
@@ -183,8 +185,8 @@ class TestEvent(PayloadCase):
             self.assertEqual(read(event(object=about)).object_id, ident, about)
 
     def test_id(self):
-        """Without a proper one in the body it is that of the header, else what the bytes say: a repeat has the same
-        one.
+        """An event without a proper id in the body has the header's id, else a hash of the bytes. A repetition has the
+        same id.
         """
         for ident in (None, MISSING, '', 7, [], 'nul \0', 'half \ud800', 'x' * 201):
             body = json.dumps(event(id=ident))

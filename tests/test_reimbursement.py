@@ -31,7 +31,7 @@ class ReimbursementCase(PayablesCase):
         self.dwight, self.pam = self.employees
 
     def claim(self, amount_minor=10000, **values):
-        """A reimbursement that is ready, and not paid; returns its Ramp id."""
+        """Add a reimbursement that is ready and not paid; returns its Ramp id."""
         values.setdefault('user', self.user_id)
         values.setdefault('entity', self.primary)
         if 'lines' not in values:
@@ -66,7 +66,7 @@ class ReimbursementCase(PayablesCase):
             self.assertFalse(self.move(ramp_id))
 
     def later(self, ramp_id):
-        """Let an hour pass since the reimbursement was confirmed: what is listed in the same minute may be out of date."""
+        """Let an hour pass since the confirmation, because Ramp's list may be out of date in the same minute."""
         self.record(ramp_id, 'reimbursement').confirmed_at = '2020-01-01'
 
 
@@ -234,21 +234,23 @@ class TestReimbursement(ReimbursementCase):
         nameless = self.claim(500, state='REIMBURSED', payment_processed_at='2026-03-04T00:00:00+00:00')
         self.sync_payables()
         before = self.payments(claims[0]), self.payments(nameless)
-        # no reason to pay them again
+        # These changes are no reason to pay them again.
         self.ramp.update_reimbursement(claims[0], payment_batch_id=None, payment_id=None)
         self.ramp.update_reimbursement(nameless, payment_id='NDPHKHCN6H')
         self.sync_payables()
         self.assertPaid(claims[0])
         self.assertPaid(nameless)
         self.assertEqual((self.payments(claims[0]), self.payments(nameless)), before)
-        self.ramp.update_reimbursement(claims[0], payment_id='ANOTHER')  # returned and paid again since we looked
+        self.ramp.update_reimbursement(claims[0], payment_id='ANOTHER')  # returned and paid again since the last run
         self.ramp.update_reimbursement(claims[1], payment_id='ANOTHER')
         self.sync_payables()
         self.assertPaid(claims[0])
         self.assertNotEqual(self.payments(*claims), before[0])
 
     def test_employees_below_the_company_or_of_one_contractor(self):
-        """The employee is owed, not the own company, and each of a contractor's people gets a payment of their own."""
+        """Each employee is the partner of the own reimbursement and payment, also if the contact is below the company
+        or a contractor.
+        """
         parent = self.company.partner_id
         (self.dwight + self.pam).work_contact_id.parent_id = parent
         claims = [self.claim(user=user['id']) for user in self.users]
@@ -288,7 +290,7 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(self.move(ramp_id).partner_id, self.pam.work_contact_id)
 
     def test_once_there_the_link_decides(self):
-        """What an email becomes later moves nobody's reimbursements."""
+        """A linked employee keeps the reimbursements, whatever becomes of the email."""
         self.dwight.ramp_user_id = self.user_id
         self.dwight.work_email, self.pam.work_email = 'dwight@elsewhere.example', 'dwight@example.com'
         ramp_id = self.paid()
@@ -595,7 +597,7 @@ class TestReimbursement(ReimbursementCase):
         payment.action_cancel()
         self.ramp.state['reimbursements'].update(
             ramp_id, updated_at='2020-01-01T00:00:00+00:00'
-        )  # Ramp tells of it once
+        )  # Ramp reports it once
         self.sync_payables()
         self.assertEqual((record.state, bill.payment_state), ('ignored', 'reversed'))
 
@@ -659,7 +661,7 @@ class TestReimbursement(ReimbursementCase):
         self.pay_by_hand(self.move(awaited))
         self.ramp.update_reimbursement(
             booked, payment_processed_at='2026-03-04T00:00:00+00:00'
-        )  # looked at again, and left as it is
+        )  # read again, and left as it is
         self.sync_payables()
         self.assertEqual(self.record(awaited, 'reimbursement_payment').state, 'confirmed')
         self.assertFalse(self.payments(awaited))
@@ -712,7 +714,7 @@ class TestReimbursement(ReimbursementCase):
         self.assertFalse(self.record(theirs, 'reimbursement'))
 
     def test_books_agree_with_ramp(self):
-        """A seeded business: what is paid of it is in the books, to the cent and person."""
+        """A seeded business: its paid reimbursements are posted, to the cent and by person."""
         self.connection.reimbursement_policy = 'ready'
         for number in range(12):
             self.claim(
@@ -740,7 +742,7 @@ class TestReimbursement(ReimbursementCase):
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
 class TestReimbursementQueries(ReimbursementCase):
-    """What a reimbursement costs is counted in queries, which are the same on every machine."""
+    """The cost of a reimbursement is counted in queries, which are the same on every machine."""
 
     def setUp(self):
         super().setUp()
@@ -770,7 +772,7 @@ class TestReimbursementQueries(ReimbursementCase):
             thread.query_hooks = hooks
 
     def queries(self, count):
-        """Queries of reading, booking and confirming this many, and of paying them, in one run each."""
+        """Return the queries for reading, posting and confirming so many, and for paying them, in one run each."""
         self.ramp.pay_reimbursement(
             [self.claim(1000, date='2026-03-10', user=self.users[number % 2]['id']) for number in range(count)]
         )
@@ -786,7 +788,7 @@ class TestReimbursementQueries(ReimbursementCase):
             self.queries(2)
         few, many = self.queries(FEW), self.queries(MANY)
         each = {phase: (many[phase] - few[phase]) / (MANY - FEW) for phase in many}
-        # of what a payment pays, nearly all is the message on the bill
+        # Nearly all queries of a payment are for the message on the bill.
         for phase, most in (
             ('_store_listed_page', 0),
             ('_look_up_references', 0),

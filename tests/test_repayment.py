@@ -26,7 +26,7 @@ class RepaymentCase(PayablesCase):
     }
 
     def spent(self, amount_minor=10000, **values):
-        """A card transaction that is booked; returns its Ramp id."""
+        """Add a card transaction and post it; returns its Ramp id."""
         ramp_id = self.spend(amount_minor, **values)
         self.sync('transaction')
         return ramp_id
@@ -38,7 +38,7 @@ class RepaymentCase(PayablesCase):
         return self.sync('repayment')
 
     def balances(self, *ramp_ids, currency=False):
-        """What is left of transactions after their repayments, in cents by account code."""
+        """Return what is left of transactions after their repayments, in thousandths by account code."""
         lines = self.env['account.move'].search([('ramp_id', 'in', ramp_ids)]).line_ids
         found = Counter()
         for line in lines:
@@ -462,9 +462,7 @@ class TestRepaymentShares(RepaymentCase):
     @examples(100)
     @given(st.data())
     def test_any_lines_and_parts_add_up(self, data):
-        """Whatever is repaid in whichever parts, each adds up in both currencies, and the whole leaves nothing of any
-        line.
-        """
+        """Any parts that are repaid add up in both currencies, and a full repayment leaves nothing of any line."""
         amounts = data.draw(
             st.lists(st.integers(-(10**6), 10**7), min_size=1, max_size=8).filter(lambda items: sum(items) > 0)
         )

@@ -15,7 +15,7 @@ class RpcCase(RampCase, HttpCase):
     is_smoke = True
 
     def call(self, role, model, method, *args, **kwargs):
-        """An RPC call as a role, the way the web client makes it."""
+        """Make an RPC call as a role, as the web client does."""
         if getattr(self, 'role', None) != role:
             self.authenticate(self.roles[role].login, self.roles[role].login)
             self.role = role
@@ -33,7 +33,7 @@ class RpcCase(RampCase, HttpCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestSecurity(RpcCase):
-    """What each role can do, over RPC, as that role."""
+    """The rights of each role, over RPC as that role."""
 
     def once(self):
         super().once()
@@ -86,7 +86,7 @@ class TestSecurity(RpcCase):
 
     def test_only_system_administrators_say_where_the_secret_goes(self):
         self.connection.action_disconnect()
-        self.env['ramp.record'].search([]).unlink()  # with rows the address stays
+        self.env['ramp.record'].search([]).unlink()  # a connection with rows keeps its address
         evil = {'environment': 'custom', 'api_url': 'https://evil.example'}
         for values in (evil, {'environment': 'custom'}, {'api_url': evil['api_url']}):
             self.assertIn(
@@ -237,7 +237,7 @@ class TestSecurity(RpcCase):
         )
 
     def test_what_was_noted_is_for_nobody(self):
-        """The marks of changes are the jobs' own; types of accounts are for whoever may open a connection."""
+        """Only the jobs read the noted changes. Account types are for users who may open a connection."""
         self.account_meals.name = 'Lunch'
         self.env.flush_all()
         for role in self.roles:
@@ -279,7 +279,7 @@ class TestSecurity(RpcCase):
         self.assertIn('UserError', self.refused('accountant', 'ramp.record.ignore', 'action_confirm', [wizard]))
 
     def test_portal_users_learn_nothing(self):
-        """A supplier with a portal login reads the own partner, bill and order, and not what became of them in Ramp."""
+        """A supplier with a portal login reads the own partner, bill and order, but not their state in Ramp."""
         portal = new_test_user(self.env, 'ramp_portal', 'base.group_portal')
         portal.partner_id.supplier_rank = 1
         line = {'name': 'Paper', 'price_unit': 10}
@@ -333,7 +333,7 @@ class TestSecurity(RpcCase):
                     self.assertFalse(Portal[model]._has_field_access(field, 'read'), f'{model}.{name}')
 
     def test_other_companies_do_not_touch_it(self):
-        """Their administrators know the id, and every button is refused."""
+        """Administrators of other companies who know the id of a connection cannot use any of its buttons."""
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         self.roles['manager'].write({'company_ids': [Command.set(other.ids)], 'company_id': other.id})
         self.connection.database = 'another'
@@ -371,8 +371,8 @@ class TestSecurity(RpcCase):
         )
 
     def test_mapping_fields_are_written_by_the_connector_only(self):
-        """An expense with somebody else's Ramp id would be given that person's receipt, and every other role has its
-        own reasons.
+        """Only the connector writes the mapping fields. An expense with another person's Ramp id would get that
+        person's receipt.
         """
         employee, expense = self.roles['employee'], self.expense(self.booked)
         mine = self.env['hr.employee'].create({'name': 'Mine', 'user_id': employee.id, 'company_id': self.company.id})
@@ -426,7 +426,7 @@ class TestSecurity(RpcCase):
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         self.roles['manager'].company_ids += other
         context = {'allowed_company_ids': [self.company.id, other.id]}
-        # without what core itself would not let go to another company
+        # without records that core would not move to another company
         moved = {
             'company_id': other.id,
             **{
@@ -459,7 +459,9 @@ class TestSecurity(RpcCase):
         )
 
     def test_companies_in_the_context_show_nothing(self):
-        """The status is computed in superuser mode, where Odoo takes the companies in the context as they come."""
+        """Companies in the context show no status, although it is computed in superuser mode, where Odoo does not check
+        them.
+        """
         self.sync('analytic_plan', 'accounting_vendor')
         other = self.env['res.company'].create({'name': 'Elsewhere'})
         self.roles['accountant'].write({'company_ids': [Command.set(other.ids)], 'company_id': other.id})

@@ -1,4 +1,4 @@
-"""The simulator on its own, over real HTTP: what the other tests lean on must itself be tested."""
+"""The simulator on its own, over real HTTP, because the other tests rely on it."""
 
 import copy
 import socket
@@ -94,7 +94,7 @@ class Client(requests.Session):
 
 
 class SimulatorCase(PlainCase):
-    """One small Ramp per test. The answers of every test are checked against the contract at its end."""
+    """One small Ramp for each test. All answers are checked against the contract at the end of the test."""
 
     seed = {'transactions': 0}
     options = {}
@@ -539,7 +539,7 @@ class TestFaults(SimulatorCase):
 
     def test_every_kind_is_tested_here(self):
         tested = {name.removeprefix('test_fault_') for name in dir(self) if name.startswith('test_fault_')}
-        self.assertEqual(tested, set(KINDS) - set(EVENT))  # those are tested with webhooks
+        self.assertEqual(tested, set(KINDS) - set(EVENT))  # event faults are tested with webhooks
 
     def test_fault_hang(self):
         self.ramp.faults.add('hang', '/business', count=1)
@@ -548,7 +548,7 @@ class TestFaults(SimulatorCase):
         self.assertEqual(self.client.get('/business').status_code, 200)
 
     def trickle(self, kind):
-        """What has arrived when somebody has looked a few times: a byte each time, but what comes before in one piece."""
+        """Return what has arrived after some reads. The body comes one byte at a time, what is before it in one piece."""
         self.ramp.faults.add(kind, '/business', count=1, pace=0.01)
         with socket.create_connection((self.ramp.host, self.ramp.port), timeout=20) as connection:
             token = self.client.headers['Authorization']
@@ -599,7 +599,7 @@ class TestFaults(SimulatorCase):
     def test_fault_truncate(self):
         self.ramp.faults.add('truncate', '/accounting/syncs', count=1)
         try:
-            # Whether half a body is an error at once or only for the JSON reader depends on urllib3.
+            # It depends on urllib3 whether half a body is an error at once, or only for the JSON reader.
             cut = self.client.sync('k', [self.ident])
         except requests.exceptions.ChunkedEncodingError:
             cut = None
@@ -668,7 +668,7 @@ class TestFaults(SimulatorCase):
         self.ramp.faults.add('stale_page', '/transactions', count=1)
         before, after = self.ids(page_size=100), self.ids(page_size=100)
         self.assertEqual(len(set(after) - set(before)), 1)
-        # where rows say when they were made, it is the newest
+        # If rows have a creation date, the newest one is missing.
         rows = [{'id': str(day), 'created_at': f'2026-01-0{day}'} for day in (1, 3, 2)]
         self.ramp.faults.add('stale_page', '/anything', count=1)
         page, _fault = self.ramp.faults.change_page('/anything', False, {'data': rows})
@@ -914,7 +914,7 @@ class TestAdmin(SimulatorCase):
 
 @tagged('ramp_simulator')
 class TestSnapshot(SimulatorCase):
-    """What one test does must not be there in the next, which begins with the same simulator."""
+    """Changes of one test are not there in the next one, which begins with the same simulator."""
 
     seed = {'transactions': 3}
     options = {'webhooks': {'held': True}, 'rate_limit': 8}
@@ -933,7 +933,7 @@ class TestSnapshot(SimulatorCase):
         self.heard.append(path)
 
     def what_there_is(self):
-        """All of it, by the names under which the simulator keeps it."""
+        """Return the whole state, by the simulator's names."""
 
         def kept(value):
             if callable(value) or value is self.ramp.contract:
@@ -991,7 +991,7 @@ class TestSnapshot(SimulatorCase):
             self.assertEqual(self.what_there_is(), before)
 
     def test_the_same_happens_again(self):
-        """Ids, chance and what the rate limit lets through are those that would have come."""
+        """After a restore, ids, random values and the rate limit are the same as they would have been."""
 
         def happens():
             made = self.ramp.add_transaction(amount_minor=77)
@@ -1006,7 +1006,7 @@ class TestSnapshot(SimulatorCase):
 
         first = happens()
         self.assertEqual([status for status, _trace in first[2]], [200, 500, 500, 200])
-        self.heard.clear()  # ours, not the simulator's
+        self.heard.clear()  # the test's own list
         self.ramp.restore(self.kept)
         self.assertEqual(happens(), first)
 
@@ -1146,7 +1146,7 @@ class TestContract(SimulatorCase):
 
 @tagged('ramp_simulator')
 class TestWithoutContract(SimulatorCase):
-    """What the endpoints check by themselves, so that a machine without the file sees most of it too."""
+    """The endpoints' own checks, so that most faults are also found on a machine without the contract."""
 
     options = {'validate': False}
 

@@ -1,4 +1,6 @@
-"""The simulator's coding data: accounts, vendors, fields and options, taxes; each rule of Ramp's over real HTTP."""
+"""The simulator's coding data: accounts, vendors, fields and options, taxes. Each rule of Ramp is tested over real
+HTTP.
+"""
 
 import functools
 import time
@@ -18,16 +20,16 @@ NOBODY = '00000000-0000-4000-8000-000000000000'
 
 class Kind(NamedTuple):
     path: str
-    items: str  # under which name a batch is uploaded
-    item: dict  # what an object has beside its id
-    rename: dict  # a change that is allowed
+    items: str  # the key for the objects of an upload
+    item: dict  # the keys of an object, besides its id
+    rename: dict  # an allowed change
     exists: str = 'DEVELOPER_7001'
-    readable: bool = True  # one can be asked for by its ramp_id
+    readable: bool = True  # it can be read by its ramp_id
     undeletable: bool = True  # PATCH knows `reactivate`
 
 
 def each_kind(test):
-    """The test once for every kind of object that is uploaded in batches."""
+    """Run the test once for every kind of object that is uploaded in batches."""
 
     @functools.wraps(test)
     def run(self):
@@ -111,7 +113,7 @@ class CodingCase(SimulatorCase):
         return {row['id']: row for row in self.client.every(kind.path, **params)}
 
     def stored(self):
-        """All there is, as a person sees it: to show that a refusal wrote nothing."""
+        """Return all stored data as a person sees it, to show that a refusal wrote nothing."""
         return self.client.get('/_simulator/coding').json()
 
 
@@ -235,7 +237,7 @@ class TestUploads(CodingCase):
         self.assertEqual(self.client.delete(f'{kind.path}/{two["ramp_id"]}', json={}).status_code, 204)
         listed = self.listed(kind)
         if 'is_active' not in one:
-            self.assertFalse({'1', '2'} & set(listed))  # nothing in a tax rate could say it
+            self.assertFalse({'1', '2'} & set(listed))  # a tax rate has no key for it
             answer = self.client.patch(f'{kind.path}/{one["ramp_id"]}', json=kind.rename)
             self.assertRefused(answer, 404, 'DEVELOPER_7002')
             return
@@ -284,7 +286,7 @@ class TestCodingLists(CodingCase):
     @each_kind
     def test_filters(self, kind):
         if kind.path == '/accounting/tax/rates':
-            return  # its list has none
+            return  # its list has no such key
         code = {'code': 'X'} if 'code' in kind.rename else {}
         self.upload(kind, '1', '2', **code)
         self.upload(kind, '3')
@@ -476,7 +478,7 @@ class TestCodingConnections(CodingCase):
         return {name: self.upload(kind, 'mine').json()[kind.items][0]['ramp_id'] for name, kind in self.kinds.items()}
 
     def refused_writes(self, made):
-        """Every call that writes; each must be refused."""
+        """Yield the answer to every call that writes. Each must be refused."""
         body = {'name': 'F', 'id': 'f', 'input_type': 'BOOLEAN'}
         yield self.client.post('/accounting/fields', json=body)
         yield self.client.patch(f'/accounting/fields/{self.field}', json={'name': 'F'})
@@ -712,7 +714,7 @@ class TestCodingContract(CodingCase):
         self.assertRefused(answer, 422, 'DEVELOPER_7001')
 
     def test_wrong_answers_of_an_upload_are_recorded(self):
-        """Rows of an upload are looked at, and only those found right are passed over in lists."""
+        """Uploaded rows are checked. Only rows that were found right are skipped in lists."""
         good = self.upload(self.kinds['vendors'], 'a').json()['vendors'][0]['ramp_id']
         self.assertTrue(self.ramp.state['accounting_vendors'].get(good)['_valid'])
         self.ramp.state['accounting_vendors'].update(good, is_synced='perhaps')
@@ -725,7 +727,7 @@ class TestCodingContract(CodingCase):
 
 @tagged('ramp_simulator')
 class TestCodingWithoutContract(TestUploads):
-    """The same rules on a machine without the contract's file."""
+    """The same rules on a machine without the contract."""
 
     options = {'validate': False}
 

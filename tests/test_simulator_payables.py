@@ -1,4 +1,4 @@
-"""The simulator's payables: vendors, bills and their payments, credits, reimbursements, repayments; over real HTTP."""
+"""The simulator's payables over real HTTP: vendors, bills and their payments, credits, reimbursements, repayments."""
 
 import copy
 import unittest
@@ -215,7 +215,7 @@ class TestBills(PayablesCase):
             ],
             [('GL_ACCOUNT', 'Category', '6100'), ('OTHER', 'plan-1', 'a'), ('OTHER', 'plan-2', 'eu')],
         )
-        # The smaller shape: the kind of field is told by the category only.
+        # In the smaller form only the category tells the kind of field.
         self.assertFalse({'type', 'source'} & set(line['accounting_field_selections'][0]))
         selection = line['accounting_field_selections'][1]['id']
         self.assertEqual(self.ids('/bills', accounting_field_selection_id=selection), [ident])
@@ -227,7 +227,7 @@ class TestBills(PayablesCase):
         ident = self.ramp.add_bill(amount_minor=100, nulls=True)
         self.assertLessEqual(set(bills_module.OPTIONAL), set(self.bill(ident)))
         self.assertIsNone(self.bill(ident)['remote_id'])
-        # On a page with others nothing is said about it either.
+        # A page with several bills does not have these keys either.
         self.assertEqual(len(self.ids('/bills')), 2)
 
     def test_more_fields(self):
@@ -404,7 +404,7 @@ class TestBillPayments(PayablesCase):
         self.assertEqual((row['paid_at'][:10], row['payment']['payment_date'][:10]), ('2026-08-15', '2026-08-14'))
         self.assertEqual(row['payment']['details']['schema_type'], 'VendorPaymentDetailsSchema')
         self.assertEqual(row['payment']['trace_id']['descriptor'], 'ACH Trace ID')
-        # The list does not tell it.
+        # The list does not show it.
         self.assertIsNone(self.client.get('/bills').json()['data'][0]['payment']['trace_id'])
 
     def test_failed_again_cancelled_returned(self):
@@ -429,7 +429,7 @@ class TestBillPayments(PayablesCase):
         self.assertEqual(self.ramp.payables()[0]['open_minor'], 3000)
         second = self.ramp.pay_bill(ident)
         self.assertNotEqual(first, second)
-        # The first of them is all that is told, and its amount is not the bill's.
+        # Ramp only shows the first payment, whose amount is not the bill's.
         self.assertEqual(self.stage(ident)[::2], ('PAID', first))
         self.assertEqual(self.bill(ident)['payment']['amount']['amount'], 2000)
         self.assertEqual(self.ramp.payables()[0]['open_minor'], 0)
@@ -450,7 +450,7 @@ class TestBillPayments(PayablesCase):
         self.assertEqual(len(self.ids('/bills', payment_id=payment)), 4)
 
     def test_bank_accounts(self):
-        """A payment leaves one of the bank accounts that its entity pays from."""
+        """A payment leaves one of the bank accounts from which its entity pays."""
         first, second = (
             self.ramp.add_bill(entity=self.entity('KWD'), currency='KWD', amount_minor=100) for _number in range(2)
         )
@@ -507,7 +507,7 @@ class TestBillPayments(PayablesCase):
         self.assertEqual(self.bill(known)['payment']['payment_date'], charge['settlement_date'])
         stray = self.bill(unknown)['payment']['details']['transaction_ids'][0]
         self.assertRefused(self.client.get(f'/transactions/{stray}'), 404, 'DEVELOPER_7002')
-        # The older filter leaves out what belongs to a bill; sync_status does not.
+        # The older filter leaves out transactions of bills; sync_status does not.
         self.assertEqual(self.ids('/transactions', has_no_sync_commits='true'), [])
         self.assertEqual(self.ids('/transactions', sync_status='SYNC_READY'), [charge['id']])
         self.assertEqual(
@@ -536,7 +536,7 @@ class TestBillSync(PayablesCase):
         self.ramp.pay_bill(paid)
         ready = {'sync_ready': 'true'}
         self.assertEqual(self.ids('/bills', **ready), [open_, paid])
-        # A payment does not go before its bill, even that of a paid one.
+        # A payment is not synced before its bill, even if the bill is paid.
         self.assertRefused(self.send('BILL_PAYMENT_SYNC', paid), 422, 'DEVELOPER_7001')
         self.assertEqual(self.send('BILL_SYNC', open_, paid, deep_link_url='https://books.example/7').status_code, 201)
         self.assertEqual(self.bill(open_)['deep_link_url'], 'https://books.example/7')
@@ -686,7 +686,7 @@ class TestReimbursements(PayablesCase):
         self.assertEqual(self.ids('/reimbursements', direction='USER_TO_BUSINESS'), theirs)
         self.assertEqual(self.ids('/reimbursements', sync_status='SYNC_READY'), [mine])
         self.assertRefused(self.client.get('/reimbursements?direction=BOTH'), 422, 'DEVELOPER_7001')
-        # The amounts tell nothing of the direction.
+        # The amounts do not show the direction.
         self.assertEqual({self.one(ident)['entity_amount']['value'] for ident in (mine, *theirs)}, {100})
 
     def test_three_amounts(self):
@@ -992,7 +992,7 @@ class TestSeededPayables(PayablesCase):
 
 @tagged('ramp_simulator')
 class TestWithoutContract(PayablesCase):
-    """What the endpoints check by themselves."""
+    """The endpoints' own checks."""
 
     options = {'validate': False}
 

@@ -202,7 +202,7 @@ class TestUsers(PeopleCase):
     def test_managers(self):
         a, b, c = (self.made(email=f'{name}@example.com', is_manager=name != 'c') for name in 'abc')
         self.assertEqual(self.client.patch(f'/users/{b}', json={'direct_manager_id': a}).status_code, 204)
-        for ident, boss in ((a, b), (a, a), (b, c)):  # in a circle, oneself, not a manager
+        for ident, boss in ((a, b), (a, a), (b, c)):  # a circle, oneself, not a manager
             self.assertRefused(
                 self.client.patch(f'/users/{ident}', json={'direct_manager_id': boss}), 400, 'DEVELOPER_7001'
             )

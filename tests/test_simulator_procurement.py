@@ -151,7 +151,7 @@ class TestPurchaseOrders(ProcurementCase):
         body = json.loads(
             (FOLDER / 'spec-2026-08-01/ApiPurchaseOrderCreateParamsRequestBody.json').read_text(encoding='utf-8')
         )
-        body.pop('remote_id')  # stale: the schema has it no more
+        body.pop('remote_id')  # stale: the schema no longer has it
         body.update(entity_id=self.entity('USD'), owner_id=self.ids('/users')[0], vendor_id=self.acme)
         answer = self.client.post('/purchase-orders', json=body)
         self.assertEqual(answer.status_code, 201, answer.text)
@@ -287,7 +287,7 @@ class TestPurchaseOrders(ProcurementCase):
         plain = self.ramp.add_purchase_order(
             vendor='Acme', entity=self.entity('EUR'), remote_id='erp-1', created=self.clock.now
         )
-        # Not asked for them, Ramp leaves out orders with three-way match: so says the default in the contract.
+        # By default Ramp leaves out orders with three-way match, as the contract says.
         self.assertEqual(self.ids('/purchase-orders'), [plain])
         self.assertEqual(self.ids('/purchase-orders', external_id='purchase.order,1'), [])
         self.assertEqual(self.listed(external_id='purchase.order,1'), [ours])
@@ -441,7 +441,7 @@ class TestItemReceipts(ProcurementCase):
 
 @tagged('ramp_simulator')
 class TestBuyers(ProcurementCase):
-    """What people do in Ramp's screens, from a process outside."""
+    """Actions of people in Ramp's screens, made from another process."""
 
     def admin(self, method, path, **kwargs):
         return requests.request(method, f'{self.ramp.url}/_simulator{path}', timeout=20, **kwargs)

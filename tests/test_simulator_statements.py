@@ -137,7 +137,7 @@ class TestClosing(StatementsCase):
         for ident in (before, after):
             self.assertEqual(self.ids('/transfers', statement_id=ident), [transfer])
         self.clock.forward(hours=1)
-        # what comes and goes within a period leaves no line
+        # A transfer that comes and goes within a period leaves no line.
         self.ramp.move_transfer(transfer, 'COMPLETED', date='2026-08-02')
         self.ramp.move_transfer(transfer, 'CANCELED', date='2026-08-03')
         last = self.ramp.close_statement('2026-08-10')
@@ -256,7 +256,7 @@ class TestTransfers(StatementsCase):
         self.assertEqual(Counter(seen), {'NOT_SYNC_READY': 3, 'SYNC_READY': 4})
         self.assertEqual(seen[2], 'NOT_SYNC_READY')
         [total] = self.ramp.owed_on_cards()
-        self.assertEqual((total['payments_minor'], list(total['months'])), (4000, ['2026-07']))  # of when it was made
+        self.assertEqual((total['payments_minor'], list(total['months'])), (4000, ['2026-07']))  # month of its creation
         for status in ('CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI'):
             self.ramp.move_transfer(ident, status)
             row = self.client.get(f'/transfers/{ident}').json()
@@ -541,7 +541,7 @@ class TestSeededStatements(StatementsCase):
     def test_spend_goes_on(self):
         before = len(self.ramp.state['statements'])
         self.clock.forward(days=62)
-        self.spend(10000, '2026-06-30T10:00:00Z')  # late, and no reason for a statement of its own
+        self.spend(10000, '2026-06-30T10:00:00Z')  # late, and it makes no statement of its own
         self.client.sign_in(' '.join(self.ramp.scopes))
         answer = self.client.post(
             '/_simulator/spend', json={'transactions': 20, 'months': 2, 'seed': 7, 'statements': True}

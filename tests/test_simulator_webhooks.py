@@ -1,4 +1,4 @@
-"""The simulator's webhooks: subscriptions, what is an event, and how events get lost on their way; over real HTTP."""
+"""The simulator's webhooks over real HTTP: subscriptions, the events of changes, and events that get lost."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from .test_simulator_payables import NOBODY, PayablesCase
 
 
 class Receiver:
-    """An endpoint. got: [(headers, body)]; `answer` says what it answers: a status, or a function of (headers, body)."""
+    """An endpoint. got: [(headers, body)]; `answer`: the status of its answers, or a function of (headers, body)."""
 
     def __init__(self):
         receiver = self
@@ -71,7 +71,7 @@ class WebhooksCase(PayablesCase):
         return [entry['outcome'] for entry in self.sender.deliver()]
 
     def caused(self):
-        """[(type, object id)] of what happened since the last time."""
+        """Return [(type, object id)] of the events since the last call."""
         found = [(event['type'], event['object']['id']) for event in self.sender.pending]
         self.sender.drop()
         return found
@@ -104,7 +104,7 @@ class TestSubscriptions(WebhooksCase):
         ((headers, body),) = self.receiver.got
         event = read_event(body)
         self.assertTrue(event.is_verification and event.challenge)
-        # Before the secret can be known: neither signed nor numbered.
+        # The secret cannot be known yet, so the call has neither signature nor number.
         self.assertEqual(
             (headers['X-Tenant'], 'X-Ramp-Signature' in headers, 'X-Ramp-Webhook-ID' in headers), ('one', False, False)
         )
@@ -283,7 +283,7 @@ class TestEvents(WebhooksCase):
                 self.subscribe()
             else:
                 for _ in range(3):
-                    self.ramp.state.new_id()  # what a subscription takes
+                    self.ramp.state.new_id()  # the id of a subscription
             return [self.ramp.add_transaction(amount_minor=1), self.ramp.add_bill(amount_minor=1)], len(
                 self.sender.sent
             )
@@ -450,11 +450,11 @@ class TestDelivery(WebhooksCase):
         with patch.object(self.sender, '_due', side_effect=lambda: [due(), looked.set()][0]):
             self.emit()
             self.assertTrue(looked.wait(10))
-            self.sender.stop()  # what it has begun, it ends
+            self.sender.stop()  # the sender ends what it has begun
         self.assertEqual((len(self.receiver.got), len(self.sender.pending)), (2, 1))
 
     def settled(self, count=1):
-        """The outcomes, once there are so many: the receiver has answered before the sender has noted it."""
+        """Wait for so many outcomes and return all. The receiver answers before the sender notes the outcome."""
         self.assertTrue(self.sender.wait(count), self.sender.log)
         return [entry['outcome'] for entry in self.sender.log]
 

@@ -10,7 +10,7 @@ from .smoke import TAG, PlainCase, SmokeTags
 @tagged('post_install', '-at_install', 'ramp')
 class TestSmoke(PlainCase):
     def cases(self):
-        """{class: its tests, as Odoo finds them}"""
+        """Return {class: its tests, as Odoo finds them}."""
         found = {}
         for module in get_test_modules('ramp_connector'):
             for case in get_module_test_cases(module):
@@ -34,7 +34,7 @@ class TestSmoke(PlainCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestJobs(RampCase):
-    """What `RampCase.run_flow` takes for granted."""
+    """The assumptions of `RampCase.run_flow`."""
 
     def test_each_job_runs_its_flow_and_does_nothing_else(self):
         jobs = {flow: flow._get_cron_job() for flow in self.connection._flow_models() if flow._get_cron_job()}
@@ -71,11 +71,11 @@ class TestViews(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestFieldsThatAreNeverSeen(SmokeTags, test_views.TestInvisibleField):
-    """Core's own rule for the views of a module: a field that is always invisible says why."""
+    """Core's own rule for views: a field that is always invisible has a comment with the reason."""
 
     is_smoke = True
 
     def test_uncommented_invisible_field(self):
-        """Core says what it finds in the log only."""
+        """The rule finds nothing. Core only logs what it finds."""
         with self.assertNoLogs(test_views.__name__, 'ERROR'):
             return super().test_uncommented_invisible_field()

@@ -12,7 +12,7 @@ FLOWS = ('accounting_vendor', 'spend_vendor', 'vendor')
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestSpendVendor(PushCase):
-    """A partner becomes a vendor in Ramp where somebody asks for it: once, as Odoo has it, and stays one partner."""
+    """A partner becomes a vendor in Ramp on request: once, as it is in Odoo, and it stays one partner."""
 
     def setUp(self):
         super().setUp()
@@ -184,7 +184,7 @@ class TestSpendVendor(PushCase):
         self.assertEqual(
             (len(self.vendors()), bool(killed), self.sent().is_uncertain, self.sent().ramp_id), (1, True, True, False)
         )
-        self.work('vendor')  # the pull is faster
+        self.work('vendor')  # the pull comes first
         self.told = len(self.ramp.write_calls())
         for _run in range(3):
             self.work()
@@ -412,8 +412,8 @@ class TestSpendVendor(PushCase):
         self.assertEqual((len(self.vendors()), self.sent().state), (1, 'ignored'))
 
     def test_listed_and_not_found(self):
-        """Ramp lists it, and finds nothing when it is changed: that is said, and it is neither created again nor asked
-        for all the time.
+        """If Ramp lists a vendor but does not find it for a change, the row is put on hold. It is neither created again
+        nor requested all the time.
         """
         self.ask()
         self.work()
@@ -472,7 +472,7 @@ class TestSpendVendor(PushCase):
                     partner.write({'ramp_spend_vendor': True})
                 self.assertFalse(partner.ramp_vendor_state)
                 self.assertNotIn('action_create_in_ramp', partner.get_view(view_type='form')['arch'])
-        partner.street = '1 Clerk St'  # and a clerk edits partners as before, wanted or not
+        partner.street = '1 Clerk St'  # a clerk still edits partners, requested or not
         accountant = self.acme.with_user(person('accountant', 'base.group_user,account.group_account_invoice'))
         self.assertIn('action_create_in_ramp', accountant.get_view(view_type='form')['arch'])
         self.assertTrue(accountant.ramp_can_be_vendor)

@@ -8,7 +8,7 @@ from .common import PayablesCase, StatementsCase
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestTieOut(StatementsCase, PayablesCase):
-    """Ramp beside the books: zero when it is, and each difference by its name."""
+    """The tie-out compares Ramp with the entries. It is zero if they agree, and names each difference."""
 
     def setUp(self):
         super().setUp()
@@ -32,7 +32,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         return month
 
     def assertNamed(self, label, kind, difference, pattern=''):
-        """One difference in that month, of a kind, by its name; and the report is not zero."""
+        """The month has one difference, of this kind and with this text, and the report is not zero."""
         month = self.month(label)
         found = [(item['kind'], item['difference']) for item in month['differences']]
         self.assertEqual(found, [(kind, difference)], month['differences'])
@@ -73,7 +73,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertNamed('2026-07', 'held', 25.0, 'account')
 
     def test_edits(self):
-        """Each kind of edit is a difference of its own kind."""
+        """Each kind of edit makes a difference of its own kind."""
         self.sync_statements()
         move = self.move(self.ramp_ids[0])
         card = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
@@ -142,7 +142,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertTrue(self.report()['is_zero'])
 
     def test_two_that_cancel_each_other_out(self):
-        """Two differences of one amount are two differences."""
+        """Two differences that cancel each other out are shown as two differences."""
         self.sync_statements()
         self.spend(700, account=None, date='2026-07-09T12:00:00+00:00')
         self.sync_statements()
@@ -188,7 +188,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.ramp.move_transfer(transfer, 'RETURNED_BY_RDFI')
         self.sync_statements()
         self.assertTrue(self.report()['is_zero'])
-        # in the month of the payment as in the ledger, until it was learned of
+        # The payment is in the month of the ledger until its return is known.
         [month] = [month for month in self.section()['months'] if month['month'] == '2026-08']
         [line] = [line for line in month['lines'] if line['measure'] == 'payment']
         self.assertEqual((line['ramp'], line['odoo'], month['is_zero']), (-50.0, -50.0, True))
@@ -201,7 +201,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertEqual((line['ramp'], line['odoo'], month['closing']['difference']), (50.0, 50.0, 0.0))
 
     def test_return_that_somebody_booked_before(self):
-        """It is booked once."""
+        """A return that somebody posted in Odoo before is not posted again."""
         transfer = self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
         self.sync_statements()
         payment = self.env['account.payment'].search([('ramp_id', '=', transfer)])
@@ -222,7 +222,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertFalse(self.report()['is_zero'])
 
     def test_payment_reversed_by_hand(self):
-        """Ramp knows nothing of that: a difference."""
+        """A payment that is reversed by hand in Odoo is a difference, because Ramp does not know of it."""
         transfer = self.ramp.add_transfer(amount_minor=5000, date='2026-08-05')
         self.sync_statements()
         payment = self.env['account.payment'].search([('ramp_id', '=', transfer)])
@@ -271,7 +271,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertEqual([line['ramp'] for line in section['lines'] if line['measure'] == 'spend'], [9.0])
 
     def test_every_year_that_there_is(self):
-        """Whatever is asked for, the months shown are those that there can be; what was before them is in the opening."""
+        """Any range of months shows at most the possible months, and earlier amounts are in the opening balance."""
         self.sync_statements()
         whole = self.section()
         for first, last in (('0001-01', '9999-12'), ('0001-01', '0001-01'), ('9999-01', '9999-12')):
@@ -324,7 +324,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertEqual((ramp, odoo, difference), (125.0, 125.0, 0))
 
     def test_rates(self):
-        """What is in other currencies, at Odoo's rates of the days and as booked; refunds do not make up for bills."""
+        """Amounts in other currencies are shown at Odoo's rates and as posted. Refunds do not compensate for bills."""
         self.assertEqual(self.report()['rates']['rows'], [])
         EUR = {'currency': 'EUR', 'date': '2026-07-04T12:00:00+00:00'}
         self.spend(8000, **EUR)
@@ -338,7 +338,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.owe(1000, currency='EUR', date='2026-07-12', fx_conversion_rate='2.2')
         self.sync('transaction', 'vendor', 'bill')
         [row] = self.report()['rates']['rows']
-        # 120 at 1 / 0.8, 10 at 1 / 0.5; the bill at Ramp's 2.2, 10 % off
+        # 120 at 1 / 0.8, 10 at 1 / 0.5; the bill at Ramp's 2.2, 10 % off.
         self.assertEqual(
             (row['code'], row['amount'], row['ramp'], row['odoo'], row['difference']),
             ('EUR', 130.0, 170.0, 172.0, -2.0),

@@ -22,7 +22,7 @@ XLSX = '/ramp_connector/tie_out/xlsx'
 
 
 class TieOutCase(StatementsCase, ScreenCase):
-    """A statement's month: what was spent, cashback and a payment, all of it in the books."""
+    """A statement's month: spend, cashback and a payment, all of it posted."""
 
     def once(self):
         super().once()
@@ -42,7 +42,9 @@ class TieOutCase(StatementsCase, ScreenCase):
         return self.env['report.ramp_connector.tie_out'].get_report(self.connection.id, *months)
 
     def differ(self):
-        """One that Ramp has and the books have not; one that somebody reset to draft; one that somebody entered."""
+        """Make three differences: one that is only in Ramp, one that somebody reset to draft, and one that somebody
+        entered.
+        """
         self.held = self.spend(
             700, merchant='=HYPERLINK("https://example.com")', account=None, date='2026-07-09T12:00:00+00:00'
         )
@@ -64,10 +66,12 @@ class TieOutCase(StatementsCase, ScreenCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestTieOutScreens(TieOutCase):
-    """What the screen, the PDF and the workbook are made of."""
+    """The data for the screen, the PDF and the workbook."""
 
     def test_status(self):
-        """It is green only if everything was looked at; else the sentence says what is not known, or how many differ."""
+        """The status is green only if everything was read and agrees. Otherwise it says what is not known, or how many
+        differences there are.
+        """
         self.assertEqual(self.report()['status']['kind'], 'unread')
         self.assertRegex(self.report()['status']['note'], 'never. Press Refresh from Ramp')
         self.sync('watch')
@@ -97,7 +101,7 @@ class TestTieOutScreens(TieOutCase):
         self.assertEqual(sorted(report['kinds'][kind] for kind in kinds), ['Draft', 'Entered by hand', 'On hold'])
 
     def test_balances_can_be_opened(self):
-        """What is behind an opening or a closing balance adds up to it; as does what is behind several months."""
+        """The items behind an opening or a closing balance, or behind several months, add up to it."""
         Report, usd = self.env['report.ramp_connector.tie_out'], self.env.ref('base.USD')
         [section] = self.report()['sections']
 
@@ -149,7 +153,7 @@ class TestTieOutScreens(TieOutCase):
             connection.action_read_again()
 
     def test_html(self):
-        """The PDF before it is one: every difference by its name."""
+        """The HTML of the PDF names every difference."""
         self.sync('watch')
         self.differ()
         report = self.env.ref('ramp_connector.ramp_tie_out_report')
@@ -222,8 +226,8 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.start_tour('/odoo', 'ramp_connector_tie_out_amber', login=self.person('auditor').login)
 
     def test_rates(self):
-        """A rate that was entered after the charge was booked, and tells of another amount than the connection's
-        tolerance allows.
+        """The report shows a rate that was entered after the charge was posted, and that differs from it by more than
+        the tolerance.
         """
         self.spend(8000, currency='EUR', merchant='Hotel', date='2026-07-06T12:00:00+00:00')
         self.sync_statements()
@@ -239,7 +243,7 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.start_tour('/odoo', 'ramp_connector_tie_out_rates', login=self.person('auditor').login)
 
     def test_nothing_there(self):
-        """Nobody has looked at Ramp yet, and whoever may has it looked at; no connection at all."""
+        """If Ramp was never read, an accountant can request it. Without a connection the page says so."""
         auditor = self.person('auditor')
         self.connection.sync_requested_at = False
         self.start_tour('/odoo/ramp-tie-out', 'ramp_connector_tie_out_unread', login=self.person('accountant').login)
@@ -335,11 +339,11 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         print_it = type(Report)._run_wkhtmltopdf
 
         def with_fonts_of_the_machine(report, bodies, **options):
-            # some builds of the program draw web fonts as outlines, in which no text can be read
+            # Some builds of the program draw web fonts as outlines, in which no text can be read.
             style = '<style>* {font-family: sans-serif !important}</style></head>'
             return print_it(report, [str(body).replace('</head>', style) for body in bodies], **options)
 
-        # as the button asks for it; within tests, Odoo makes a PDF only of those who insist
+        # The options are those of the button. Within tests, Odoo makes a PDF only on explicit request.
         options = json.dumps({'connection_id': self.connection.id, 'month_from': False, 'month_to': '2026-08'})
         data = json.dumps(
             [f'/report/pdf/ramp_connector.tie_out?options={quote(options)}&context={quote("{}")}', 'qweb-pdf']

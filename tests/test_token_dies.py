@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""A token that dies in the middle of a run: Ramp answers 401, or 404 as for an object that it does not have."""
+"""A token dies in the middle of a run: Ramp answers 401, or 404 as for an object that it does not have."""
 
 from odoo.tests import tagged
 
@@ -19,7 +19,7 @@ class TestTokenDies(PayablesCase):
         self.paid, self.open = self.owe(2000), self.owe(2100)
         self.gone = self.spend(1200, account=None)
         self.sync(*FLOWS)
-        # what was held is not offered any more, so that it is asked for; one is really gone; there is something new
+        # An object on hold is no longer offered and is read singly, one object is really gone, and there is a new one.
         self.ramp.update_transaction(self.unready, sync_status='NOT_SYNC_READY')
         self.ramp.remove('transactions', self.gone)
         self.ramp.pay_bill(self.paid)
@@ -35,7 +35,7 @@ class TestTokenDies(PayablesCase):
         ]
 
     def run_with(self, kill=None):
-        """(what it comes to, number of requests, whether Ramp minted a token) of a run in which the token dies before a
+        """Return (result, number of requests, whether Ramp made a token) of a run in which the token dies before a
         request.
         """
         with self.isolated():

@@ -19,8 +19,9 @@ class TestTransaction(RampCase):
         return self.connection.card_account_id.code
 
     def test_own_email_of_a_user_moves_nothing(self):
-        """Users change their email themselves, and core makes it the work email: the spend of a stranger is a
-        question, of a colleague the colleague's, whose login says so."""
+        """A user's own email, which core copies to the work email, assigns no spend. A stranger's spend is put on hold,
+        and a colleague's goes to the colleague with that login.
+        """
         stranger, colleague = list(self.ramp.state['users'])[1:3]
         self.connection.fallback_employee_id = self.employee
         self.employees[1].unlink()
@@ -54,7 +55,7 @@ class TestTransaction(RampCase):
         self.assertEqual(self.expense(again).employee_id, owner, 'the link decides')
 
     def test_login_and_work_email_of_two_people(self):
-        """One has it as the login, another as the work email that an officer entered."""
+        """If the email is one employee's login and another one's work email, the transaction is put on hold."""
         victim = list(self.ramp.state['users'])[1]
         self.employees[2].user_id = new_test_user(
             self.env, victim['email'], company_id=self.company.id, company_ids=[Command.set(self.company.ids)]
@@ -191,7 +192,7 @@ class TestTransaction(RampCase):
                 self.assertEqual(Decimal(str(self.expense(ramp_id).total_amount_currency)), amount)
 
     def test_purchase_abroad_is_booked_as_settled(self):
-        """The merchant charged euros, the card settled dollars: the dollars are booked."""
+        """If the merchant charges euros and the card settles dollars, the dollars are posted."""
         ramp_id = self.spend(
             10900,
             currency='USD',
@@ -276,7 +277,7 @@ class TestTransaction(RampCase):
         unsettled = self.spend(state='COMPLETION')
         self.sync()
         self.assertFalse(self.record(pending))
-        self.assertFalse(self.record(declined))  # Ramp does not list declined ones unless asked
+        self.assertFalse(self.record(declined))  # Ramp lists declined transactions only on request
         self.assertEqual(self.record(unsettled).state, 'pending')
         self.assertIn('COMPLETION', self.record(unsettled).error_message)
         self.assertEqual(self.ramp.export_errors(unsettled), [])
@@ -315,7 +316,7 @@ class TestTransaction(RampCase):
         self.sync()
         self.assertConfirmed(ramp_id)
         receipt = self.ramp.state['transactions'].get(ramp_id)['receipts'][0]
-        for _run in range(10):  # a file's host that is out of order is no fault of the receipt, however long it lasts
+        for _run in range(10):  # a failing host is no fault of the receipt, however long it lasts
             self.assertEqual(self.record(receipt, 'receipt').state, 'error')
             self.sync('receipt', now=False)
         self.ramp.faults.clear()
@@ -345,8 +346,8 @@ class TestTransaction(RampCase):
         self.assertEqual(sum(runs.mapped('created')), 0)
 
     def test_bad_one_does_not_stop_a_batch(self):
-        """One that Odoo itself refuses: the batch is split, the others are booked, the bad one says why and is tried
-        later.
+        """If Odoo refuses one transaction, the batch is split and the others are posted. The refused one shows the
+        reason and is retried later.
         """
         good = [self.spend(100 + number) for number in range(3)]
         bad = self.spend(666, merchant='Refused')
@@ -384,7 +385,7 @@ class TestTransaction(RampCase):
     @examples(3)
     @given(data=st.data())
     def test_property_books_equal_ramp(self, data):
-        """Whatever the amounts, splits, currencies and signs: entries balance, and the liability is what Ramp says."""
+        """For any amounts, splits, currencies and signs, entries are balanced, and the liability is what Ramp says."""
         code = data.draw(st.sampled_from(['USD', 'EUR', 'JPY', 'KWD']))
         lines = data.draw(st.lists(st.integers(-(10**7), 10**7), min_size=1, max_size=7))
         accounts = (self.account_meals, self.account_travel, self.account_software)

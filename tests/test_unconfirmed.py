@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Ramp takes no outcome for a day: what the screen says, and what becomes of it."""
+"""Ramp accepts no confirmation for a day: what the screen says, and what happens then."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ class TestUnconfirmed(PayablesCase):
         self.ramp.before(hook)
 
     def hour(self):
-        """An hour passes, and the jobs run as the clock calls them."""
+        """Let an hour pass, and run the jobs as the scheduler does."""
         rows = self.env['ramp.record'].search([('next_attempt', '!=', False)])
         for row in rows:
             row.next_attempt -= timedelta(hours=1)
@@ -42,8 +42,8 @@ class TestUnconfirmed(PayablesCase):
         self.ramp.faults.clear()
 
     def assertUntold(self, pattern):
-        """Booked once and not told; the form says since when, calmly: nothing that a person has to clear, and no run
-        that stopped.
+        """The objects are posted once and not confirmed. The form says since when, and shows no problem to solve and no
+        failed run.
         """
         connection = self.connection
         self.assertEqual((connection.untold_count, connection.problem_count, connection.last_error), (4, 0, False))
@@ -63,7 +63,7 @@ class TestUnconfirmed(PayablesCase):
         self.assertEqual(action['context']['search_default_done'], 1)
 
     def assertTold(self):
-        """Once."""
+        """Each object is confirmed once, and the form shows nothing."""
         for ramp_id in self.ids:
             self.assertConfirmed(ramp_id)
         self.assertBooked(self.bill)
@@ -82,17 +82,17 @@ class TestUnconfirmed(PayablesCase):
         self.assertTold()
 
     def test_refused(self):
-        """400: the objects are asked for one by one, and not given up; eight refusals used to hold them for good."""
+        """After a 400 the objects are sent one by one and not given up, however often Ramp refuses them."""
         self.refuse(400, 'DEVELOPER_7001')
         self.day('Not today')
 
     def test_failing(self):
-        """500."""
+        """After a 500 the objects stay unconfirmed and are sent again."""
         self.ramp.faults.add('server_error', '/accounting/syncs')
         self.day('problem on its side')
 
     def test_page_of_a_proxy(self):
-        """404 without a word of Ramp says nothing about an object."""
+        """A 404 from a proxy says nothing about an object, so the batch is kept and sent again."""
         self.ramp.faults.add('html_error', '/accounting/syncs')
         with mute_logger(LOGGER):
             self.hour()
@@ -101,7 +101,7 @@ class TestUnconfirmed(PayablesCase):
         self.day('HTTP 404', hours=23)
 
     def test_one_that_is_refused(self):
-        """The others are told; of the one it is said."""
+        """If Ramp refuses one object, the others are confirmed, and the form shows the reason for that one."""
 
         def hook(method, path, body):
             if path.endswith('/accounting/syncs') and self.ids[0] in str(body):
@@ -119,7 +119,7 @@ class TestUnconfirmed(PayablesCase):
         self.assertTold()
 
     def test_without_the_permission(self):
-        """403: somebody has to give it back, so the run says so, after it has booked what there is."""
+        """After a 403 the run fails, because somebody must grant the permission, but it posts everything first."""
         self.refuse(403, 'DEVELOPER_7100')
         with mute_logger(LOGGER):
             runs = self.hour()

@@ -1,5 +1,5 @@
-"""In a process of its own, because a registry is rebuilt: the demo's months in a company of another country, currency
-or habit; prints what it found.
+"""Run the demo's months in a company of another country, currency or habit, and print the result. It is a process of
+its own, because a registry is rebuilt.
 """
 
 import json
@@ -13,7 +13,7 @@ import demo  # noqa: E402
 import odoo_env  # noqa: E402
 from odoo_env import environment, simulator  # noqa: E402
 
-# of what the simulated business spends, and of the companies
+# rates of the currencies that the simulated business spends, and of the companies
 RATES = {**odoo_env.RATES, 'USD': 1.0, 'CAD': 1.36, 'MXN': 17.1, 'RON': 4.58, 'KWD': 0.307, 'TWD': 32.0}
 
 
@@ -36,13 +36,13 @@ def pay_taxes_on_payment(env):
 
 
 def hash_journals(env):
-    """All that are there, and those that the connector makes."""
+    """Hash the entries of all journals, also of those that the connector makes later."""
     env['account.journal'].search([('company_id', '=', env.company.id)]).restrict_mode_hash_table = True
     env['ir.default'].set('account.journal', 'restrict_mode_hash_table', True)
 
 
 def open_branch(env):
-    """Whose chart and taxes are its parent's. It is what whoever connects and sells works in."""
+    """Open a branch, which uses its parent's chart and taxes. The users who connect and sell work in it."""
     branch = env['res.company'].create({'name': 'Branch', 'parent_id': env.company.id})
     for user in env['res.users'].browse(env.uid) + env.ref('base.user_admin'):
         user.write({'company_ids': [(4, branch.id)], 'company_id': branch.id})
@@ -62,8 +62,8 @@ HABITS = {
 
 
 def settle(env, chart, currency, habit):
-    """Give the company another country, its chart of accounts and its currency, or another one, rates of all others,
-    and a habit.
+    """Give the company another country with its chart of accounts, its currency or another one, rates of all other
+    currencies, and a habit.
     """
     company = env.company
     country = env['account.chart.template']._get_chart_template_mapping()[chart].get('country_id')
@@ -93,7 +93,9 @@ def settle(env, chart, currency, habit):
 
 
 def documents(env):
-    """How many are posted, by kind; and those of them that are not balanced, or in another currency than the company's."""
+    """Return how many documents are posted, by kind, and which are unbalanced or in another currency than the
+    company's.
+    """
     moves = env['account.move'].search([('company_id', '=', env.company.id), ('state', '=', 'posted')])
     own = env.company.currency_id
     return {

@@ -1,7 +1,7 @@
-"""The jobs, in the order in which they run. What has a job has a line here, and nowhere else."""
+"""The jobs, in the order in which they run. Every job has a line here, and nowhere else."""
 
 FLOWS = ('transaction', 'receipt')
-# With what the business owes.
+# With payables.
 PAYABLES = (
     'transaction',
     'vendor',
@@ -14,12 +14,12 @@ PAYABLES = (
     'repayment',
     'receipt',
 )
-# What is owed on cards.
+# With card statements.
 STATEMENTS = ('transaction', 'transfer', 'statement', 'cashback', 'statement_file')
 PUSH = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
-# Orders ask for their vendors, and wait for them.
+# Orders request their vendors, and wait for them.
 PROCUREMENT = ('purchase_order', 'spend_vendor', 'purchase_order', 'item_receipt')
-# Managers come when both are there, and what is asked for in a run is looked at in the next.
+# A manager is set when both people are in Ramp, and the next run reads what a run has requested.
 PEOPLE = ('department', 'location', 'employee', 'user', 'employee', 'employee')
 JOBS = {  # by the step that runs them
     'flows': FLOWS,
@@ -29,4 +29,4 @@ JOBS = {  # by the step that runs them
     'procurement': PROCUREMENT,
     'people': PEOPLE,
 }
-FILES = ('receipt', 'bill_file', 'statement_file')  # what fetches files
+FILES = ('receipt', 'bill_file', 'statement_file')  # flows that fetch files

@@ -1,5 +1,5 @@
-"""In a process of its own, because a registry is rebuilt: connect and book, upgrade, uninstall; prints what was found,
-as JSON.
+"""Connect and post, upgrade, and uninstall; prints the findings as JSON. It is a process of its own, because a registry
+is rebuilt.
 """
 
 import json
@@ -12,7 +12,7 @@ from odoo_env import environment, run_flows, set_up, simulator  # noqa: E402
 
 
 def business(env, journal):
-    """What must still be there when the addon has gone."""
+    """Return the records that must still exist after the addon is uninstalled."""
     moves = env['account.move'].search([('journal_id', '=', journal)])
     expenses = env['hr.expense'].search([])
     return {

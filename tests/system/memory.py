@@ -1,8 +1,8 @@
-"""In a process of its own: how much memory a run, the nightly check and the tie-out take over a large ledger; prints
-it, as JSON.
+"""Measure the memory of a run, the nightly check and the tie-out with a large ledger, in a process of its own; prints
+it as JSON.
 
-The ledger is made in SQL, as the benchmark of the tie-out makes it. Each measure is the peak of a process that is
-forked for it.
+The ledger is made in SQL, as the benchmark of the tie-out does it. Each measure is the peak of a process that is forked
+for it.
 """
 
 import json
@@ -41,7 +41,7 @@ MEASURED = {'a run': job('transaction'), 'the nightly check': job('watch'), 'the
 
 
 def peak(database, work):
-    """Bytes at the peak of a process that does it, beyond what it was forked with."""
+    """Return the bytes at the peak of a process that does the work, beyond those with which it was forked."""
     import odoo.sql_db
 
     odoo.sql_db.close_all()
@@ -73,11 +73,9 @@ def main(database, *counts):
             entity = ramp.ask('GET', '/objects/entities')['data'][0]['id']
             connection.use_webhooks = False
             env.cr.commit()
-        for work in MEASURED.values():  # what a first run makes is not of the ledger
+        for work in MEASURED.values():  # the first run also fills caches
             peak(database, work)
-        for code, count in zip(
-            ('USD', 'EUR'), map(int, counts), strict=True
-        ):  # one of each: their entries have names of their own
+        for code, count in zip(('USD', 'EUR'), map(int, counts), strict=True):  # one for each, as their entries differ
             with environment(database) as env:
                 connection = env['ramp.connection'].search([('state', '=', 'connected')])
                 account = env['account.account'].search([('account_type', '=', 'expense')], limit=1)

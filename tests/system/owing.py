@@ -1,13 +1,13 @@
-"""A small business that owes: one bill, or one claim, of each kind of case, and what Ramp does with them later.
+"""A small business with debts: one bill or claim for each kind of case, and what Ramp does with them later.
 
-Of each pair, the first is what Ramp has when Odoo sees it the first time, the second what has changed there when Odoo
-looks again. The order matters: cases that belong together (the bills of a batch, the bills that nobody can book) are
-spread over the pages.
+The first function of a pair makes what Ramp has when Odoo reads it for the first time. The second one makes what has
+changed when Odoo reads it again. The order matters: cases that belong together (the bills of a batch, the bills that
+nobody can post) are spread over the pages.
 """
 
 import datetime
 
-# what Ramp takes for now: data is the same every day
+# the time in Ramp, so that the data is the same every day
 MOMENT = datetime.datetime(2026, 3, 31, 12, tzinfo=datetime.timezone.utc)
 
 
@@ -16,7 +16,7 @@ def ago(days):
 
 
 def bill(ramp, label):
-    """The Ramp id of the bill of a case."""
+    """Return the Ramp id of the bill of a case."""
     return ramp.state['bills'].find(_label=label)['id']
 
 
@@ -29,14 +29,14 @@ def repayment(ramp, label):
 
 
 def coding(ramp):
-    """(accounts, {field: option}) that Odoo offers."""
+    """Return (accounts, {field: option}) that Odoo offers."""
     accounts = [row['id'] for row in ramp.state['accounts']]
     field = ramp.seed.analytics[0]
     return accounts, {field['field_id']: field['options'][0]['id']}
 
 
 def bills(ramp, tax):
-    """`tax`: the id under which Ramp knows a purchase tax."""
+    """Make the bills. `tax`: the id under which Ramp knows a purchase tax."""
     accounts, analytics = coding(ramp)
     entity = ramp.state['entities'].find(is_primary=True)['id']
     abroad = ramp.state['entities'].find(currency='EUR')['id']
@@ -78,14 +78,14 @@ def bills(ramp, tax):
     owe('uncoded', 1300, lines=[{'amount_minor': 1300, 'account': None}])
     owe('card as spend', 1400, cloud, payment_method='CARD')
     owe('credited', 1500, mueller)
-    # the second page
+    # The second page.
     batch += [owe('batch 2', 1600, cloud)]
     owe('foreign', None, mueller, currency='EUR', fx_conversion_rate='1.0873', lines=lines(3000, 3333), days=40)
     owe('partial', 1700, invoices=1)
     owe('in parts', 1800, cloud)
     owe('card expected', 1900, cloud, payment_method='CARD')
     owe('credit and bank', 2000, mueller)
-    # the third
+    # The third page.
     batch += [owe('batch 3', None, lines=lines(2100, 55))]
     owe(
         'uncoded, by card', 2200, cloud, payment_method='ONE_TIME_CARD', lines=[{'amount_minor': 2200, 'account': None}]
@@ -109,7 +109,7 @@ def bills(ramp, tax):
     owe('paid in Odoo', 2400, payment_method='PAID_MANUALLY')
     owe('card of another amount', 2500, cloud, payment_method='AUTOMATIC_CARD_PAYMENT')
     owe('to be archived', 2600, days=48)
-    # the fourth
+    # The fourth page.
     owe('not approved', 2700, approval_status='PENDING')
     owe('failed', 2800, mueller)
     owe('paid twice over', 2900, cloud)
@@ -127,7 +127,7 @@ def bills(ramp, tax):
     ramp.pay_bill(bill(ramp, 'paid in Odoo'), manual_method='PAID_IN_ERP', date=ago(3))
     ramp.pay_bill(bill(ramp, 'failed'), status='processing', date=ago(7))
     ramp.pay_bill(bill(ramp, 'failed'), status='failed', date=ago(7))
-    # of the card transactions, Ramp offers one at once, two later, and one never
+    # Ramp offers one of the card transactions at once, two later, and one never.
     ramp.pay_bill(bill(ramp, 'card as spend'), transaction=spend('of card as spend', 1400))
     for label, minor in (('card expected', 1900), ('card of another amount', 2555), ('uncoded, by card', 2200)):
         ramp.pay_bill(
@@ -162,7 +162,7 @@ def bills_later(ramp):
             **values,
         )
 
-    ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # it came back
+    ramp.pay_bill(bill(ramp, 'paid'), status='failed')  # the payment came back
     ramp.pay_bill(bill(ramp, 'paid twice over'), status='failed')
     ramp.pay_bill(bill(ramp, 'paid twice over'), date=ago(1))
     ramp.pay_bill(bill(ramp, 'foreign'), status='failed')
@@ -218,7 +218,7 @@ def claims(ramp, _tax):
     claim_of('not paid', 1800, state='AWAITING_PAYMENT')
     claim_of('abroad', 1900, currency='EUR', rate='1.0873', receipts=1)
     ramp.pay_reimbursement(batch, date=ago(10))
-    # in two odd parts that leave nothing
+    # Two odd parts that leave nothing.
     whole = spend('repaid in parts', 1001, 2002, 7)
     for label, minor in (('a part', 1111), ('the rest', 1899)):
         ramp.add_repayment(transaction=whole, amount_minor=minor, label=label, date=ago(8))

@@ -1,8 +1,8 @@
-"""Which cases a run takes: all of them in the full run (`./dev test --full`), else one of each kind, another one with
-each commit.
+"""The cases that a run takes: all of them in the full run (`./dev test --full`), else one of each kind, which changes
+with each commit.
 
-Whichever commit: each boundary at which a process can be killed is one at which it is killed. `RAMP_ROTATION` names the
-selection, so that what failed can be run again; it is printed by each run.
+In every commit a process is killed at each boundary at which it can be killed. `RAMP_ROTATION` names the selection, so
+that a failure can be repeated; each run prints it.
 """
 
 import os
@@ -13,39 +13,39 @@ ROTATION = int(os.environ.get('RAMP_ROTATION') or 0)
 
 
 def some(cases, kind=lambda case: case):
-    """All cases, in the full run; else of those that are of one kind the one whose turn it is."""
+    """Return all cases in the full run, else one of each kind, in turn."""
     if FULL:
         return list(cases)
     groups = {}
     for case in cases:
         groups.setdefault(kind(case), []).append(case)
-    # moved on from group to group: else the first ones of all would meet in one commit, and the last ones in another
+    # Each group has an offset. Otherwise the first cases of all groups would meet in one commit, and the last ones in
+    # another.
     return [group[(ROTATION + number) % len(group)] for number, group in enumerate(groups.values())]
 
 
 def is_turn(case, of):
-    """Whether a case is one of those that a check is made in, which takes long: in all of them in the full run, else in
-    one of so many.
-    """
+    """Whether a case is one of those with a certain slow check: all of them in the full run, else one of so many."""
     return FULL or (ROTATION + crc32(repr(case).encode())) % of == 0
 
 
 def shared(cases, kind):
-    """(cases to be killed in alone, those to be killed in one after the other) of `some`: alone in all of them in the
-    full run, else in an eighth, other ones with each commit."""
+    """Return (cases with a kill of their own, cases killed one after the other) of `some`. In the full run all are
+    killed alone, else an eighth, which changes with each commit.
+    """
     chosen = some(cases, kind)
     alone = [case for case in chosen if is_turn(kind(case), of=8)]
     return alone, [case for case in chosen if case not in alone]
 
 
 def seeds(few, many):
-    """Numbers of chances: in the full run `many`, else `few` others with each commit."""
+    """Return random seeds: `many` in the full run, else `few`, which change with each commit."""
     return range(many) if FULL else [ROTATION % 1000 * few + number for number in range(few)]
 
 
 def assert_complete(hits, scene, commits, inside, elsewhere):
-    """Every boundary that a scene's run passes is one at which it is killed, in some scene or `elsewhere`; and none is
-    named in vain.
+    """Assert that every boundary of a scene's run is one with a kill, in some scene or `elsewhere`, and that each named
+    boundary is passed.
 
     :param commits: the steps by scene; inside: the steps by scene and part
     """

@@ -1,4 +1,4 @@
-"""Ramp burns an idempotency key with the first request that bears it, also when it then fails."""
+"""Ramp uses up an idempotency key with the first request that has it, even if that request fails."""
 
 import pytest
 from stage import SMALL, World
@@ -8,7 +8,7 @@ WORLD = World()
 
 @pytest.mark.parametrize('resync', ['accept', 'refuse'])
 def test_key_that_is_burnt_without_the_work(stage, resync):
-    """Ramp says that it knows the key, and has none of the objects: they are confirmed under another one, once."""
+    """If Ramp knows the key and has none of the objects, they are confirmed under another key, once."""
     reference = stage.reference(WORLD, **SMALL).state
     with stage.case(World(resync=resync)) as case:
         burnt = []

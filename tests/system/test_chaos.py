@@ -1,4 +1,4 @@
-"""Every fault at once, by a seeded chance, and processes killed at any statement: in the end the books are the same."""
+"""All faults at once, with a random seed, and processes killed at any statement. In the end the entries are the same."""
 
 import random
 
@@ -8,11 +8,11 @@ from selection import seeds
 from stage import SMALL, World
 
 SEEDS = seeds(12, 120)
-# Under faults the connector may have to confirm under another key, and relies on Ramp to refuse what is synced.
+# Under faults the connector may have to confirm under another key, and relies on Ramp to refuse objects that are
+# synced.
 WORLD = World(transactions=12, held=2, resync='refuse')
 RUNS = 3
-# How likely a fault strikes a request that it fits: enough to meet most of them in a seed, not so much that nothing
-# gets done.
+# The probability that a fault strikes a request that it fits. A seed meets most faults, and still gets something done.
 FAULTS = {
     'rate_limit': 0.04,
     'server_error': 0.04,
@@ -29,7 +29,7 @@ FAULTS = {
     'timeout_before': 0.01,
     'timeout_after': 0.02,
 }
-# What the kinds of damage to an object amount to.
+# Reasons that damaged objects lead to.
 DAMAGED = ('Ramp sent something that cannot be booked. ', 'It has no account. ')
 
 
@@ -38,7 +38,7 @@ def break_things(case, chance):
     for kind, probability in chance.sample(sorted(FAULTS.items()), len(FAULTS)):
         options = {'seconds': 0.8, 'count': 2} if kind.startswith('timeout') else {}
         if kind == 'dead_token':
-            # one that dies as soon as it was renewed is indistinguishable from an object that Ramp does not have
+            # A token that dies as soon as it was renewed cannot be told from an object that Ramp does not have.
             options['count'] = 1
         if kind in ('server_error', 'error_after'):
             options['status'] = chance.choice((500, 502, 503, 504))
@@ -49,7 +49,7 @@ def break_things(case, chance):
 
 
 def cut_somewhere(chance):
-    """In every fourth run, at a statement or a commit like any other; in a run that ends earlier nothing happens."""
+    """Cut off every fourth run at any statement or commit. A run that ends earlier is not cut off."""
     if chance.random() > 0.25:
         return {}
     at, last = chance.choice(
@@ -59,11 +59,11 @@ def cut_somewhere(chance):
 
 
 def without_noise(state, reference):
-    """A state less what faults may rightly leave behind; everything else must be equal.
+    """Return a state without what faults may leave. Everything else must be equal.
 
-    An object that arrived damaged is reported to Ramp as such, once for each damage; the report stays in Ramp's list of
-    export errors where the object cannot be booked for another reason as well. One that arrived without an id has a row
-    of its own, which is closed as soon as Ramp is seen not to have it.
+    An object that arrived damaged is reported to Ramp once for each damage. The report stays in Ramp's list of export
+    errors if the object cannot be posted for another reason. An object that arrived without an id has a row of its own,
+    which is closed as soon as Ramp is seen not to have it.
     """
     damaged = state['without Ramp']['records'].get('transaction', {})
     for ident, record in list(damaged.items()):
@@ -87,7 +87,7 @@ def without_noise(state, reference):
 
 
 def asked(case, ident):
-    """What Ramp was told about an object, and what came of it: (fault, status, kind, number of objects)."""
+    """Return the reports to Ramp about an object, and their results: (fault, status, kind, number of objects)."""
     calls = [entry for entry in case.ramp.requests if entry['path'].endswith('/accounting/syncs')]
     return [
         (entry['fault'], entry['status'], key, len(items))
@@ -120,7 +120,7 @@ def test_chaos(stage, seed):
 
 
 def test_every_fault_strikes(stage):
-    """The chances above are not too small: over some seeds each kind of fault was met."""
+    """The probabilities above are large enough: some seeds meet each kind of fault."""
     met = set()
     for seed in range(20):
         with stage.case(WORLD) as case:

@@ -1,6 +1,4 @@
-"""Killed while *Connect* is at work, then pressed again: one seat, one accounting connection in Ramp, all as if nothing
-had been.
-"""
+"""Kills while *Connect* is at work. Pressed again, it leads to one integration in Ramp, as without the kill."""
 
 import pytest
 from books import differences, rows
@@ -8,13 +6,13 @@ from selection import some
 from stage import World
 
 WORLD = World(transactions=4, held=0, problems=False)
-BEGINNINGS = {  # of a scene, as steps of worker.py
+BEGINNINGS = {  # scene: its steps of worker.py
     'the first time': ('link: disconnect', 'link: begin anew'),
     'after Disconnect': ('link: disconnect',),
     'without a name': ('link: disconnect', 'link: begin anew', 'link: lose the name'),
 }
 LOOKS = {'POST /token', 'GET /business', 'GET /entities', 'GET /accounting/all-connections'}
-ASKED = {  # of Ramp, by scene
+ASKED = {  # requests to Ramp, by scene
     'the first time': {*LOOKS, 'POST /accounting/connection'},
     'after Disconnect': {*LOOKS, 'POST /accounting/connection/*/reactivate'},
 }
@@ -31,13 +29,13 @@ OUT = (
     'cashback_account_id',
     'bill_journal_id',
     'payment_journal_id',
-)  # numbers, moments, and what is compared by its name
+)  # numbers, times, and values that are compared by name
 
 
 def begin(scene):
     def with_case(case):
         case.run(*BEGINNINGS[scene]).assert_ok()
-        if scene != 'after Disconnect':  # as if nobody had ever been there
+        if scene != 'after Disconnect':  # as if it had never been connected
             for row in list(case.ramp.state['connections']):
                 case.ramp.remove('connections', row['id'])
 
@@ -45,7 +43,7 @@ def begin(scene):
 
 
 def state(case):
-    """All that *Connect* touches, on both sides."""
+    """Return all that *Connect* changes, on both sides."""
     with case.stage.sql() as cursor:
         connections = [
             {key: value for key, value in row.items() if key not in OUT}
@@ -107,7 +105,7 @@ def press(case, **command):
 
 @pytest.mark.parametrize('scene', BEGINNINGS)
 def test_killed_in_connect(stage, scene):
-    """Before and after each request and each commit."""
+    """Connect survives a kill before and after each request and each commit."""
     start = stage.beginning(f'connect {scene}', WORLD, begin(scene))
     with stage.case(WORLD, start) as case:
         hits = press(case).assert_ok().hits
@@ -143,7 +141,9 @@ def test_killed_in_connect(stage, scene):
 
 @pytest.mark.parametrize('scene', ['the first time', 'after Disconnect'])
 def test_killed_when_ramp_has_given_the_seat(stage, scene):
-    """Ramp has given the seat and nobody hears of it, twice; then jobs run as ever."""
+    """If Ramp has given the integration twice without an answer arriving, Connect takes it once, and the jobs run as
+    usual.
+    """
     start = stage.beginning(f'connect {scene}', WORLD, begin(scene))
     with stage.case(WORLD, start) as case:
         for _time in range(2):

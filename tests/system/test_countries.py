@@ -1,4 +1,4 @@
-"""The demo's months in companies of ten countries, of other currencies and habits: all is booked, confirmed and tied
+"""The demo's months in companies of ten countries, with other currencies and habits. All is posted, confirmed and tied
 out.
 """
 
@@ -28,7 +28,7 @@ COMPANIES = {
     ('generic_coa', 'KWD'): 'KWD',
     ('generic_coa', 'TWD'): 'TWD',
 }
-# more companies than habits: a full run has all of them, and each meets other companies with other commits
+# There are more companies than habits. A full run has all companies, and their habits change with the commits.
 CASES = [(*company, list(HABITS)[(number + ROTATION) % len(HABITS)]) for number, company in enumerate(COMPANIES)]
 
 

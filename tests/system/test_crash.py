@@ -1,4 +1,4 @@
-"""Killed anywhere, then run again: the same books, and Ramp told once."""
+"""Kills anywhere in a run. After another run the entries are the same, and Ramp is told once."""
 
 import pytest
 from books import differences
@@ -7,7 +7,7 @@ from selection import FULL, shared, some
 from stage import SMALL, World
 
 WORLD = World()
-# Where a process is killed, before and after; the words are those of worker.py.
+# Steps before and after which a process is killed, in the words of worker.py.
 STEPS = (
     'page of /transactions',
     'upsert of transaction',
@@ -37,7 +37,7 @@ STEPS = (
     'commit of receipt._start_run',
     'commit of receipt._finish_sync_run',
 )
-ONCE = ('GET /accounting', '._start_run', '._finish_sync_run', '._next_unconfirmed')  # in a run
+ONCE = ('GET /accounting', '._start_run', '._finish_sync_run', '._next_unconfirmed')  # once in a run
 CRUCIAL = (
     'booked transaction',
     'commit of transaction._book_batch',
@@ -46,16 +46,15 @@ CRUCIAL = (
     'reporting',
     'commit of receipt._attach_fetched_files',
 )
-# Before a step the first time, after it the second time; where it matters most, all four.
+# Before a step the first time, after it the second time, and all four for the crucial steps.
 MATRIX = [
     (f'{side} {step}', nth)
     for step in STEPS
     for side, nth in (('before', 1), ('after', 1), ('before', 2), ('after', 2))
     if step in CRUCIAL or (side, nth) in (('before', 1), ('after', 1 if step.endswith(ONCE) else 2))
 ]
-# Where what is committed, or told, changes. Inside of transactions, and between them where nothing changes, a process
-# is killed at one
-# boundary after the other, and in the full run at each alone.
+# Steps after which committed or reported data has changed. Inside transactions, and between them where nothing changes,
+# a process is killed at one boundary after the other, and in the full run also at each one alone.
 CHANGES = (
     'commit of transaction._store_listed_page',
     'commit of transaction._ramp_link',
@@ -79,7 +78,7 @@ def flow_of(boundary):
 
 
 def again(case, reference, **command):
-    """One undisturbed run, or where that was not enough two, as the scheduler makes them; then the comparison."""
+    """Run undisturbed, once or if needed twice, as the scheduler does, and compare the states."""
     case.run('flows', **command).assert_ok()
     if differences(reference, case.state()):
         case.run('flows', **command).assert_ok()
@@ -87,7 +86,7 @@ def again(case, reference, **command):
 
 
 def test_the_matrix_is_complete(stage):
-    """Every boundary that a run passes is one at which it is killed."""
+    """A process is killed at every boundary that a run passes."""
     hits = stage.reference(WORLD, **SMALL).hits
     passed = {boundary for boundary in hits if not boundary.endswith((' statement', ' commit'))}
     assert passed == {boundary for boundary, _nth in MATRIX}
@@ -125,7 +124,7 @@ def test_killed_inside(stage, flow):
     ],
 )
 def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
-    """Ramp knows, and the process that asked never hears of it."""
+    """The run survives a kill after Ramp has done the work and before the process gets the answer."""
     reference = stage.reference(WORLD, **SMALL).state
     with stage.case(WORLD) as case:
         case.kill_in_ramp(method, path, lambda body: key is None or key in body, nth)
@@ -137,7 +136,7 @@ def test_killed_when_ramp_has_done_the_work(stage, method, path, key, nth):
     'boundaries',
     some(
         [
-            # one after the other: what cleans up after a crash is killed too
+            # one after the other: the work after a crash is killed, too
             ('after confirming', 'after GET /transactions', 'before commit of transaction._confirm_booked_batch'),
             (
                 'after booked transaction',
@@ -184,7 +183,7 @@ def test_killed_again_and_again(stage, boundaries):
     ),
 )
 def test_database_goes_away_at(stage, boundary, nth):
-    """The server ends the sessions, as a failover does: the process lives, and its run ends in an error."""
+    """If the server ends the sessions, as a failover does, the process goes on, and its run ends with an error."""
     with stage.killed_at(WORLD, boundary, nth, how='disconnect', **SMALL) as case:
         again(case, stage.reference(WORLD, **SMALL).state)
 

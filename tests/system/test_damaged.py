@@ -1,4 +1,4 @@
-"""Objects that arrive damaged when their document is there already."""
+"""Objects that arrive damaged after their document was posted."""
 
 import pytest
 from stage import World
@@ -8,8 +8,8 @@ WORLD = World(transactions=0, held=0, problems=False)
 
 @pytest.mark.parametrize('how', ['missing_id', 'amount_as_text', 'null_lines'])
 def test_damaged_after_it_was_booked(stage, how):
-    """Booked and not confirmed when the process died; then Ramp's list shows it damaged, once. Nobody has to do
-    anything.
+    """If Ramp's list shows a posted, unconfirmed object damaged once, it is confirmed without help of a person. Its
+    process had died before the confirmation.
     """
     with stage.case(WORLD) as case:
         ident = case.ramp.add_transaction(amount_minor=1234)

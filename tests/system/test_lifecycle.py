@@ -1,4 +1,6 @@
-"""Installed, upgraded, uninstalled: the business's documents stay, the seat in Ramp is given back."""
+"""Installation, upgrade and uninstallation: the documents of the business stay, and the integration in Ramp is given
+back.
+"""
 
 import json
 import subprocess

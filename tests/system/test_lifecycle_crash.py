@@ -1,8 +1,8 @@
-"""Killed while the module is upgraded or uninstalled: whole as before, or done; whoever does it again comes to the same
-end.
+"""Kills while the module is upgraded or uninstalled. The database is unchanged or the work is done, and a repetition
+leads to the same end.
 
-All in a database of their own, and in another one after a test that ends without the module: nothing puts back what
-that takes away.
+The tests have a database of their own, and another one after a test that ends without the module, because nothing
+restores what an uninstallation removes.
 """
 
 import pytest
@@ -11,7 +11,7 @@ from selection import FULL, some
 from stage import Stage, World
 
 WORLD = World(transactions=8, held=1, problems=False, owing='bills')
-# What Odoo itself writes at any time, and what a process that is killed may leave
+# Tables that Odoo writes at any time, or that a killed process may leave changed.
 BESIDE = {'ir_module_module', 'ir_cron', 'ir_cron_progress', 'ir_cron_trigger', 'ir_attachment', 'ir_config_parameter'}
 MOMENTS = ('id', 'create_date', 'write_date', 'message_main_attachment_id')
 OLD = """
@@ -30,7 +30,7 @@ OLD = """
 
 @pytest.fixture(scope='module')
 def stages():
-    """The stage of this file, in a list, so that another one can take its place."""
+    """Yield the stage of this file in a list, so that it can be replaced."""
     found = []
     yield found
     for stage in found:
@@ -45,7 +45,8 @@ def theatre(stages, tmp_path_factory):
         stages.append(Stage(tmp_path_factory.mktemp('lifecycle'), 'life'))
         stages[0].open()
         with stages[0].sql() as cursor:
-            # Odoo locks this table without waiting and takes a lock of autovacuum for another operation on modules
+            # Odoo locks this table without waiting, and would take a lock of autovacuum for another operation on
+            # modules.
             cursor.execute('ALTER TABLE ir_module_module SET (autovacuum_enabled = off)')
     return stages[0]
 
@@ -73,7 +74,7 @@ def is_compared(table):
 
 
 def contents(case):
-    """Of each table its columns and a sum of its rows: all of the database, but for what Odoo writes at any time."""
+    """Return the columns and a checksum of the rows for each table, except tables that Odoo writes at any time."""
     with case.stage.sql() as cursor:
         cursor.execute("""
             SELECT table_name, string_agg(format('%I %s', column_name, data_type), ', ' ORDER BY column_name)
@@ -97,7 +98,7 @@ def seats(case):
 
 
 def several(hits, crucial, every=1):
-    """Moments (boundary, nth): the crucial ones, and in a full run many."""
+    """Return moments (boundary, nth): the crucial ones, and many more in a full run."""
     moments = list(crucial)
     if FULL:
         moments += [
@@ -113,7 +114,7 @@ def several(hits, crucial, every=1):
 
 
 def upgraded(case):
-    """What an upgrade comes to: the structure, what the module brings, and its data free of ids and moments."""
+    """Return the result of an upgrade: the structure, the module's records, and its data without ids and times."""
     with case.stage.sql() as cursor:
         found = {
             'module': module(case),
@@ -219,7 +220,7 @@ def test_killed_in_an_upgrade(theatre, booked):
 
 
 def business(case):
-    """What must still be there when the module has gone."""
+    """Return the records that must still exist after the module is uninstalled."""
     with case.stage.sql() as cursor:
         return {
             'entries': rows(
@@ -238,8 +239,8 @@ def business(case):
 
 
 def test_killed_in_an_uninstallation_and_stays(theatre, booked):
-    """The seat is given back and the database is as it was: whoever changes his mind then is told what to do, and goes
-    on.
+    """After a kill, the database is unchanged but the integration in Ramp is gone. A user who keeps the module is told
+    what to do, and goes on.
     """
     before = contents(booked)
     booked.run('module: uninstall', cut={'at': 'after request DELETE /accounting/connection'}).assert_killed()
@@ -257,7 +258,7 @@ def test_killed_in_an_uninstallation_and_stays(theatre, booked):
 
 
 def test_killed_in_an_uninstallation_again_and_again(theatre, booked):
-    """In the end, the module is gone."""
+    """An uninstallation that is killed again and again ends with the module gone."""
     before, there = contents(booked), business(booked)
     assert there['expenses'] and there['payments'] and there['files']
     moments = [

@@ -1,5 +1,5 @@
-"""What is in the ledger is not in memory: a run, the nightly check and the tie-out take as much over a large one as
-over a small one.
+"""The ledger is not kept in memory: a run, the nightly check and the tie-out take as much for a large one as for a
+small one.
 """
 
 import json
@@ -10,8 +10,8 @@ from selection import FULL
 from stage import PREFIX, Stage
 
 SMALL, LARGE = 1000, 200_000 if FULL else 20_000
-PER_ROW = 300  # bytes that one more row may cost at most: its payload alone, read, has ten times as many
-MOST = 120 * 2**20  # bytes beyond what an idle process has
+PER_ROW = 300  # bytes for one more row at most; its payload alone takes ten times as many once it is read
+MOST = 120 * 2**20  # bytes more than in an idle process
 
 
 def test_memory_does_not_grow_with_the_ledger(stage: Stage):

@@ -1,5 +1,5 @@
-"""Every fault at once while Ramp goes on, by a seeded chance, and processes killed anywhere: in the end the books are
-Ramp's.
+"""All faults at once while Ramp goes on, with a random seed, and processes killed anywhere. In the end Odoo agrees with
+Ramp.
 """
 
 import datetime
@@ -13,17 +13,18 @@ from test_chaos import break_things
 
 SEEDS = seeds(6, 50)
 RUNS = 3
-EVENTS = (2, 6)  # in Ramp, before each run; and one in the middle of it, as often as not
+EVENTS = (2, 6)  # in Ramp before each run; half of the runs have one in the middle, too
 CARDS = ('AUTOMATIC_CARD_PAYMENT', 'CARD', 'ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY')
 
 
 def world_of(seed):
-    # Under faults the connector may have to confirm under another key, and relies on Ramp to refuse what is synced.
+    # Under faults the connector may have to confirm under another key, and relies on Ramp to refuse objects that are
+    # synced.
     return World(transactions=6, held=1, problems=False, resync='refuse', seed=1000 + seed, bills=12, vendors=5)
 
 
 class Life:
-    """What people do in Ramp, one thing at a time: `go_on` takes one that is possible."""
+    """Does what people do in Ramp, one thing at a time. `go_on` chooses a possible one."""
 
     def __init__(self, ramp, chance):
         self.ramp, self.chance, self.log = ramp, chance, []
@@ -51,7 +52,7 @@ class Life:
         return self.chance.choice(rows) if rows else None
 
     def is_payable(self, row):
-        """Approved, with something open, and nothing on its way."""
+        """Whether a bill is approved, has something open, and has no payment on its way."""
         return (
             row['status'] == 'OPEN'
             and not {item['state'] for item in row['_payments']} & {'scheduled', 'processing'}
@@ -128,8 +129,8 @@ class Life:
         return row and row['id']
 
     def a_payment_fails(self):
-        """The whole transfer, whether it had arrived or not. After a part of a bill was paid, Ramp's answer does not
-        say which failed.
+        """Let a whole transfer fail, whether it had arrived or not. If a part of a bill was paid, Ramp's answer does
+        not say which payment failed.
         """
         row = self.some(
             lambda row: (
@@ -178,7 +179,7 @@ class Life:
         return row['id']
 
     def a_card_pays(self):
-        """Its transaction is known before, at once, later, or never."""
+        """Let a card pay a bill. Its transaction is known before, at once, later, or never."""
         row = self.some(
             lambda row: (
                 self.is_payable(row)
@@ -218,7 +219,7 @@ EVENT = [event for name, event in vars(Life).items() if name.startswith('a_')]
 
 
 def in_the_middle(case, life, chance):
-    """One more thing happens while a run reads."""
+    """Let one more thing happen while a run reads."""
     wanted = chance.randint(1, 25) if chance.random() < 0.5 else 0
     seen = itertools.count(1)
 
@@ -230,7 +231,7 @@ def in_the_middle(case, life, chance):
 
 
 def cut_somewhere(chance):
-    """In every third run, at a statement or a commit like any other; in a run that ends earlier nothing happens."""
+    """Cut off every third run at any statement or commit. A run that ends earlier is not cut off."""
     if chance.random() > 0.35:
         return {}
     at, last = chance.choice(
@@ -240,8 +241,8 @@ def cut_somewhere(chance):
 
 
 def pay_what_failed_after_a_part(case):
-    """Pay the bills of which Ramp does not say which payment failed: that is how the question ends. Returns how many
-    there are.
+    """Pay the bills for which Ramp does not say which payment failed, as a person would answer. Returns how many there
+    are.
     """
     with case.stage.sql() as cursor:
         cursor.execute("""
@@ -254,7 +255,7 @@ def pay_what_failed_after_a_part(case):
 
 
 def assert_finished(case):
-    """Nothing is left that a run would have done; what is not in the books has a reason, which Ramp was told."""
+    """Assert that no work is left for a run. What is not posted has a reason, which Ramp was told."""
     with case.stage.sql() as cursor:
         cursor.execute("""
             SELECT flow, ramp_id, state, error_message FROM ramp_record

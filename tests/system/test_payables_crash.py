@@ -1,4 +1,4 @@
-"""What the business owes: killed anywhere, then run again, the same bills, payments and partners, and Ramp told once."""
+"""Payables and kills: after another run bills, payments and partners are the same, and Ramp is told once."""
 
 import dataclasses
 import time
@@ -20,9 +20,8 @@ WORLDS = {
 FOUR = [(side, nth) for nth in (1, LAST) for side in ('before', 'after')]
 TWO = [('before', 1), ('after', LAST)]
 AFTER = [('after', 1), ('after', LAST)]
-# Where what is committed or told changes: killed there, and nowhere else. What comes before a step that tells Ramp is
-# what comes
-# after the commit of what it tells, and so on: each state of both sides occurs once.
+# Steps after which committed or reported data has changed; only these have kills. The state before a report to Ramp is
+# the state after the commit of its object, so each state of both sides occurs once.
 COMMITS = {
     'bills': {
         'commit of vendor._store_listed_vendors': TWO,
@@ -75,8 +74,7 @@ MATRIX = [
     for side, nth in ways
 ]
 ALONE, IN_TURN = shared(MATRIX, kind=lambda case: case[1])
-# Inside of transactions, and between them where nothing changes: killed at one after the other, each time a little
-# later.
+# Inside transactions, and between them where nothing changes, a process is killed at one boundary after the other.
 INSIDE = {
     ('bills', 'vendors and credits'): (
         'commit of vendor._start_run',
@@ -179,9 +177,7 @@ INSIDE = {
 
 
 def again(case, reference):
-    """Undisturbed runs, as few as bring about the same, and at most as many as the scheduler makes until nothing is
-    left to do.
-    """
+    """Run undisturbed until the state is the same, at most as often as the scheduler does until nothing is left to do."""
     for _run in range(3):
         case.run('payables').assert_ok()
         if not differences(reference, case.state()):
@@ -197,7 +193,7 @@ RUN = ('sync_now', 'payables')
     [('bills', 21, 15, 10, 3), ('bills later', 26, 21, 14, 2), ('claims', 9, 0, 8, 1), ('claims later', 12, 0, 11, 0)],
 )
 def test_what_is_looked_at(stage, scene, synced, paid, payments, told):
-    """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
+    """The worlds contain what they should, because two empty worlds would have no differences either."""
     state = stage.reference(WORLDS[scene], **SMALLER).state
     objects = [*state['bills'].values(), *state['claims'].values()]
     found = [
@@ -246,7 +242,7 @@ def test_payables_killed_inside(stage, scene, part):
     ],
 )
 def test_payables_killed_when_ramp_has_done_the_work(stage, scene, kind, key, nth):
-    """Ramp knows, and the process that asked never hears of it."""
+    """The run survives a kill after Ramp has done the work and before the process gets the answer."""
     world = WORLDS[scene]
     reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
@@ -259,7 +255,7 @@ def test_payables_killed_when_ramp_has_done_the_work(stage, scene, kind, key, nt
     ('scene', 'boundaries'),
     some(
         [
-            # what cleans up after a crash is killed too
+            # the work after a crash is killed, too
             (
                 'bills',
                 (
@@ -320,7 +316,7 @@ def test_payables_database_goes_away_at(stage, scene, boundary, nth):
 
 
 def test_bills_before_vendors(stage):
-    """The job of the bills comes first, and makes the vendors that it needs."""
+    """The job of bills makes the vendors that it needs, if it runs before the job of vendors."""
     reference = stage.reference(OWING, **SMALLER).state
     with stage.case(OWING) as case:
         for boundary in (
@@ -349,8 +345,8 @@ WORK = (
 
 @pytest.mark.parametrize('scene', ['bills', 'claims'])
 def test_payables_several_workers(stage, scene):
-    """Three processes at the same jobs at the same time: each object is booked by one of them, and each transfer is one
-    payment.
+    """If three processes run the same jobs at the same time, each object is posted by one of them, and each transfer is
+    one payment.
     """
     reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
@@ -387,7 +383,7 @@ def test_payables_several_workers_and_one_is_killed(stage, scene):
     ('how', 'nth'), some([(how, nth) for how in ('stop', 'kill') for nth in (1, 2, 4)], kind=lambda case: case[0])
 )
 def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nth, how):
-    """The job of payments finds a part of a batch while the others are on pages to come: it waits for them, and is
+    """If the job of payments finds a part of a batch while its other bills are on later pages, it waits for them and is
     called again.
     """
     reference = stage.reference(OWING, **SMALLER).state
@@ -413,8 +409,8 @@ def test_one_transfer_is_one_payment_though_its_bills_are_still_listed(stage, nt
     ids=['charge', 'bill'],
 )
 def test_a_bill_and_its_charge_at_the_same_moment(stage, slow, quick):
-    """Neither sees the other before it is committed; the spend and what is owed on the card are in the books once all
-    the same.
+    """If a bill and its charge are posted at the same time, neither sees the other before the commit. Still the spend
+    and the card liability are posted once.
     """
     with stage.case(OWING) as case:
         case.run(
@@ -436,8 +432,8 @@ def test_a_bill_and_its_charge_at_the_same_moment(stage, slow, quick):
 
 
 def test_one_transfer_is_one_payment_though_another_worker_has_a_part(stage):
-    """Whoever finds a bill of a batch in other hands waits for it, instead of paying the others by a payment of their
-    own.
+    """If another worker has a bill of a batch, the job waits for it. It does not pay the other bills with a payment of
+    their own.
     """
     reference = stage.reference(OWING, **SMALLER).state
     with stage.case(OWING) as case:
@@ -454,7 +450,7 @@ def test_one_transfer_is_one_payment_though_another_worker_has_a_part(stage):
                     other.execute(
                         "SELECT FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", [stage.database]
                     )
-                    if other.fetchone() is not None or process.result.exists():  # it waits, or it has gone on without
+                    if other.fetchone() is not None or process.result.exists():  # it waits or went on
                         break
                     time.sleep(0.05)
             cursor.execute('COMMIT')

@@ -1,8 +1,7 @@
-"""PostgreSQL itself dies without a word while a job is at work, and is started again: the same books, and Ramp told
-once.
+"""PostgreSQL itself dies while a job is at work, and is started again. The entries are the same, and Ramp is told once.
 
-What was committed is there after it, so nothing is booked a second time; what was not is done again. On a server of its
-own, with PostgreSQL's own `synchronous_commit`.
+Committed work is still there, so nothing is posted twice, and other work is done again. The test has a server of its
+own, with PostgreSQL's default `synchronous_commit`.
 """
 
 import copy
@@ -26,11 +25,11 @@ BOUNDARIES = (
     'after commit of transaction._confirm_booked_batch',
     'before commit of receipt._attach_fetched_files',
 )
-MOMENTS = ('while it is down', 'when it is back')  # when the job goes on
+MOMENTS = ('while it is down', 'when it is back')  # at which the job goes on
 
 
 class Server(Postgres):
-    """Not the one of the other tests: it may be killed."""
+    """A server that may be killed. The other tests do not use it."""
 
     def __init__(self, python, home):
         super().__init__(python)
@@ -43,7 +42,7 @@ class Server(Postgres):
 
 
 def apart(home):
-    """A runtime with a server of its own, which has the template of the usual one."""
+    """Return a runtime with a server of its own, which has the template of the usual one."""
     usual = Runtime().prepare()
     template = usual.template()
     runtime = copy.copy(usual)
@@ -69,7 +68,7 @@ def apart(home):
 
 @pytest.fixture(scope='module')
 def stage(tmp_path_factory):
-    # a socket's path is short, and its folder open to the server
+    # A socket's path must be short, and its folder open to the server.
     home = Path(tempfile.mkdtemp(prefix='ramp-server-', dir='/var/tmp'))
     home.chmod(0o755)
     stage = None

@@ -1,5 +1,5 @@
-"""Every fault at once while people spend and pay, by a seeded chance, and processes killed anywhere: in the end the
-books are Ramp's.
+"""All faults at once while people spend and pay, with a random seed, and processes killed anywhere. In the end Odoo
+agrees with Ramp.
 """
 
 import dataclasses
@@ -15,14 +15,15 @@ from test_payables_chaos import cut_somewhere, in_the_middle
 
 SEEDS = seeds(3, 30)
 RUNS = 3
-EVENTS = (3, 8)  # in Ramp, before each run; and one in the middle of it, as often as not
-# Under faults the connector may have to confirm under another key, and relies on Ramp to refuse what is synced.
+EVENTS = (3, 8)  # in Ramp before each run; half of the runs have one in the middle, too
+# Under faults the connector may have to confirm under another key, and relies on Ramp to refuse objects that are
+# synced.
 WORLD = dataclasses.replace(OWING, owing='cards', resync='refuse')
 ENDS = ('2026-03-08', '2026-03-17', '2026-03-25')
 
 
 class Life:
-    """What people do in Ramp, one thing at a time: `go_on` takes one that is possible."""
+    """Does what people do in Ramp, one thing at a time. `go_on` chooses a possible one."""
 
     def __init__(self, ramp, chance):
         self.ramp, self.chance, self.state, self.log = ramp, chance, ramp.state, []
@@ -141,9 +142,7 @@ EVENT = sorted(name for name in vars(Life) if name.startswith('a_'))
 
 
 def assert_finished(case):
-    """Nothing is left that a run would have done; what is not in the books has a reason, which Ramp was told where it
-    wants to know.
-    """
+    """Assert that no work is left for a run. What is not posted has a reason, which Ramp was told if it takes reasons."""
     with case.stage.sql() as cursor:
         cursor.execute("""
             SELECT flow, ramp_id, state, error_message FROM ramp_record
@@ -189,8 +188,8 @@ def test_statement_chaos(stage, seed):
             )
         assert set(codes) <= {0, -9}, codes
         faults.clear()
-        case.ramp._before.clear()  # what has not happened in the middle of a run does not happen
-        for row in list(case.ramp.state['statements']):  # what was withheld of it hides what Odoo has seen before, too
+        case.ramp._before.clear()  # drops events that have not happened in the middle of a run
+        for row in list(case.ramp.state['statements']):  # what was withheld of it also hides what Odoo has read
             case.ramp.release_statement(row['id'])
         case.run('statements quiet').assert_ok()
         try:

@@ -1,4 +1,6 @@
-"""Card statements, their payments and cashback: killed anywhere, then run again, the same books, and Ramp told once."""
+"""Card statements, their payments, cashback and kills: after another run the entries are the same, and Ramp is told
+once.
+"""
 
 import copy
 import dataclasses
@@ -102,9 +104,7 @@ RUN = ('sync_now', 'statements')
 
 
 def again(case, reference):
-    """Undisturbed runs, as few as bring about the same, and at most as many as the scheduler makes until nothing is
-    left to do.
-    """
+    """Run undisturbed until the state is the same, at most as often as the scheduler does until nothing is left to do."""
     for _run in range(3):
         case.run('statements').assert_ok()
         if not differences(reference, case.state()):
@@ -116,7 +116,7 @@ def again(case, reference):
     ('scene', 'bills', 'payments', 'undone', 'held'), [('cards', 2, 6, 0, 2), ('cards later', 5, 9, 2, 0)]
 )
 def test_what_is_looked_at(stage, scene, bills, payments, undone, held):
-    """The worlds have what they are to have: whoever compares two empty ones finds no difference."""
+    """The worlds contain what they should, because two empty worlds would have no differences either."""
     state = stage.reference(WORLDS[scene], **SMALLER).state
     entries = state['without Ramp']['entries']
     found = [move for moves in entries.values() for move in moves]
@@ -160,7 +160,7 @@ def test_statement_killed_inside(stage, scene, part):
     [('cards', 'TRANSFER_SYNC'), ('cards', 'STATEMENT_CREDIT_SYNC'), ('cards later', 'TRANSFER_SYNC')],
 )
 def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
-    """Ramp knows, and the process that asked never hears of it."""
+    """The run survives a kill after Ramp has done the work and before the process gets the answer."""
     reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
         case.kill_in_ramp(
@@ -174,7 +174,7 @@ def test_statement_killed_when_ramp_has_done_the_work(stage, scene, kind):
     'boundaries',
     some(
         [
-            # what cleans up after a crash is killed too
+            # the work after a crash is killed, too
             (
                 'after commit of transfer._book_batch',
                 'after confirming TRANSFER_SYNC',
@@ -202,8 +202,8 @@ def test_statement_killed_again_and_again(stage, boundaries):
 
 
 def unapplied(state):
-    """A state without which payment pays which bill: that is the oldest one that is open when both are there, whoever
-    booked it when.
+    """Return a state without which payment pays which bill. A payment pays the oldest bill that is open when both are
+    there, so this depends on the order of posting.
     """
     state = copy.deepcopy(state)
     del state['reconciled']
@@ -231,7 +231,7 @@ WORK = ('transfer', 'statement', 'cashback', 'statement_file')
 
 @pytest.mark.parametrize('scene', WORLDS)
 def test_statement_two_workers(stage, scene):
-    """Two processes at the same jobs at the same time: each object is booked by one of them."""
+    """If two processes run the same jobs at the same time, each object is posted by one of them."""
     reference = stage.reference(WORLDS[scene], **SMALLER).state
     with stage.case(WORLDS[scene]) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()
@@ -248,14 +248,14 @@ def test_statement_two_workers(stage, scene):
 
 @pytest.mark.parametrize(('slow', 'quick'), [('transfer', 'statement'), ('statement', 'transfer')])
 def test_a_statement_and_its_payment_at_the_same_moment(stage, slow, quick):
-    """Neither sees the other before it is committed; the one that waits for the other applies the payment."""
+    """If a statement and its payment are posted at the same time, neither sees the other before the commit. The one
+    that waits applies the payment.
+    """
     world = WORLDS['cards']
     reference = stage.reference(world, **SMALLER).state
     with stage.case(world) as case:
         case.run('sync_now', 'at once: transaction').assert_ok()
-        with (
-            stage.sql() as cursor
-        ):  # Odoo counts the entries of a partner after the commit, but the first one within it
+        with stage.sql() as cursor:  # Odoo counts a partner's entries after the commit, but the first one within it
             cursor.execute(
                 'UPDATE res_partner SET supplier_rank = 1 WHERE id IN (SELECT ramp_partner_id FROM ramp_connection)'
             )

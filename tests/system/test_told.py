@@ -1,4 +1,4 @@
-"""What Ramp shows as the reason is the reason."""
+"""Ramp shows the current reason."""
 
 from stage import World
 
@@ -11,9 +11,7 @@ def told(case):
 
 
 def test_page_of_a_proxy_is_not_the_word_of_ramp(stage):
-    """Somebody between here and Ramp answers 404 with a page of its own: Ramp has not heard the reasons, and is told
-    later.
-    """
+    """A proxy's own 404 page is not an answer of Ramp, so the reasons are sent again later."""
     with stage.case(WORLD) as case:
         case.ramp.faults.add('html_error', '/accounting/syncs')
         case.run('flows').assert_ok()
@@ -24,7 +22,7 @@ def test_page_of_a_proxy_is_not_the_word_of_ramp(stage):
 
 
 def test_reason_that_comes_back_is_told_again(stage):
-    """Uncoded, coded wrong, uncoded, coded wrong: each time Ramp hears what is wrong now, once."""
+    """If an object's reason changes and comes back, Ramp is told the current reason each time, once."""
     with stage.case(WORLD) as case:
         first = next(iter(case.ramp.state['transactions']))['id']
         heard = []

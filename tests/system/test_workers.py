@@ -1,4 +1,4 @@
-"""Several processes at the same flow at the same time."""
+"""Several processes run the same flow at the same time."""
 
 import time
 
@@ -10,7 +10,7 @@ SHRINK = {'page_size': 12, 'batch_size': 12}
 
 
 def start_together(case, count, *do, **command):
-    """Processes that have all come to their start before any begins."""
+    """Start processes, and let them begin only when all of them are ready."""
     with case.gate() as gate:
         processes = [case.start(*do, gate=str(gate), **command) for _number in range(count)]
         end = time.monotonic() + SECONDS
@@ -31,14 +31,15 @@ def test_four_workers(stage):
         wanted = {ident for ident, transaction in reference['transactions'].items() if transaction['entries']}
         assert sum(map(len, booked)) == len(wanted), 'an object was booked by two'
         assert set().union(*booked) == wanted
-        # without locks the database would still refuse what is twice, after everybody had begun everybody's work
+        # Without locks the database would still refuse duplicates, but only after every process had begun the work of
+        # all.
         begun, ended = (
             sum(outcome.hits.get(boundary, 0) for outcome in outcomes)
             for boundary in ('before expenses', 'after booked transaction')
         )
         assert begun - ended <= WORKERS, f'{begun} batches were begun to book {ended}'
-        # all four as a rule; but a machine with few cores may let one come too late, and then the others have done its
-        # part
+        # All four usually post something. On a machine with few cores one may come too late, and the others do its
+        # part.
         assert sum(map(bool, booked)) >= 2, [len(part) for part in booked]
         case.run('flows', shrink=SHRINK).assert_ok()  # the receipts
         case.assert_same(reference)
@@ -67,8 +68,8 @@ def test_four_workers_and_one_is_killed(stage):
 
 
 def test_two_workers_attach_receipts(stage):
-    """Both take the same rows, because no lock is held while files are fetched; each file is attached once all the
-    same.
+    """Both workers take the same rows, because no lock is held while files are fetched. Still each file is attached
+    once.
     """
     world = World(transactions=60)
     reference = stage.reference(world).state
