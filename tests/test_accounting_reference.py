@@ -58,7 +58,7 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         self.meals, self.travel = self.external(self.account_meals), self.external(self.account_travel)
         self.vendor = self.ramp.add_vendor('Acme Ltd')
 
-    # ------------------------------------------------------------------ what is booked
+    # ------------------------------------------------------------------ documents
 
     def charge(self, amount_minor=12000, **values):
         return self.spend(amount_minor, **{'date': NOON, 'merchant': 'Hotel Paris', 'memo': 'Client visit', **values})
@@ -185,7 +185,7 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         self.company.fiscalyear_lock_date = '2026-03-31'
         self.charge()
 
-    # ------------------------------------------------------------------ how it is shown
+    # ------------------------------------------------------------------ their form in the document
 
     def flows_of(self, kind):
         if kind == 'statement':

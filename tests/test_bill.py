@@ -446,7 +446,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertSettledByCard(ramp_id, 5000)
 
-    # ------------------------------------------------------------------ what an accountant would try
+    # ------------------------------------------------------------------ work of an accountant
 
     def pay_in_odoo(self, bill):
         self.env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(

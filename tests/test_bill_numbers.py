@@ -161,7 +161,7 @@ class TestBillNumbers(PayablesCase):
         self.assertBooked(row.ramp_id)
 
     def test_nothing_without_number(self):
-        """Bills without a number and an amount are not compared with each other."""
+        """Bills of zero without a number are not taken for each other."""
         account = self.external(self.account_meals)
         lines = [{'amount_minor': minor, 'account': account} for minor in (500, -500)]
         ids = [

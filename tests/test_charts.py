@@ -17,8 +17,7 @@ from .smoke import SmokeTags
 from .test_push import PushCase
 
 DAY = '2026-03-02'
-# chart: (module, digits, how codes of bank accounts begin, account of discounts for paying early, codes of the new
-# accounts)
+# chart: (module, digits, prefix of bank accounts, account of early payment discounts, codes of the new accounts)
 CHARTS = {
     'de_skr03': ('l10n_de', 4, '120', '2670', ('1602', '2671')),
     'jp': ('l10n_jp', 6, '1202', '425000', ('220001', '425001')),

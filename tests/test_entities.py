@@ -27,7 +27,7 @@ class TestEntities(ExportedCase):
         self.ramp.pay_bill(bill)
         exported = self.spend(1200, date=day, **values)
         self.ramp.export_elsewhere('TRANSACTION_SYNC', exported)
-        # Ramp's vendor credits in other currencies than USD have only this.
+        # A vendor credit is in USD here, whatever the currency of the entity.
         credit = self.ramp.add_vendor_credit(entity=entity, amount_minor=700, account=self.external(self.account_meals))
         return [
             spend,

@@ -727,7 +727,7 @@ class TestItemReceipt(ReceiptsCase):
         self.sync('watch', now=False)
         self.assertEqual(order.ramp_state, 'In Ramp')
 
-    # ------------------------------------------------------------------ who validates, and at what cost
+    # ------------------------------------------------------------------ users who validate, and queries
 
     def test_stock_user(self):
         order = self.order((4, 4.0, {}))
@@ -845,7 +845,7 @@ class TestItemReceipt(ReceiptsCase):
         less = {lines: cost(lines) for lines in (1, 8)}
         self.assertEqual({lines: more[lines] - less[lines] for lines in more}, {1: 2, 8: 2}, (more, less))
 
-    # ------------------------------------------------------------------ any life of any orders
+    # ------------------------------------------------------------------ property: any orders
 
     def transfers(self, order, state=None):
         return order.picking_ids.filtered(

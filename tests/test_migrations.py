@@ -350,7 +350,8 @@ class TestMigrations(PayablesCase):
             (self.connection.existing_policy, self.connection.connected_at), ('book', self.connection.create_date)
         )
         self.assertEqual(
-            set(self.connection.looked_at) - {'bill_payment', 'reimbursement_payment'},  # they had lists then
+            set(self.connection.looked_at)
+            - {'bill_payment', 'reimbursement_payment'},  # earlier versions had lists of these
             {flow._flow for flow in self.connection._flow_models() if hasattr(flow, '_get_nightly_listings')},
         )
         self.assertFalse(self.draft.existing_policy or self.draft.connected_at or self.draft.looked_at)
@@ -415,8 +416,8 @@ class TestMigrations(PayablesCase):
         self.assertEqual(self.move(again).line_ids.sorted('id').mapped('name'), ['Lunch', 'Cafe'])
 
     def test_vendors(self):
-        """To 1.5.0: vendors that were sent are compared again, in connections that send them, because of employees and
-        Ramp.
+        """To 1.5.0: suppliers and vendors that were sent are compared again, as employees and Ramp itself are left out now.
+        Vendors are only compared in connections that send them.
         """
         Record, row = self.env['ramp.record'], {'company_id': self.company.id, 'state': 'confirmed'}
         sent = Record.create(

@@ -45,7 +45,7 @@ class TestPayableJournals(ReimbursementCase):
         self.assertEqual((self.record(bill, 'bill').state, self.move(credit).journal_id), ('held', credits))
         self.assertRegex(self.record(bill, 'bill').error_message, 'has no bill journal')
 
-    # ------------------------------------------------------------------ what employees are owed
+    # ------------------------------------------------------------------ debts to employees
 
     def owed(self, ramp_id):
         return self.move(ramp_id).line_ids.filtered(lambda line: line.display_type == 'payment_term')

@@ -534,7 +534,7 @@ class TestPurchaseOrder(OrdersCase):
 
         return hook
 
-    # ------------------------------------------------------------------ any life of any orders
+    # ------------------------------------------------------------------ property: any orders
 
     def do_create(self, number):
         self.orders.append(

@@ -15,7 +15,7 @@ from ..simulator.faults import AFTER
 from .properties import examples
 from .test_push import CODING, PushCase
 
-ROUNDS = 8  # of all jobs, after which nothing may change any more
+ROUNDS = 8  # of all jobs; after them nothing may change any more
 TABLES = {
     '/accounting/accounts': 'accounts',
     '/accounting/fields': 'fields',
@@ -151,7 +151,7 @@ class Watch:
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestConvergence(PushCase):
-    """Whatever happens in Odoo and on the way, Ramp shows in the end what Odoo offers, and no request was useless."""
+    """Ramp shows in the end what Odoo offers, and no request was useless, whatever happens in Odoo and on the way."""
 
     @classmethod
     def prepare(cls):
@@ -189,7 +189,7 @@ class TestConvergence(PushCase):
         self.connection.offer_taxes = True
         self.env.flush_all()
 
-    # ------------------------------------------------------------------ what Odoo wants, said in the test's own words
+    # ------------------------------------------------------------------ the expected state, without code of the addon
 
     def of_company(self, model, *domain):
         return self.env[model].with_context(active_test=False).with_company(self.company).search([*domain], order='id')
@@ -330,7 +330,7 @@ class TestConvergence(PushCase):
             'accounting_vendors': Counter((row['id'], row['name'], row['code']) for row in rows('accounting_vendors')),
         }
 
-    # ------------------------------------------------------------------ deeds
+    # ------------------------------------------------------------------ steps
 
     def pick(self, kind, number):
         records = self.things(kind)
@@ -555,9 +555,7 @@ class TestConvergence(PushCase):
                 self.assertIn(row.flow, ('tax_rate',), text)
             else:
                 self.assertEqual((row.state, row.flow), ('pending', 'tax_code'), text)
-            if (
-                row.is_uncertain
-            ):  # not asked for while it waits for something else, and where its whole field is deleted
+            if row.is_uncertain:  # it is not read while it waits for something else, or if its whole field is deleted
                 self.assertTrue(
                     row.state in ('pending', 'held') or row.flow == 'analytic_account' and row.state == 'ignored', text
                 )

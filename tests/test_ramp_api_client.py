@@ -1235,7 +1235,7 @@ class TestLimiter(PlainCase):
             due = max([asked, free_at] + [passed[-limit] + 10 for _x in passed[:1] if len(passed) >= limit])
             limiter.acquire()
             self.assertGreaterEqual(self.time.now + 1e-6, due)
-            self.assertLess(self.time.now - due, 0.01)  # and no longer than needed
+            self.assertLess(self.time.now - due, 0.01)  # it waits no longer than needed
             passed.append(self.time.now)
 
 

@@ -437,7 +437,7 @@ class TestLostRuns(RampCase):
         self.assertEqual(self.env.cr.fetchone()[0], 0)
 
     def test_another_session_tells(self):
-        """A run is lost when the session that began it has ended, not when the asking session does not hold its lock."""
+        """A run is lost only when no session holds its lock any more, whichever session asks."""
         run = self.start()
         self.env.cr.execute('SELECT pg_advisory_unlock(%s, %s)', [ALIVE, run.id])
         cursor = db_connect(self.env.cr.dbname).cursor()

@@ -276,7 +276,7 @@ class TestReimbursement(ReimbursementCase):
         self.sync_payables()
         self.assertEqual(len(self.payments(*claims)), 2)
 
-    # ------------------------------------------------------------------ whose it is
+    # ------------------------------------------------------------------ employees
 
     def test_by_email_whatever_its_case(self):
         ramp_id = self.paid(user_email=' DWIGHT@Example.com')
@@ -381,7 +381,7 @@ class TestReimbursement(ReimbursementCase):
             (self.move(ramp_id).partner_id, 'Dwight Schrute'),
         )
 
-    # ------------------------------------------------------------------ words and money
+    # ------------------------------------------------------------------ texts and amounts
 
     def test_mileage_and_per_diem(self):
         miles = self.paid(type='MILEAGE', distance=55, start_location='A St', waypoints=['B\nSt'], end_location='C St')

@@ -296,7 +296,7 @@ class RoleCase(RampCase):
                 raise Undone
         except AccessError:
             return False
-        except Exception:  # the savepoint has taken back whatever it was
+        except Exception:  # the savepoint has undone the work
             return True
 
     def those(self, test):
@@ -326,7 +326,7 @@ class RoleCase(RampCase):
     def ids(self, model):
         return self.samples[model].ids
 
-    # ------------------------------------------------------------------ what there is
+    # ------------------------------------------------------------------ models, fields and methods
 
     def own_models(self):
         """Return the names of this addon's models that have records."""
@@ -462,7 +462,7 @@ class TestRoles(RoleCase):
                 with (
                     self.subTest(model=model, companies=companies),
                     contextlib.suppress(AccessError),
-                ):  # which is as good
+                ):  # a refusal is fine, too
                     [row] = self.call(
                         'foreign', model, 'read', self.ids(model), shown, context={'allowed_company_ids': companies}
                     )

@@ -60,7 +60,7 @@ class TestBusiness(SeatCase):
     def test_credentials_of_another_business_stop_every_run(self):
         self.spend()
         self.sync('account', 'transaction')
-        known = [('ramp_id', '!=', False)]  # what is wanted in Ramp is Odoo's own
+        known = [('ramp_id', '!=', False)]  # other rows are of Odoo's own objects
         rows, journal = self.env['ramp.record'].search_count(known), len(self.ramp.state.journal)
         self.become_another_business()
         theirs = self.spend()
@@ -448,7 +448,7 @@ class TestSyncButton(WebhookCase):
         self.press(ramp_id)
         self.assertEqual(len(self.ramp.export_errors(ramp_id)), told + 1)
         self.assertHeld(ramp_id, 'account')
-        for event in self.events():  # in another second than the run that heard it
+        for event in self.events():  # move it out of the second of the run that got it
             event.received_at -= timedelta(seconds=1)
         self.sync('transaction', now=False)
         self.assertEqual(len(self.ramp.export_errors(ramp_id)), told + 1)

@@ -237,7 +237,7 @@ class TestUploads(CodingCase):
         self.assertEqual(self.client.delete(f'{kind.path}/{two["ramp_id"]}', json={}).status_code, 204)
         listed = self.listed(kind)
         if 'is_active' not in one:
-            self.assertFalse({'1', '2'} & set(listed))  # a tax rate has no key for it
+            self.assertFalse({'1', '2'} & set(listed))  # a tax rate has no key that could tell
             answer = self.client.patch(f'{kind.path}/{one["ramp_id"]}', json=kind.rename)
             self.assertRefused(answer, 404, 'DEVELOPER_7002')
             return
@@ -286,7 +286,7 @@ class TestCodingLists(CodingCase):
     @each_kind
     def test_filters(self, kind):
         if kind.path == '/accounting/tax/rates':
-            return  # its list has no such key
+            return  # its list has no filters
         code = {'code': 'X'} if 'code' in kind.rename else {}
         self.upload(kind, '1', '2', **code)
         self.upload(kind, '3')

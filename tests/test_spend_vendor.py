@@ -233,7 +233,7 @@ class TestSpendVendor(PushCase):
         self.assertEqual(self.vendor_writes(), [])
         self.assertEqual({self.sent(partner).state for partner in partners}, {'confirmed'})
 
-    # ------------------------------------------------------------------ held
+    # ------------------------------------------------------------------ on hold
 
     def test_missing_things_hold_it_until_they_are_there(self):
         partner = self.env['res.partner'].create({'name': 'Bare', 'email': 'not an address'})
@@ -451,7 +451,7 @@ class TestSpendVendor(PushCase):
         self.work()
         self.assertEqual(len(self.vendor_writes()), 1)
 
-    # ------------------------------------------------------------------ who may
+    # ------------------------------------------------------------------ rights
 
     def test_rights_by_role(self):
         def person(role, groups):

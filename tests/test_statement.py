@@ -331,8 +331,8 @@ class TestStatement(StatementsCase):
             self.assertEqual(self.balance(self.connection.card_account_id, currency=entity['currency']), 0)
 
     def test_refunded_at_another_rate(self):
-        """What a refund at another rate leaves in the company's currency becomes an exchange difference, whichever rate
-        the bill has.
+        """A refund at another rate leaves an amount in the company's currency only. It becomes an exchange difference,
+        whichever rate the bill has.
         """
         entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
         rate = {'currency_id': self.env.ref('base.EUR').id, 'company_id': self.company.id}
@@ -366,8 +366,8 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
 
     def test_what_is_left_of_refunds_at_other_rates(self):
-        """What refunds at other rates leave does not set the rate of the bill. With such a rate 10 EUR would be 20 dollars,
-        and the cashback twice what it is.
+        """The remainder of refunds at other rates does not set the rate of the bill. With such a rate 10 EUR would be 20
+        dollars, and the cashback would be doubled.
         """
         entity = next(row for row in self.ramp.state['entities'] if row['currency'] == 'EUR')
         rates = (('2026-07-02', 1.0), ('2026-07-10', 1.1), ('2026-07-20', 1.0))

@@ -53,7 +53,7 @@ FIRM = ('confirmed', 'ignored')  # states of finished rows
 
 numbers = st.integers(0, 65535).map(
     lambda number: random.Random(number).randrange(100000)
-)  # left to itself, most would be near 0
+)  # hypothesis prefers numbers near 0
 DEEDS = (
     'charge',
     'charge',
@@ -123,7 +123,7 @@ class TestStatementMonths(StatementsCase):
             self.external(account) for account in (self.account_meals, self.account_travel, self.account_software)
         ]
 
-    # ------------------------------------------------------------------ what happens in Ramp
+    # ------------------------------------------------------------------ events in Ramp
 
     def moment(self, number):
         """Return a moment in the months that have begun, more often in the last one."""
@@ -286,7 +286,7 @@ class TestStatementMonths(StatementsCase):
             **FAULTS[number % len(FAULTS)],
         )
 
-    # ------------------------------------------------------------------ what Odoo does
+    # ------------------------------------------------------------------ jobs of Odoo
 
     def do_sync(self, number, _other):
         """Run some of the jobs, in any order."""
@@ -301,7 +301,7 @@ class TestStatementMonths(StatementsCase):
             self.assertEqual(runs.filtered(lambda run: run.state != 'done').mapped('message'), [])
         self.assert_books(calm)
 
-    # ------------------------------------------------------------------ what must hold at any time
+    # ------------------------------------------------------------------ invariants
 
     def rows_of(self, query, *parameters):
         self.env.flush_all()

@@ -93,7 +93,7 @@ class PeopleCase(RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestUser(PeopleCase):
-    """Employees and internal users are in Ramp as they are in Odoo, and nobody gets an email unasked."""
+    """Employees and internal users are in Ramp as they are in Odoo, and Ramp sends no email without a request."""
 
     # ------------------------------------------------------------------ creating
 
@@ -308,7 +308,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.row(ada).state, 'ignored')
         self.assertIn('Ada Moss, who is sent as such', self.row(ada).error_message)
 
-    # ------------------------------------------------------------------ who is there already
+    # ------------------------------------------------------------------ existing users
 
     def test_found_by_mail(self):
         ident = self.ramp.add_user('Eleonora', 'Neu', 'NORA@example.com')

@@ -708,7 +708,7 @@ class TestVendor(VendorCase):
         self.pull()
         held = self.env['ramp.record'].search([('flow', '=', 'vendor'), ('ramp_id', '=like', 'malformed-%')])
         self.assertEqual(held.mapped('state'), ['held'])
-        self.patch(vendor_list, 'LIST_ALL_AFTER', timedelta(days=-1))  # however long a test's one transaction lasts
+        self.patch(vendor_list, 'LIST_ALL_AFTER', timedelta(days=-1))  # also if the transaction of the test lasts long
         self.pull()
         self.assertTrue(self.partner(ramp_id))
         self.assertEqual(held.mapped('state'), ['ignored'])
@@ -1140,7 +1140,7 @@ class TestVendor(VendorCase):
         self.assertIn('ramp_vendor_state', form)
         self.assertIn('action_open_ramp_vendor', form)
 
-    # ------------------------------------------------------------------ what it costs
+    # ------------------------------------------------------------------ queries
 
     def cost(self, count, **values):
         """Return the queries for storing the page of this many new vendors, and for making their partners."""
@@ -1204,9 +1204,7 @@ class TestVendorProperty(VendorCase):
     @examples(3)
     @given(steps=st.lists(step, max_size=10))
     def test_what_was_edited_stays_and_the_rest_is_ramps(self, steps):
-        """Whatever the order of changes on both sides, a field that a person edited stays, and any other field is as in
-        Ramp.
-        """
+        """A field that a person edited stays, and any other field is as in Ramp, whatever the order of the changes."""
         ramp_id = self.ramp.add_vendor(
             'Acme',
             address={**ADDRESS, 'address_line_1': '1 St'},

@@ -15,7 +15,7 @@ OF_ANOTHER = (
 )  # their document is a payment, or that of another object
 JOURNALS = """
     SELECT unnest(ARRAY[card_journal_id, bill_journal_id, payment_journal_id, manual_payment_journal_id]) FROM ramp_connection"""
-# Which of two documents gets which number or id is not fixed. The numbers are compared as a whole, see numbers_of.
+# It is not fixed which of two documents gets which number or id. The numbers are compared as a whole, see numbers_of.
 NUMBER = re.compile(r'\b[A-Z]+[0-9]*/\d{4}/(?:\d\d/)?\d{4,}|(?<=/odoo/account\.move/)\d+')
 
 

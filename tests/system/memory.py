@@ -75,7 +75,7 @@ def main(database, *counts):
             env.cr.commit()
         for work in MEASURED.values():  # the first run also fills caches
             peak(database, work)
-        for code, count in zip(('USD', 'EUR'), map(int, counts), strict=True):  # one for each, as their entries differ
+        for code, count in zip(('USD', 'EUR'), map(int, counts), strict=True):  # each count has entries of its own
             with environment(database) as env:
                 connection = env['ramp.connection'].search([('state', '=', 'connected')])
                 account = env['account.account'].search([('account_type', '=', 'expense')], limit=1)

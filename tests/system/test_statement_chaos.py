@@ -189,7 +189,7 @@ def test_statement_chaos(stage, seed):
         assert set(codes) <= {0, -9}, codes
         faults.clear()
         case.ramp._before.clear()  # drops events that have not happened in the middle of a run
-        for row in list(case.ramp.state['statements']):  # what was withheld of it also hides what Odoo has read
+        for row in list(case.ramp.state['statements']):  # its hidden lines also hide objects that Odoo has read
             case.ramp.release_statement(row['id'])
         case.run('statements quiet').assert_ok()
         try:
