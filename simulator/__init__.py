@@ -1,6 +1,6 @@
-"""A Ramp that runs offline: stateful, true to Ramp's contract, with faults on demand.
+"""Simulate Ramp's developer API offline, with state, contract checks and faults on demand.
 
-Plain Python on werkzeug; it knows nothing of Odoo, nor of the connector's own client.
+The package is plain Python on werkzeug. It imports neither Odoo nor the connector's own client.
 """
 
 from .app import Simulator

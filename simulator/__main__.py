@@ -1,4 +1,7 @@
-"""python -m simulator [--port N] [--seed N] [--transactions N] [--statements] [--no-validate] [--rate-limit N]"""
+"""Run the simulator.
+
+python -m simulator [--port N] [--seed N] [--transactions N] [--statements] [--no-validate] [--rate-limit N]
+"""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""The simulated Ramp: its options, its life, and what it is put back to."""
+"""The simulated Ramp: its options, start and stop, snapshots and resets."""
 
 import threading
 import time
@@ -13,21 +13,23 @@ from .webhooks import Webhooks
 
 
 class Simulator(RequestPipeline, Handles):
-    """A Ramp on localhost. `with Simulator(Seed(transactions=50)) as ramp: requests.get(ramp.api_url + ...)`.
+    """A Ramp on localhost.
 
-    :param seed: a :class:`Seed`, or None for the default one
-    :param clock: returns the aware datetime that Ramp believes it is
-    :param monotonic: the clock of the rate limit
-    :param validate: check requests and answers against the contract (if its file is there)
-    :param scopes: what the app is granted; tokens are silently narrowed to these
-    :param rate_limit: requests per `rate_window` seconds and source; 0 switches it off
+    Use it as a context manager: `with Simulator(Seed(transactions=50)) as ramp: requests.get(ramp.api_url + ...)`.
+
+    :param seed: a :class:`Seed`; None: the default one
+    :param clock: function that returns Ramp's current time as an aware datetime
+    :param monotonic: function that returns seconds; the clock of the rate limit and of webhook retries
+    :param validate: check requests and answers against the contract, if its file is there
+    :param scopes: the scopes granted to the app; a token gets only these, without an error
+    :param rate_limit: requests per `rate_window` seconds and source address; 0 switches the limit off
     :param retry_after: seconds in the Retry-After header of a 429; None: no such header
     :param dead_tokens_not_found: dead tokens answer 404 DEVELOPER_7002 instead of 401 DEVELOPER_7028
-    :param resync: what a success for an object already synced answers: "refuse" or "accept"
+    :param resync: answer to a success for an object that is already synced: "refuse" or "accept"
     :param keep_bodies: keep request bodies in the log
-    :param ramp_plus: the business has Ramp Plus; without it there are neither purchase orders nor item receipts
-    :param hide_three_way: /purchase-orders, not asked for orders with three-way match, leaves them out
-    :param task_seconds: how long it takes until a user is made; None: until `finish_tasks`
+    :param ramp_plus: the business has Ramp Plus; without it there are no purchase orders and no item receipts
+    :param hide_three_way: /purchase-orders leaves out orders with three-way match unless the request asks for them
+    :param task_seconds: seconds until a deferred task creates its user; None: not before `finish_tasks`
     :param webhooks: options of :class:`Webhooks`, as a dict
     """
 
@@ -77,7 +79,7 @@ class Simulator(RequestPipeline, Handles):
         self.reset()
 
     def reset(self):
-        """Back to the seed: data, faults, hooks, logs and tokens."""
+        """Go back to the seed: data, faults, hooks, logs and tokens."""
         self.newer_shape = self.seed.newer_shape
         self.state = State(self.seed.seed, self.clock)
         for module in (coding, *ENDPOINTS):
@@ -87,19 +89,21 @@ class Simulator(RequestPipeline, Handles):
         self.rate.reset()
         self._traces = 0
         self.requests = []
-        self.contract_violations = []  # answers of ours that break the contract: a bug here
-        self.request_violations = []  # requests refused for breaking it: a bug in the client, or its test
-        self.errors = []  # exceptions of handlers and hooks
+        self.contract_violations = []  # our answers that break the contract: a bug in the simulator
+        self.request_violations = []  # refused requests that break the contract: a bug in the client or its test
+        self.errors = []  # exceptions from handlers and hooks
         self.leaked_tokens = 0
         self._before, self._after = [], []
         self.seed.fill(self.state)
         self.webhooks.reset()
 
-    # -- back to what was
+    # -- snapshots
 
     def snapshot(self):
-        """Everything that a test may change, for `restore`: data, faults, hooks, logs, tokens, events and options, and
-        whether it listens, and where."""
+        """Return everything that a test may change, for `restore`.
+
+        That is data, faults, hooks, logs, tokens, events and options, and whether and where the simulator listens.
+        """
         with self.webhooks.quiet(), self.state.lock:
             return {
                 'listens': self._address(),
@@ -109,7 +113,7 @@ class Simulator(RequestPipeline, Handles):
             }
 
     def restore(self, kept):
-        """Back to what `snapshot` returned, as often as wanted."""
+        """Go back to what `snapshot` returned. The same snapshot can be restored several times."""
         if self._address() != kept['listens']:
             self.stop()
         with self.webhooks.quiet(), self.state.lock:
@@ -127,7 +131,7 @@ class Simulator(RequestPipeline, Handles):
     def _address(self):
         return self._server and self._server.server_address[:2]
 
-    # -- life
+    # -- start and stop
 
     def start(self):
         self._stopping.clear()

@@ -1,4 +1,4 @@
-"""OAuth: what a token may do, and how a dead one answers."""
+"""OAuth tokens, their scopes, and the rate limit."""
 
 import base64
 import binascii
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from .errors import OAuthError, RampError, not_found
 
-# What an app of the connector is granted unless a test says otherwise. Ramp narrows silently to these.
+# The default scopes of the app: what the connector needs. Ramp silently narrows a token to the app's scopes.
 SCOPES = (
     'accounting:read',
     'accounting:write',
@@ -42,7 +42,7 @@ SCOPES = (
 
 
 def check_client(request, ramp):
-    """Check the app's Basic credentials; `invalid_client` otherwise."""
+    """Check the app's Basic credentials. Raise `invalid_client` if they are wrong."""
     kind, _, value = request.headers.get('Authorization', '').partition(' ')
     try:
         given = base64.b64decode(value).decode() if kind.lower() == 'basic' else ''
@@ -70,13 +70,13 @@ def bearer_token(request):
 
 
 def kill_token(state, value, as_not_found=False):
-    """Make a token unusable; `as_not_found`: it answers 404, as dead tokens do in Ramp's sandbox, not 401."""
+    """Make a token unusable. With `as_not_found` it answers 404, as in Ramp's sandbox, else 401."""
     if value in state.tokens:
         state.tokens[value]['dead'] = 'not found' if as_not_found else 'revoked'
 
 
 def check_token(request, ramp, scope):
-    """The token of a request; 401 (or 404) if it is dead, 403 if it lacks `scope`."""
+    """Return the token of a request. Raise 401 (or 404) if it is dead, and 403 if it lacks `scope`."""
     token = ramp.state.tokens.get(bearer_token(request))
     if token is None or token['dead'] or token['until'] <= ramp.state.clock():
         if token and token['dead'] == 'not found' or ramp.dead_tokens_not_found:
@@ -88,7 +88,7 @@ def check_token(request, ramp, scope):
 
 
 class RateLimit:
-    """`limit` requests per rolling `window` seconds and source address."""
+    """Allow `limit` requests per rolling `window` seconds and source address."""
 
     def __init__(self, limit, window, monotonic):
         self.limit = limit
@@ -105,7 +105,7 @@ class RateLimit:
         now = self.monotonic()
         seen = [moment for moment in self._seen.get(source, ()) if moment > now - self.window]
         self._seen[source] = seen
-        # A refused request does not count, else a client that only waits could never come back in.
+        # A refused request does not count. Otherwise a client that retries would stay blocked.
         if len(seen) >= self.limit:
             return False
         seen.append(now)

@@ -1,7 +1,7 @@
-"""Coding data: what a client uploaded to code with, and the selections that objects carry in answers.
+"""Coding data: the objects that a client uploads, and the selections of them in answers.
 
-An object belongs to the accounting connection it was uploaded to and is seen while that one is active, or where
-it is named. What the seed put there belongs to whichever connection is active.
+An object belongs to the accounting connection it was uploaded to. It is visible while that connection is active, or
+when a request names that connection. Objects of the seed belong to whichever connection is active.
 """
 
 from .endpoints import accounting_connection
@@ -26,38 +26,38 @@ TABLES = {
     'tax_codes': lambda: Table(key='ramp_id', name=_by_id),
     'tax_options': lambda: Table(key='ramp_id', name=_by_id),
 }
-# The built-in fields of GL accounts and of accounting vendors have these remote ids and are not among
-# /accounting/fields; nor is the tax code field, whose remote id the client does not choose.
+# Remote ids of the built-in fields. They are not listed in /accounting/fields. The client does not choose the remote id
+# of the tax code field either.
 CATEGORY = 'Category'
 MERCHANT = 'Merchant'
 TAX_CODE = 'Tax Code'
 
 
-# -- whose, and which
+# -- lookup
 
 
 def in_books_of(connection):
-    """The test whether a row is in the books of a connection (None: there is no active one)."""
+    """Return a test for whether a row is in the books of a connection. None: no connection is active."""
     ident = connection and connection['id']
     owners = (ident,) if connection and not connection['is_active'] else (None, ident)
     return lambda row: row.get('_connection') in owners
 
 
 def find_uploaded(state, table, name, connection):
-    """The row with the client's own id in a connection's books, deleted or not; or None.
+    """Return the row with the client's own id in a connection's books, or None. Deleted rows count.
 
-    The name of an option is the pair of its field's ramp_id and its own id.
+    The name of an option is the pair (ramp_id of its field, its own id).
     """
     return next(filter(in_books_of(connection), state[table].named(name)), None)
 
 
 def wire_renderer(state):
-    """How these rows go over the wire: with the connection they belong to."""
+    """Return a function that renders a row as Ramp answers it, with the connection it belongs to."""
     active = accounting_connection.active_connection(state)
 
     def render_row(row):
         connection = state['connections'].get(row.get('_connection')) or active
-        # Without any connection it is made up: the contract wants an id.
+        # The contract requires an id, so one is invented if there is no connection.
         owner = connection['id'] if connection else state.stable_id('connection')
         body = {'accounting_connection_id': owner, **wire_fields(row)}
         if 'provider_name' in body:
@@ -68,16 +68,16 @@ def wire_renderer(state):
 
 
 def _row_meant(state, table, name):
-    """The row that a selection means: the active connection's, else (an old coding) anybody's."""
+    """Return the row that a selection refers to: in the active connection's books, else (for old codings) in any."""
     row = find_uploaded(state, table, name, accounting_connection.active_connection(state))
     return row or next(iter(state[table].named(name)), None) or {}
 
 
-# -- making
+# -- creation
 
 
 def _add_row(state, table, names, values, connection):
-    """A new row. Its ramp_id follows from `names`, and a number where other books have taken it."""
+    """Add a row. Its ramp_id is derived from `names`, plus a number if other books already use that id."""
     ident, others = state.stable_id(*names), 0
     while ident in state[table]:
         others += 1
@@ -94,13 +94,13 @@ def _category_info(state, ident):
 
 
 def _existing_row(state, table, name, connection):
-    """What a maker leaves alone: it is in the books already."""
+    """Return the row if it is already in the books, else None. The `add_` functions do not change such a row."""
     owner = state['connections'].get(connection) if connection else accounting_connection.active_connection(state)
     return find_uploaded(state, table, name, owner)
 
 
 def add_account(state, id, name, code='', classification='EXPENSE', entity_remote_ids=None, *, connection=None):
-    """A GL account under the client's own id; an account already there is left alone."""
+    """Add a GL account under the client's own id. Leave an existing one unchanged."""
     return _existing_row(state, 'accounts', str(id), connection) or _add_row(
         state,
         'accounts',
@@ -121,7 +121,7 @@ def add_account(state, id, name, code='', classification='EXPENSE', entity_remot
 
 
 def add_vendor(state, id, name, code='', entity_remote_ids=None, *, connection=None):
-    """An accounting vendor: a value to code with, not a vendor who is paid."""
+    """Add an accounting vendor. It is a coding value, not a vendor that gets paid."""
     return _existing_row(state, 'accounting_vendors', str(id), connection) or _add_row(
         state,
         'accounting_vendors',
@@ -152,7 +152,7 @@ def add_field(
     is_required_for=(),
     connection=None,
 ):
-    """A field, single-choice unless said otherwise, with options ({"id", "value", "code"})."""
+    """Add a field with options ({"id", "value", "code"}). The default type is single choice."""
     row = _existing_row(state, 'fields', field_id, connection) or _add_row(
         state,
         'fields',
@@ -175,7 +175,7 @@ def add_field(
 
 
 def add_option(state, field, id, value, code='', display_name=None, entity_remote_ids=None, *, connection=None):
-    """An option of a field, which is given as its row."""
+    """Add an option to a field, which is given as its row."""
     name = field['ramp_id'], str(id)
     return _existing_row(state, 'options', name, connection) or _add_row(
         state,
@@ -199,7 +199,7 @@ def add_option(state, field, id, value, code='', display_name=None, entity_remot
 
 
 def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connection=None):
-    """A tax rate ("0.05" is 5 %) that is booked to an account, which is given by its ramp_id."""
+    """Add a tax rate, e.g. "0.05" for 5 %. The account it is booked to is given by its ramp_id."""
     return _existing_row(state, 'tax_rates', str(id), connection) or _add_row(
         state,
         'tax_rates',
@@ -216,13 +216,13 @@ def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connec
 
 
 def add_tax_code(state, name, display_name=None, *, connection=None):
-    """The tax code field; nobody asks here whether there is one already."""
+    """Add the tax code field. This does not check whether one exists already."""
     values = {'id': TAX_CODE, 'name': name, 'display_name': display_name or name, '_active': True}
     return _add_row(state, 'tax_codes', ('field', TAX_CODE), values, connection)
 
 
 def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, connection=None):
-    """An option of the tax code field; its rates are named by the client's own ids."""
+    """Add an option of the tax code field. Its rates are given by the client's own ids."""
     return _existing_row(state, 'tax_options', str(id), connection) or _add_row(
         state,
         'tax_options',
@@ -238,32 +238,32 @@ def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, 
     )
 
 
-# -- selections: a hidden, deleted or unknown object can still be what something was coded with
+# -- selections: an object may be coded with something that is hidden, deleted or unknown now
 
 
 def account(state, external_id, name=None):
-    """The selection of a GL account; `external_id` need not be known (a client's books change)."""
+    """Return the selection of a GL account. `external_id` may be unknown, because a client's books change."""
     row = _row_meant(state, 'accounts', external_id)
     name = name or row.get('name', f'Account {external_id}')
     return _make_selection(state, 'GL_ACCOUNT', CATEGORY, CATEGORY, external_id, name, row.get('code'))
 
 
 def vendor(state, external_id, name=None):
-    """The selection of an accounting vendor."""
+    """Return the selection of an accounting vendor."""
     row = _row_meant(state, 'accounting_vendors', external_id)
     name = name or row.get('name', f'Vendor {external_id}')
     return _make_selection(state, 'MERCHANT', MERCHANT, MERCHANT, external_id, name, row.get('code'))
 
 
 def tax_code(state, option_id, name=None):
-    """The selection of a tax code option."""
+    """Return the selection of a tax code option."""
     field, row = _row_meant(state, 'tax_codes', TAX_CODE), _row_meant(state, 'tax_options', option_id)
     name = name or row.get('name', f'Tax {option_id}')
     return _make_selection(state, 'TAX_CODE', TAX_CODE, field.get('name', TAX_CODE), option_id, name, None)
 
 
 def option(state, field_id, option_id, name=None):
-    """The selection of a custom field's option. Its type is OTHER whatever the field is."""
+    """Return the selection of a custom field's option. Its type is always OTHER."""
     field = _row_meant(state, 'fields', field_id)
     row = _row_meant(state, 'options', (field.get('ramp_id'), option_id))
     name = name or row.get('value', f'Option {option_id}')
@@ -292,7 +292,10 @@ def _make_selection(state, kind, field_id, field_name, external_id, name, code):
 
 
 def read_selections(state, wanted):
-    """Selections for `[{"field_external_id", "field_option_external_id"}]`; Ramp's errors for unknown."""
+    """Return the selections for `[{"field_external_id", "field_option_external_id"}]`.
+
+    Raise Ramp's errors for unknown ids.
+    """
     active = accounting_connection.active_connection(state)
     built_in = {
         CATEGORY: ('accounts', account),

@@ -1,16 +1,16 @@
-"""Ramp's OpenAPI file as the judge of both sides: what a client sends and what this simulator answers.
+"""Check requests and answers against Ramp's OpenAPI file.
 
-The file is Ramp's and is not part of this repository: the environment variable RAMP_OPENAPI names it. Without
-the file the simulator still runs, with the checks its endpoints make themselves; on CI it refuses to start.
+The file is Ramp's and not part of this repository. The environment variable RAMP_OPENAPI names it. Without the file the
+simulator still runs and makes only the checks in its endpoints. On CI it refuses to start.
 
-The contract is stale in places, where live observation contradicts it; the simulator follows the latter:
-* the token endpoint takes a form, not JSON;
-* body fields the schema does not have are refused, though the file allows them;
-* `updated_after` of /transactions works though it is not listed (unknown parameters are ignored anyway);
-* page_size has no bounds in the file, but 2..100 is enforced;
-* answers may hold more than the schema says (newer contracts add keys).
+The file disagrees with live observations in some places. The simulator follows the observations:
+* The token endpoint takes a form, not JSON.
+* Body fields that are not in the schema are refused, though the file allows them.
+* `updated_after` of /transactions works, though it is not listed. Unknown parameters are ignored anyway.
+* page_size has no bounds in the file, but only 2..100 is accepted.
+* Answers may have more keys than the schema, because newer contracts add some.
 
-Nobody has observed whether a DELETE may lack the body that the file wants; here it may.
+The file requires a body for some DELETE requests. It is not known whether Ramp insists on it; the simulator does not.
 """
 
 import functools
@@ -33,12 +33,12 @@ DEFAULT = Path(__file__).resolve().parents[2] / f'shared/ramp-api/openapi/develo
 
 
 def location():
-    """Where the contract's file is looked for."""
+    """Return the path where the contract's file is expected."""
     return Path(os.environ.get('RAMP_OPENAPI') or DEFAULT)
 
 
 def load():
-    """The contract, or None where its file (or jsonschema) is absent and this is not CI."""
+    """Return the contract. Return None if its file or jsonschema is missing and this is not CI."""
     path = location()
     missing = None
     if not path.is_file():
@@ -78,11 +78,11 @@ class Contract:
         return (route.method, route.template) in self._operations
 
     def plus(self, route):
-        """Whether only a business with Ramp Plus may call it."""
+        """Return whether only a business with Ramp Plus may call this route."""
         return bool(self._operations[route.method, route.template].get('x-ramp-plus-required'))
 
     def scope(self, route):
-        """The scope an operation wants, or None. The file names at most one."""
+        """Return the scope that a route requires, or None. The file names at most one per operation."""
         for choice in self._operations[route.method, route.template].get('security', []):
             for scopes in choice.values():
                 return scopes[0] if scopes else None
@@ -97,7 +97,7 @@ class Contract:
     # -- requests
 
     def check_request(self, route, query, body):
-        """Raise Ramp's 422 for what the schema does not allow. Unknown query parameters are ignored."""
+        """Raise Ramp's 422 for whatever the schema does not allow. Unknown query parameters are ignored."""
         operation = self._operations[route.method, route.template]
         for parameter in operation['parameters']:
             name = parameter['name']
@@ -129,9 +129,9 @@ class Contract:
     # -- answers
 
     def answer_errors(self, route, status, body, rows=None, rows_in='data'):
-        """What is wrong with an answer, as text. Error answers have no schema in the file.
+        """Return the contract errors of an answer, as texts. Error answers have no schema in the file.
 
-        `rows`: the stored rows behind `body[rows_in]`; those found right once are not looked at again.
+        :param rows: the stored rows behind `body[rows_in]`; a row that was valid once is not checked again
         """
         if status >= 400:
             return []
@@ -139,7 +139,7 @@ class Contract:
         if str(status) not in responses:
             return [f'status {status} is not in the contract']
         if status == 204:
-            # The file has an empty object at some of these; there is no body to hold it.
+            # Some 204 answers have an empty object as schema in the file, but a 204 cannot have a body.
             return [] if body is None else ['a 204 has no body']
         schema = _json_schema(responses[str(status)])
         if schema is None:
@@ -163,7 +163,7 @@ class Contract:
         return self._validators[key]
 
     def _convert(self, node, closed, within=()):
-        """References are put in place (shared, not copied); inside itself a schema accepts anything."""
+        """Convert a schema. References are resolved to shared parts. A recursive reference accepts anything."""
         if '$ref' in node:
             name = node['$ref'].rpartition('/')[2]
             if name in within:
@@ -181,10 +181,11 @@ class Contract:
             elif word == 'additionalProperties':
                 schema[word] = value if isinstance(value, bool) else self._convert(value, closed, within)
             elif word == 'allOf':
-                # Parts of a whole cannot each refuse the other's fields.
+                # Under allOf, a part must not refuse the fields of another part.
                 schema[word] = [self._convert(sub, closed and len(value) == 1, within) for sub in value]
             elif word in ('oneOf', 'anyOf'):
-                # The file's alternatives overlap (one may match everything), so "exactly one" is not meant.
+                # The alternatives in the file overlap, and one may match everything. So oneOf cannot be taken
+                # literally.
                 schema['anyOf'] = [self._convert(sub, closed, within) for sub in value]
             elif word in (
                 'type',
@@ -213,7 +214,10 @@ def _json_schema(part):
 
 
 def _query_value(text, schema):
-    """A query parameter is text: read it as its schema wants, or leave it for the schema to refuse."""
+    """Convert the text of a query parameter to the schema's type.
+
+    Return the text if that fails; the schema then refuses it.
+    """
     kind = schema.get('items', schema).get('type')
     try:
         if kind == 'integer':
@@ -228,9 +232,9 @@ def _query_value(text, schema):
 
 
 def _report(fields, path, error):
-    """Put a schema error where Ramp's validation puts it: nested by field, a list of sentences at the end."""
+    """Add a schema error to `fields` in the form of Ramp's validation: nested by field, with lists of sentences."""
     if error.validator == 'anyOf' and error.context:
-        # Of "null or this" only the second half tells the client anything.
+        # In "null or X", only the errors of X are useful to the client.
         real = [sub for sub in error.context if sub.validator_value != 'null']
         for sub in real:
             _report(fields, path + list(sub.path), sub)
@@ -264,7 +268,7 @@ def _report(fields, path, error):
 
 
 def _is_time(text):
-    # Stricter than Ramp in one point: a time without offset is accepted in requests only by convention.
+    # A date without a time is refused. A time without an offset is accepted.
     if 'T' not in text:
         raise ValueError('no time')
     datetime.fromisoformat(re.sub(r'Z$', '+00:00', text))

@@ -2,7 +2,7 @@
 
 
 class RampError(Exception):
-    """An error answer; `fields` ({field: [message, ...]}) are its `additional_info` and legacy `error`."""
+    """An error answer. `fields` is {field: [message, ...]}, sent as `additional_info` and as the legacy `error`."""
 
     def __init__(self, status, code, message, fields=None):
         super().__init__(message)
@@ -19,7 +19,7 @@ class RampError(Exception):
 
 
 class OAuthError(RampError):
-    """The token endpoint speaks RFC 6749, so `error` is a bare word there."""
+    """An error of the token endpoint, which follows RFC 6749: `error` is a code, not an object."""
 
     def __init__(self, status, error, description):
         super().__init__(status, 'DEVELOPER_7000', description)

@@ -1,7 +1,6 @@
-"""What changes in the simulated Ramp are events of webhooks: read off the rows, before and after.
+"""Derive webhook events from changes of rows.
 
-There is none for the creation of a vendor, nor for cashbacks, transfers, statements, repayments, or receipts that are
-deleted.
+There are no events for new vendors, cashbacks, transfers, statements, repayments or deleted receipts.
 """
 
 from .endpoints import syncs
@@ -57,7 +56,7 @@ TYPES = (
     'vendors.updated',
     'webhooks.verification',
 )
-# What a token must be allowed to read to subscribe to a family of events; the others want nothing.
+# The scope that a token needs to subscribe to a family of events. Families not listed need none.
 SCOPES = {
     'applications': 'applications:read',
     'bills': 'bills:read',
@@ -73,11 +72,11 @@ SCOPES = {
     'vendor_agreements': 'vendors:read',
     'vendors': 'vendors:read',
 }
-NOBODY = {}  # what a new row was before
+NOBODY = {}  # the former state of a new row
 
 
 def has_become(old, row, name, *values):
-    """Does the field have one of these values now, and had it none of them before?"""
+    """Return whether the field has one of these values now and had none of them before."""
     return row.get(name) in values and old.get(name) not in values
 
 
@@ -86,7 +85,7 @@ def has_changed(old, row, *names):
 
 
 def was_edited(old, row, but=()):
-    """Did something change that goes over the wire, leaving out the fields of `but`?"""
+    """Return whether a field of the answer changed, other than those in `but`."""
     if not old:
         return False
     left_out = {'updated_at', *but}
@@ -135,7 +134,7 @@ def _bill_events(old, row):
         yield 'payments.updated', payment['id']
     if has_become(old, row, 'status', 'PAID'):
         yield 'bills.paid'
-    # Neither approvals nor payments.
+    # Approvals and payments are not updates.
     if not archived and was_edited(
         old,
         row,
@@ -172,7 +171,7 @@ def _vendor_events(old, row):
         yield 'vendors.activated'
     if old and has_become(old['_detail'], row['_detail'], 'approval_status', 'APPROVED'):
         yield 'vendors.approved'
-    # Contacts are told neither here nor anywhere; and those of a new vendor come after it.
+    # Changes of contacts cause no event. The contacts of a new vendor are added after it.
     if was_edited(old, row, ('contacts', 'default_payment_method', 'is_active')):
         yield 'vendors.updated'
 
@@ -216,7 +215,7 @@ OF_TABLE = {
 
 
 def watch_tables(state, emit):
-    """Call `emit(event type, object id)` for all that happens to the tables of `state` from now on."""
+    """Call `emit(event type, object id)` for every later change in the tables of `state`."""
 
     def watcher_of(of):
         def emit_events(old, row):

@@ -1,4 +1,4 @@
-"""Faults on demand: what a network, a proxy and a busy server do to a client, scripted or by chance."""
+"""Faults of networks, proxies and busy servers, scripted or at random."""
 
 import copy
 import fnmatch
@@ -6,33 +6,31 @@ import random
 import threading
 from dataclasses import asdict, dataclass, field
 
-# When a kind strikes: before any work, on the rows of a list, after the work, on a file, or on an event.
+# When each kind strikes: before the work, on the rows of a list, after the work, on a file, or on an event.
 BEFORE = ('rate_limit', 'server_error', 'drop_before', 'timeout_before', 'hang', 'html_error', 'dead_token')
 ROWS = ('duplicate_page', 'reorder_page', 'malformed_object', 'stale_page')
 AFTER = ('error_after', 'drop_after', 'truncate', 'timeout_after', 'trickle_headers', 'trickle_body')
 FILE = ('expired_file',)
-# On an event of a webhook; the path is its type.
+# Events of webhooks. The fault's path is compared with the event type.
 EVENT = ('lose_event', 'duplicate_event', 'reorder_event')
 KINDS = BEFORE + ROWS + AFTER + FILE + EVENT
 
 
 @dataclass
 class Fault:
-    """`path` is a glob against the path below /developer/v1 (or /files/...), e.g. "/transactions*"."""
+    """A fault. `path` is a glob for the path below /developer/v1 (or /files/...), e.g. "/transactions*"."""
 
     kind: str
     path: str = '*'
     method: str = None
     probability: float = 1.0
-    count: int = None  # how often it may strike; None: without end
-    skip: int = 0  # let that many matching requests pass first
-    status: int = 500  # server_error, error_after
-    retry_after: int = None  # rate_limit: seconds in Retry-After; None: no such header
-    seconds: float = (
-        30.0  # timeout_*: how long to hang before the connection is closed; hang: never answered, nor closed
-    )
-    pace: float = 1.0  # trickle_*: seconds between two bytes
-    how: str = None  # malformed_object: missing_id, amount_as_text or null_lines; None: one by chance
+    count: int = None  # how often it may strike; None: without limit
+    skip: int = 0  # number of matching requests that pass first
+    status: int = 500  # for server_error and error_after
+    retry_after: int = None  # for rate_limit: seconds in Retry-After; None: no such header
+    seconds: float = 30.0  # timeout_*: seconds until the connection is closed; hang: never answered, nor closed
+    pace: float = 1.0  # for trickle_*: seconds between two bytes
+    how: str = None  # for malformed_object: missing_id, amount_as_text or null_lines; None: at random
     struck: int = field(default=0, compare=False)
 
     def __post_init__(self):
@@ -41,14 +39,14 @@ class Fault:
 
 
 class Faults:
-    """The faults waiting to strike, in the order they were set. At most one per stage of a request."""
+    """The active faults, in the order they were added. At most one strikes per stage of a request."""
 
     def __init__(self, seed=1):
         self._random = random.Random(f'faults {seed}')
         self._lock = threading.Lock()
         self._waiting = []
         self._last_pages = {}
-        # (kind, method, path) of every fault that struck, so that a test can see it was really met.
+        # (kind, method, path) of every fault that struck. Tests use it to check that a fault really happened.
         self.struck = []
 
     def add(self, kind, path='*', **options):
@@ -63,7 +61,7 @@ class Faults:
         return [asdict(fault) for fault in self._waiting]
 
     def take(self, stage, method, path):
-        """The fault that strikes now, or None."""
+        """Return the fault that strikes now, or None. This counts as a strike."""
         with self._lock:
             return self._take(stage, method, path)
 
@@ -86,9 +84,9 @@ class Faults:
     # -- rows of a list
 
     def change_page(self, path, has_start, body):
-        """(body, fault): the body as it was and None, or a changed copy and the fault that changed it.
+        """Return (body, fault): a changed copy and the fault that changed it, or the same body and None.
 
-        A fault that could not show on this page keeps waiting for one where it can.
+        A fault that would not show on this page stays active for a later one.
         """
         rows = body.get('data') if isinstance(body, dict) else None
         if not isinstance(rows, list) or not rows:
@@ -109,7 +107,7 @@ class Faults:
             elif fault.kind == 'reorder_page':
                 shuffled = self._random.sample(rows, len(rows))
                 rows = shuffled if shuffled != rows else rows[::-1]
-            elif fault.kind == 'stale_page':  # of a replica that has not heard yet of what was created last
+            elif fault.kind == 'stale_page':  # the answer of a replica that lacks the newest object
                 newest = max(rows, key=lambda row: str(row.get('created_at') or ''))
                 rows = [row for row in rows if row is not newest]
             else:

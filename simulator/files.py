@@ -1,5 +1,6 @@
-"""Files of receipts, invoices and statements: small real PDF, PNG and JPEG bytes that follow from their row, and their
-signed links.
+"""Files of receipts, invoices and statements, and their signed links.
+
+The files are small real PDF, PNG and JPEG files, generated from their row.
 """
 
 import base64
@@ -17,7 +18,7 @@ from .faults import FILE
 from .routes import route
 
 LIFETIME = timedelta(hours=1)
-# the tables whose rows have a file, and what it is called
+# table -> file name, for the tables whose rows have a file
 TABLES = {'receipts': 'receipt', 'invoices': 'invoice', 'statements': 'statement'}
 _JPEG = base64.b64decode(
     '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6j'
@@ -32,7 +33,7 @@ def file_kind(receipt):
 
 
 def file_content(receipt):
-    """(content type, bytes)"""
+    """Return (content type, bytes)."""
     lines = receipt.get('_text') or [f'Receipt {receipt["id"]}']
     text = ' '.join(lines)
     if file_kind(receipt) == 'png':
@@ -40,7 +41,7 @@ def file_content(receipt):
     if file_kind(receipt) == 'bomb':
         return 'image/png', _blank_png(20000, 20000)
     if file_kind(receipt) == 'jpg':
-        # A comment segment makes every file different: equal bytes would hide a mix-up of receipts.
+        # A comment segment makes every file different. Equal bytes would hide mixed-up receipts.
         comment = text.encode()
         return 'image/jpeg', _JPEG[:20] + b'\xff\xfe' + struct.pack('>H', len(comment) + 2) + comment + _JPEG[20:]
     if file_kind(receipt) == 'xml':
@@ -70,8 +71,9 @@ def _png_chunk(tag, data):
 
 @functools.lru_cache(maxsize=4)
 def _blank_png(width, height):
-    """A black picture of one bit for a pixel: 20,000 x 20,000 of them are some 48 KB, and gigabytes when somebody
-    decodes them.
+    """Return a black PNG with one bit per pixel.
+
+    20,000 x 20,000 pixels are some 48 KB as a file, and gigabytes when decoded.
     """
     packer, rows = zlib.compressobj(9), []
     row = bytes(1 + (width + 7) // 8)
@@ -87,7 +89,7 @@ def _blank_png(width, height):
 
 
 def _pdf_bytes(lines):
-    # the base fonts know Latin letters only; brackets and backslashes would end the text
+    # The base fonts only have Latin letters. Brackets and backslashes would end the text.
     texts = [line.translate({ord(char): '' for char in '()\\'}).encode('cp1252', 'replace') for line in lines]
     height = max(200, 60 + 20 * len(texts))
     stream = (
@@ -116,7 +118,7 @@ def _link_signature(state, path, expires):
 
 
 def signed_url(call, receipt, table='receipts'):
-    """A link that works for an hour for whoever has it, on the host the request came to."""
+    """Return a link on the request's host that is valid for an hour. It needs no token."""
     name = quote(receipt.get('_filename') or f'{TABLES[table]}.{file_kind(receipt)}')
     path = f'/files/{table}/{receipt["id"]}/{name}'
     expires = int((call.state.clock() + LIFETIME).timestamp())
@@ -126,7 +128,7 @@ def signed_url(call, receipt, table='receipts'):
 
 @route('GET', '/files/{table}/{ident}/{name}', base='', open=True)
 def download_file(call):
-    # The storage behind such links refuses a second kind of credentials; here it also shows a leaked token.
+    # The storage behind such links refuses further credentials. The count shows that the client leaked its token.
     if 'Authorization' in call.request.headers:
         call.ramp.leaked_tokens += 1
         return _xml_answer(400, 'InvalidArgument', 'Only one auth mechanism allowed')

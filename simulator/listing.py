@@ -1,4 +1,4 @@
-"""Lists: filters, order and keyset paging, the same for every kind of object."""
+"""Lists with filters, orders and keyset paging, for every kind of object."""
 
 import uuid
 from datetime import datetime, timezone
@@ -48,7 +48,10 @@ def equals(field, parse=parse_uuid):
 
 
 def since(field):
-    """Inclusive: seen of `updated_after` in the sandbox, taken for the others too."""
+    """Return a filter for times from the value on, inclusive.
+
+    The sandbox shows this for `updated_after`. It is assumed for the other filters.
+    """
     return Filter(parse_time, lambda row, value: bool(row.get(field)) and row[field] >= value)
 
 
@@ -57,12 +60,12 @@ def until(field):
 
 
 def ignored(parse=str):
-    """Known to the contract, without effect here; its value is still checked."""
+    """Return a filter that checks its value but has no effect here."""
     return Filter(parse, lambda row, value: True)
 
 
 def read_parameter(call, name, parse, default=None):
-    """A query parameter, or Ramp's 422 if it cannot be read."""
+    """Return a parsed query parameter, or the default. Raise Ramp's 422 if it cannot be parsed."""
     text = call.query.get(name)
     if text is None:
         return default
@@ -75,11 +78,11 @@ def read_parameter(call, name, parse, default=None):
 def answer_list(
     call, table, filters=None, where=None, order='', reverse=False, bucket=None, render=wire_fields, among=None
 ):
-    """One page of a table: `{"data": [...], "page": {"next": url or None}}`.
+    """Return one page of a table: `{"data": [...], "page": {"next": url or None}}`. Withheld rows are never listed.
 
-    `filters` maps query parameters to a Filter; parameters that are not in it are ignored, as Ramp does.
-    `where(row)` is the default that hides rows nobody asked for; what is withheld is in no list. `among`: the rows
-    that can be meant at all, where an index knows them, in the order of the list; without it the table is walked.
+    :param filters: {query parameter: Filter}; other parameters are ignored, as Ramp does
+    :param where: `where(row)` is the default restriction, independent of the request
+    :param among: the candidate rows from an index, in the list's order; default: the whole table
     """
     size = read_parameter(call, 'page_size', int, 20)
     if not 2 <= size <= 100:
@@ -105,13 +108,13 @@ def answer_list(
 
 
 def _wanted_filters(call, filters):
-    """[(test, value)] of the filters that the request gives a value to."""
+    """Return [(test, value)] of the filters that have a value in the request."""
     values = [(rule.test, read_parameter(call, name, rule.parse)) for name, rule in filters.items()]
     return [(test, value) for test, value in values if value is not None]
 
 
 def _next_page(call, size, last):
-    """The address of the page behind the object with the id `last`."""
+    """Return the address of the page after the object with the id `last`."""
     query = [(k, v) for k, v in call.query.items(multi=True) if k not in ('start', 'page_size')]
     query += [('page_size', size), ('start', last)]
     return f'{call.request.base_url}?{urlencode(query)}'

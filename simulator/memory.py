@@ -1,6 +1,6 @@
-"""What a simulator is put back to: all that a test may change, of each of its parts.
+"""Snapshots of the simulator's parts: all attributes that a test may change.
 
-Left out is what runs, and what the parts are to each other. Whatever is added to a part later is remembered by itself.
+Running threads and references between the parts are left out. New attributes are included automatically.
 """
 
 import copy
@@ -19,13 +19,13 @@ LEFT_OUT = {
     '_sending',
     '_lock',
 }
-AS_IT_IS = {'contract'}  # large, and nobody changes what is in it
+AS_IT_IS = {'contract'}  # large and immutable
 
 
 def _copy_value(name, value):
     if callable(value) or name in AS_IT_IS:
         return value
-    if isinstance(value, list) and any(map(callable, value)):  # hooks: a copy of one would be another one
+    if isinstance(value, list) and any(map(callable, value)):  # hooks: a deep copy of one would be another object
         return list(value)
     return copy.deepcopy(value)
 

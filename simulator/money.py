@@ -1,4 +1,4 @@
-"""Currencies as Ramp counts them. Apart from the connector's own table, so that an error in one shows."""
+"""Currencies as Ramp counts them. The table is separate from the connector's, so that an error in one shows."""
 
 _DIGITS = {
     **dict.fromkeys(
@@ -27,23 +27,23 @@ _DIGITS = {
 
 
 def minor_per_major(currency):
-    """Minor units in one major unit: 100 for USD, 1 for JPY, 1000 for KWD."""
+    """Return the minor units in one major unit: 100 for USD, 1 for JPY, 1000 for KWD."""
     return 10 ** _DIGITS.get(currency, 2)
 
 
 def currency_amount(minor, currency):
-    """The contract's `CurrencyAmount`."""
+    """Return the contract's `CurrencyAmount`."""
     return {'amount': minor, 'currency_code': currency, 'minor_unit_conversion_rate': minor_per_major(currency)}
 
 
 def major_amount(minor, currency):
-    """The float in major units that `Transaction.amount` and a few others still are."""
+    """Return major units as a float, the type of `Transaction.amount` and a few other fields."""
     factor = minor_per_major(currency)
     return minor if factor == 1 else minor / factor
 
 
 def split_minor(total, weights):
-    """Share `total` minor units by integer `weights`; the parts add up exactly."""
+    """Split `total` minor units by integer `weights`. The parts add up exactly."""
     whole = sum(weights)
     if not whole:
         return [total] + [0] * (len(weights) - 1)

@@ -1,4 +1,4 @@
-"""What bills, reimbursements and vendor credits have in common: coded lines, days, and what is owed in the end."""
+"""Common parts of bills, reimbursements and vendor credits: coded lines, dates and totals."""
 
 from datetime import date as Date
 from datetime import datetime, time, timezone
@@ -8,7 +8,7 @@ from . import coding, money
 from .listing import Filter, parse_bool
 from .state import iso_text
 
-DEFAULT = object()  # an argument not given, where None means something
+DEFAULT = object()  # marks an argument as not given, where None has a meaning
 
 
 # -- coding
@@ -20,18 +20,18 @@ def first_account(store):
 
 
 def coded_lines(store, lines, account, analytics):
-    """Lines with the coding that holds where a line has none of its own."""
+    """Return the lines with this coding wherever a line has none of its own."""
     account = first_account(store) if account is DEFAULT else account
     return [{'account': account, 'analytics': analytics, **line} for line in lines]
 
 
 def complete_lines(what, amount_minor, lines, inventory, quantity='quantity'):
-    """(total, lines, inventory) in minor units, where what is not given follows from the rest.
+    """Return (total, lines, inventory) in minor units, with the missing ones computed from the others.
 
-    :param what: "A bill" or the like, for the TypeError if nothing is given
-    :param amount_minor: the total; default: what the lines of both kinds come to
-    :param lines: default: one over what the inventory leaves of the total
-    :param inventory: lines with `unit_price_minor` and, under the name `quantity`, how many
+    :param what: "A bill" or the like, for the TypeError that is raised if nothing is given
+    :param amount_minor: the total; default: the sum of the lines and the inventory
+    :param lines: default: one line over the total less the inventory
+    :param inventory: lines with `unit_price_minor` and a quantity, whose key is given by `quantity`
     """
     inventory = [
         {'amount_minor': round(Decimal(str(line[quantity])) * line['unit_price_minor']), **line} for line in inventory
@@ -52,12 +52,12 @@ def sum_lines(lines):
 
 
 def recoded_lines(lines, account):
-    """The same lines coded to an account, whatever they were coded with before."""
+    """Return the lines coded to one account, without their former account."""
     return [{**line, 'account': account, 'selections': None} for line in lines]
 
 
 def line_selections(store, line):
-    """What a line is coded with: "selections" as they are, else by "account", "tax", "vendor" and "analytics"."""
+    """Return the selections of a line: "selections" as they are, else from "account", "tax", "vendor", "analytics"."""
     if line.get('selections') is not None:
         return line['selections']
     found = []
@@ -70,29 +70,29 @@ def line_selections(store, line):
 
 
 def bill_selections(found):
-    """Selections as bills and vendor credits have them: what kind of field it is, only the category tells."""
+    """Return selections in the form of bills and vendor credits. Only the category tells the kind of field."""
     return [{key: value for key, value in item.items() if key not in ('type', 'source')} for item in found]
 
 
 def reimbursement_selections(found):
-    """Selections as reimbursements have them: every key is there."""
+    """Return selections in the form of reimbursements, which have every key."""
     return [{'external_code': None, **item} for item in found]
 
 
 def is_coded(row, ident, *lists):
-    """Is the object, or a line in one of its `lists`, coded with the selection of this id?"""
+    """Return whether the object, or a line in one of its `lists`, has the selection with this id."""
     places = [row, *(line for name in lists for line in row[name] or ())]
     return any(item['id'] == ident for place in places for item in place['accounting_field_selections'])
 
 
 def spread_lines(lines, total):
-    """The same lines over another total."""
+    """Return the lines scaled to another total."""
     parts = money.split_minor(total, [abs(line['amount_minor']) for line in lines])
     return [{**line, 'amount_minor': part} for line, part in zip(lines, parts, strict=True)]
 
 
 def without_empty(body, names):
-    """The contract leaves these out instead of answering null."""
+    """Remove empty fields that the contract leaves out instead of answering null."""
     return {key: value for key, value in body.items() if value is not None or key not in names}
 
 
@@ -100,12 +100,12 @@ def without_empty(body, names):
 
 
 def row_of(table, value):
-    """A row by its id; a row is one already."""
+    """Return a row for an id. A row is returned as it is."""
     return table.rows[value] if isinstance(value, str) else value
 
 
 def entity_of(store, value, currency=None):
-    """The entity meant, else the first that has the currency, else the primary one."""
+    """Return the given entity, else the first with the currency, else the primary one."""
     if value:
         return row_of(store['entities'], value)
     primary = store['entities'].find(is_primary=True)
@@ -115,7 +115,7 @@ def entity_of(store, value, currency=None):
 
 
 def parse_moment(value):
-    """An aware datetime of a datetime, a date or ISO text; a day begins at midnight UTC."""
+    """Return an aware datetime for a datetime, a date or ISO text. A date is midnight UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value.replace('Z', '+00:00'))
     elif isinstance(value, Date) and not isinstance(value, datetime):
@@ -124,28 +124,31 @@ def parse_moment(value):
 
 
 def parse_midnight(value):
-    """Midnight UTC of the day, as ISO text; None stays None."""
+    """Return midnight UTC of the day as ISO text. None stays None."""
     return value and iso_text(parse_moment(value).replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def refuse_unknown(what, row, names, more=()):
-    """A misspelt argument would else become a field of the object, and the test would test nothing."""
+    """Raise for unknown names.
+
+    A misspelt argument would become a field of the object, and the test would test nothing.
+    """
     unknown = set(names) - {name for name in row if name[0] != '_'} - set(more)
     if unknown:
         raise TypeError(f'{what} has no {", ".join(sorted(unknown))}')
 
 
 def convert_minor(minor, currency, rate, into):
-    """Minor units of another currency at `rate` major units of it for one."""
+    """Convert minor units into another currency. `rate`: major units of that currency for one of `currency`."""
     return round(Decimal(minor) / money.minor_per_major(currency) * Decimal(str(rate)) * money.minor_per_major(into))
 
 
-# Dollars for one of each: what Ramp quotes unless somebody says otherwise. Between two currencies it is never 1.0.
+# US dollars for one unit of each currency: the default rates. No rate between two currencies is exactly 1.0.
 DOLLARS = {'USD': 1, 'CHF': 1.143, 'EUR': 1.0873, 'GBP': 1.2654, 'JPY': 0.00671, 'KWD': 3.2584, 'TWD': 0.03125}
 
 
 def quote_rate(currency, into):
-    """Major units of `into` for one of `currency`, as Ramp's decimal string."""
+    """Return the major units of `into` for one of `currency`, as a decimal string like Ramp's."""
     if currency == into:
         return '1.0'
     missing = {currency, into} - set(DOLLARS)
@@ -158,7 +161,7 @@ def quote_rate(currency, into):
 
 
 def parse_list(parse=str):
-    """A comma-separated list."""
+    """Return a parser of a comma-separated list."""
     return lambda text: [parse(part) for part in text.split(',')]
 
 
@@ -171,7 +174,7 @@ def parse_day(text):
 
 
 def unless_false(test):
-    """A flag that asks for something when true, and for nothing when false."""
+    """Return a filter for a flag that restricts the list when true and has no effect when false."""
     return Filter(parse_bool, lambda row, value: not value or test(row))
 
 
@@ -179,12 +182,14 @@ def unless_false(test):
 
 
 def vendor_totals(store, booked=False, until=None):
-    """What is owed per vendor and currency, in minor units: approved bills that go to the books and are not archived.
+    """Return what is owed per vendor and currency in minor units.
 
-    :param booked: only what Ramp was told is in the books: synced bills, and payments that were synced too
-    :param until: only bills issued before this moment (ISO text)
-    Returns [{"vendor_id", "vendor_name", "currency", "bills", "billed_minor", "credited_minor", "paid_minor",
-    "card_minor" (of what is paid), "open_minor"}].
+    This counts approved bills that go to the books and are not archived.
+
+    :param booked: only what was reported to Ramp as synced: synced bills, and payments that were synced too
+    :param until: only bills issued before this time (ISO text)
+    :return: [{"vendor_id", "vendor_name", "currency", "bills", "billed_minor", "credited_minor", "paid_minor",
+        "card_minor" (part of what is paid), "open_minor"}]
     """
     found = {}
     for row in store['bills']:
@@ -219,7 +224,7 @@ def vendor_totals(store, booked=False, until=None):
 
 
 def _bill_amounts(row, paid):
-    """What a bill adds to the totals of its vendor. `paid`: its payments that count."""
+    """Return what a bill adds to the totals of its vendor. `paid`: its payments that count."""
     return {
         'bills': 1,
         'billed_minor': row['_money']['amount_minor'],
@@ -230,10 +235,11 @@ def _bill_amounts(row, paid):
 
 
 def reimbursement_totals(store, sync_status=None):
-    """What reimbursements move per person, direction and the entity's currency, in minor units (unsigned, as Ramp's).
+    """Return what reimbursements move per person, direction and the entity's currency, in unsigned minor units.
 
-    Canceled, deleted and rejected ones and drafts do not count, nor do those that were made broken.
-    Returns [{"user_id", "user_email", "direction", "currency", "count", "amount_minor", "paid_minor"}].
+    Canceled, deleted and rejected ones do not count, nor do drafts and those created with `broken`.
+
+    :return: [{"user_id", "user_email", "direction", "currency", "count", "amount_minor", "paid_minor"}]
     """
     found = {}
     for row in store['reimbursements']:

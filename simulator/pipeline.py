@@ -1,4 +1,4 @@
-"""One request's way from the socket to the answer: hooks, faults, the rate limit, the contract and the endpoint."""
+"""The processing of a request: hooks, faults, the rate limit, the contract and the endpoint."""
 
 import importlib
 import json
@@ -28,14 +28,14 @@ HTML_404 = b'<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>
 
 @dataclass
 class Answer:
-    """What goes over the wire, and how badly."""
+    """An answer, and the network fault to send it with."""
 
     status: int
     body: bytes = b''
     headers: dict = field(default_factory=dict)
-    cut: str = None  # "before": close without a word; "half": close in the middle of the body
-    trickle: str = None  # "headers", "body": from there on byte by byte
-    pace: float = 0  # seconds between two of them
+    cut: str = None  # "before": close without an answer; "half": close in the middle of the body
+    trickle: str = None  # "headers" or "body": from there on, send single bytes
+    pace: float = 0  # seconds between two bytes
 
     @classmethod
     def json(cls, status, payload):
@@ -45,29 +45,31 @@ class Answer:
 
     @classmethod
     def refusal(cls, error):
-        """The answer that a :class:`RampError` stands for."""
+        """Return the answer for a :class:`RampError`."""
         return cls.json(error.status, error.body())
 
     @classmethod
     def html_not_found(cls):
-        """What a proxy says of an address that is not there."""
+        """Return a proxy's answer for an unknown address."""
         return cls(404, HTML_404, {'Content-Type': 'text/html; charset=utf-8'})
 
 
 class RequestPipeline:
-    """Answers requests for the class that inherits it, whose attributes are those of `Simulator`."""
+    """Answer requests, for a class with the attributes of `Simulator`."""
 
     def before(self, hook):
-        """Call `hook(method, path, body)` when a request has arrived and nothing is done yet; a RampError that it
-        raises is the answer."""
+        """Call `hook(method, path, body)` when a request arrives, before any work.
+
+        If the hook raises a RampError, that is the answer.
+        """
         self._before.append(hook)
 
     def after(self, hook):
-        """Call `hook(method, path, body)` when the work is done and the client has not heard of it yet."""
+        """Call `hook(method, path, body)` when the work is done, before the client gets the answer."""
         self._after.append(hook)
 
     def answer(self, request):
-        """The :class:`Answer` to a request (of werkzeug), which is logged in `requests`."""
+        """Return the :class:`Answer` to a werkzeug request, and log the request in `requests`."""
         entry = {
             'method': request.method,
             'path': request.path,
@@ -131,7 +133,7 @@ class RequestPipeline:
             return self.rate.is_allowed(request.remote_addr)
 
     def _refuse_rate(self, retry_after):
-        # The guide gives 429 no error code; the number is made up.
+        # The guide gives 429 no error code, so this number is invented.
         result = Answer.refusal(RampError(429, 'DEVELOPER_7029', 'Too many requests'))
         if retry_after is not None:
             result.headers['Retry-After'] = str(retry_after)
@@ -190,7 +192,7 @@ class RequestPipeline:
         return Answer.json(status, payload)
 
     def _admit_call(self, call, readable, entry):
-        """Token, scope, Ramp Plus, body, idempotency key and contract, in Ramp's order; raises the refusal."""
+        """Check token, scope, Ramp Plus, body, idempotency key and contract, in Ramp's order. Raise the refusal."""
         route, judge = call.route, self.contract
         if judge and not judge.has(route):
             judge = None
@@ -198,7 +200,7 @@ class RequestPipeline:
             scope = judge.scope(route) if judge else route.scope
             call.token = auth.check_token(call.request, self, scope)
         if (judge.plus(route) if judge else route.plus) and not self.ramp_plus:
-            # Nobody has observed the refusal.
+            # Ramp's real refusal is unknown.
             raise RampError(403, 'DEVELOPER_7101', 'This needs Ramp Plus')
         if route.base != API:
             return
@@ -213,7 +215,7 @@ class RequestPipeline:
             key = call.route.template, call.body['idempotency_key']
             if key in self.state.idempotency_keys:
                 raise RampError(400, 'DEVELOPER_7005', 'Idempotency key already exists')
-            # Spent even if this very request is refused further down: so the real one does.
+            # Ramp consumes the key even if it refuses this request later on.
             self.state.idempotency_keys.add(key)
 
     def _check_request(self, judge, call, entry):
@@ -235,7 +237,7 @@ class RequestPipeline:
 
 
 def _read_body(request):
-    """(body, readable): JSON or form as a dict; a body that cannot be read is None and not readable."""
+    """Return (body, readable): JSON or form as a dict. An unreadable body is None and not readable."""
     if request.mimetype in ('application/x-www-form-urlencoded', 'multipart/form-data'):
         return request.form.to_dict(), True
     data = request.get_data()

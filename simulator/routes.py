@@ -1,4 +1,4 @@
-"""How an endpoint module says which calls it answers."""
+"""Declaration of routes by the endpoint modules."""
 
 from dataclasses import dataclass, field
 
@@ -12,12 +12,12 @@ ROUTES = []
 @dataclass(frozen=True)
 class Route:
     method: str
-    path: str  # with the contract's own parameter names: /transactions/{transaction_id}
+    path: str  # with the contract's parameter names: /transactions/{transaction_id}
     handler: object
     base: str = API
     scope: str = None  # used without the contract file; with it, the contract's `security` decides
-    open: bool = False  # no token wanted
-    idempotent: bool = False  # the body's idempotency_key is spent by the first attempt, whatever its outcome
+    open: bool = False  # needs no token
+    idempotent: bool = False  # the first attempt consumes the body's idempotency_key, whatever its outcome
     plus: bool = False  # only for businesses with Ramp Plus
 
     @property
@@ -30,7 +30,7 @@ class Route:
 
 
 def route(method, path, **options):
-    """Decorator: `handler(call)` returns a body, `(body, status)` or a werkzeug Response."""
+    """Register a route (decorator). `handler(call)` returns a body, `(body, status)` or a werkzeug Response."""
 
     def register_handler(handler):
         ROUTES.append(Route(method, path, handler, **options))
@@ -41,7 +41,7 @@ def route(method, path, **options):
 
 @dataclass
 class Call:
-    """One request on its way through an endpoint."""
+    """One request for an endpoint."""
 
     ramp: object
     request: object
@@ -49,9 +49,9 @@ class Call:
     args: dict
     body: dict = None
     token: dict = None
-    # Rows behind the answer's objects, so that a row is checked against the contract once and not per page.
+    # The rows behind the answer's objects: each is checked against the contract once, not once per page.
     rows: list = field(default_factory=list)
-    rows_in: str = 'data'  # where in the answer they are
+    rows_in: str = 'data'  # the key of these objects in the answer
     unchecked: bool = False
 
     @property
@@ -63,13 +63,13 @@ class Call:
         return self.request.args
 
     def need(self, name):
-        """A field of the body, or Ramp's 422: also where no contract file has checked it before."""
+        """Return a field of the body. Raise Ramp's 422 if it is missing, because the contract file may not be there."""
         if not isinstance(self.body, dict) or name not in self.body:
             raise errors.invalid_field(name, 'Missing data for required field.')
         return self.body[name]
 
     def row(self, table, name):
-        """The row named by a path parameter, or Ramp's 404."""
+        """Return the row that a path parameter names. Raise Ramp's 404 if there is none."""
         row = self.state[table].get(self.args[name])
         if row is None or row.get('_withheld') and self.route.base == API:
             raise errors.not_found()

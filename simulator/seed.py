@@ -1,8 +1,8 @@
-"""A business with months of spend, the same every time for the same seed and day.
+"""A business with months of spend, always the same for the same seed and day.
 
-The data is meant to hurt a little everywhere: names in every script, merchants that are markup or formulas,
-odd cents over many lines, currencies with no and with three decimals. What is SYNC_READY can be booked all
-the same; only `problems=True` adds what cannot.
+The data has difficult cases everywhere: names in every script, merchant names with markup or formulas, odd cents over
+many lines, currencies with zero and three decimals. Still, everything that is SYNC_READY can be booked. Only
+`problems=True` adds what cannot.
 """
 
 import random
@@ -71,7 +71,7 @@ PEOPLE = [
     ('John', 'Smith'),
 ]
 TEAMS = ('Engineering', 'Sales', 'Finance', 'R&D <Lab>', '営業部')
-# name, Ramp's own category
+# (name, Ramp's own category)
 MERCHANTS = [
     ('Amazon Web Services', (41, 'Cloud computing')),
     ('GitHub', (40, 'SaaS / Software')),
@@ -125,26 +125,26 @@ FOREIGN = {
     'JPY': (('USD', 0.0067),),
     'KWD': (('USD', 3.26), ('AED', 11.97)),
 }
-# Typical purchase in minor units, by the digits of the currency.
+# A typical purchase in minor units, by currency.
 TYPICAL = {'USD': 9000, 'EUR': 8500, 'JPY': 9000, 'KWD': 20000}
 
 
 @dataclass
 class Seed:
-    """What the business looks like.
+    """Options of the simulated business.
 
-    :param transactions: how many, refunds, pending and declined ones included
-    :param months: over how many months back from today they are spread
+    :param transactions: number of transactions, with refunds, pending and declined ones
+    :param months: number of months, back from today, over which they are spread
     :param accounts: the client's chart: [{"id", "code", "name", "classification"}]; None: a built-in one
     :param analytics: the client's fields: [{"field_id", "field_name", "options": [{"id", "code", "value"}]}]
     :param users: [{"first_name", "last_name", "email"}] instead of the built-in people
     :param entities: [{"name", "currency"}] instead of the built-in four; the first is the primary one
     :param problems: add one transaction of each kind that cannot be booked; ids in `Simulator.problems`
-    :param archived_option: (field id, option id) the client has archived; used by `problems`
-    :param newer_shape: answer with the keys of contracts after 2026-08 as well
-    :param bills: how many, with payments and vendor credits; `vendors`: how many to choose from (0: as bills want)
-    :param reimbursements: how many, of both directions, with some repayments of card transactions
-    :param statements: close one for each month with spend, with cashback and the transfers that pay it
+    :param archived_option: (field id, option id) that the client has archived; used by `problems`
+    :param newer_shape: also answer the keys of contracts after 2026-08
+    :param bills: number of bills, with payments and vendor credits; `vendors`: number of vendors (0: as needed)
+    :param reimbursements: number of reimbursements of both directions, with some repayments of card transactions
+    :param statements: close a statement for each month with spend, with cashback and the transfers that pay it
     """
 
     seed: int = 1
@@ -167,14 +167,14 @@ class Seed:
         _Filler(self, state).fill_business()
 
     def spend(self, state):
-        """Let the people of a business that is there spend, coded with what its accounting system has uploaded."""
+        """Let the people of an existing business spend, coded with what its accounting system uploaded."""
         _Filler(self, state).spend()
 
 
 class _Filler:
     def __init__(self, seed, state):
         self.seed, self.state = seed, state
-        # Not the state's own source of ids: data and ids then do not depend on each other.
+        # Separate from the state's source of ids, so that data and ids do not depend on each other.
         self.random = random.Random(f'seed {seed.seed}')
 
     def fill_business(self):
@@ -241,7 +241,7 @@ class _Filler:
         )
         abroad = offices[1:] or offices
         for number, person in enumerate(given):
-            # Three of four work for the primary entity; the rest are spread over the others.
+            # Three of four people work for the primary entity. The rest are spread over the other entities.
             office = offices[0] if number % 4 else abroad[number // 4 % len(abroad)]
             user = users.make_user(
                 state,
@@ -276,7 +276,7 @@ class _Filler:
         span = self.seed.months * 30 * 86400
         moments = sorted(chance.randrange(span) for _ in range(count))
         weights = [7] + [1] * (len(self.entities) - 1)
-        # The clearest first: enough originals for refunds to point to.
+        # Cleared purchases that later refunds can refer to.
         refundable = []
         for number, seconds in enumerate(moments):
             spent = end - timedelta(seconds=span - seconds)
@@ -304,7 +304,7 @@ class _Filler:
             values = {'original_currency': foreign, 'original_minor': max(1, round(minor * price * scale))}
         state, status = 'CLEARED', 'SYNC_READY'
         dice = chance.random()
-        # Only what is days old has surely cleared.
+        # Only transactions that are some days old are certainly cleared.
         if recent and dice < 0.4:
             state, status = 'PENDING', 'NOT_SYNC_READY'
         elif dice < 0.02:
@@ -357,7 +357,7 @@ class _Filler:
         return lines
 
     def _add_refund(self, original, spent):
-        """The whole of it, or a part; coded like the original's first line."""
+        """Add a refund of the whole or of a part, coded like the original's first line."""
         chance = self.random
         minor = original['_money']['amount_minor']
         part = minor if chance.random() < 0.6 else max(1, minor * chance.randint(1, 9) // 10)
@@ -380,7 +380,7 @@ class _Filler:
         )
 
     def _add_problems(self):
-        """One of each kind that no accountant would book as it stands."""
+        """Add one transaction of each kind that cannot be booked as it is."""
         state, code = self.state, self.codes[0]
         primary = self.entities[0]
         currency = primary['currency']

@@ -1,7 +1,7 @@
-"""The payables of a seeded business: vendors, bills and their payments, credits, reimbursements, repayments.
+"""The payables of a seeded business: vendors, bills and payments, credits, reimbursements, repayments.
 
-Every kind of case comes back in every round of bills (about fifty), so that a few hundred have them all. What is
-ready to sync can be booked all the same; only `problems=True` adds what cannot.
+Each round of about fifty bills has every kind of case, so a few hundred bills have them all. Everything that is ready
+to sync can be booked. Only `problems=True` adds what cannot.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from . import money
 from .endpoints import bills, reimbursements, repayments, vendor_credits, vendors
 from .payables import convert_minor, parse_midnight
 
-# name, country, state, city, currency
+# (name, country, state, city, currency)
 VENDORS = [
     ('Northwind Paper Co.', 'US', 'NY', 'New York', 'USD'),
     ('Müller & Söhne GmbH', 'DE', None, 'Köln', 'EUR'),
@@ -78,7 +78,7 @@ BANK = (
     'CRYPTO_WALLET_TRANSFER',
 )
 MANUAL = ('CASH', 'CHECK', 'DIRECT_DEBIT', 'OTHER', 'PAID_IN_ERP', 'NON_RAMP_CREDIT_CARD', 'CROSS_BORDER_PAYMENT')
-# how often a case comes in a round
+# The number of times a case occurs per round.
 BILLS = {
     'open': 8,
     'scheduled': 3,
@@ -122,7 +122,7 @@ REIMBURSEMENTS = {
     'legacy': 1,
     'foreign_payee': 1,
 }
-# The arguments of `reimbursements.make_reimbursement` that make the case.
+# The arguments of `reimbursements.make_reimbursement` for each case.
 REIMBURSED_AS = {
     'mileage': {'type': 'MILEAGE', 'waypoints': ['3 Middle St <b>']},
     'per_diem': {'type': 'PER_DIEM'},
@@ -139,7 +139,7 @@ REIMBURSED_AS = {
 
 
 def fill_payables(filler):
-    """Add what the seed asks for to the business of a `seed._Filler`."""
+    """Add the payables that the seed asks for to the business of a `seed._Filler`."""
     seed = filler.seed
     if seed.vendors or seed.bills or seed.reimbursements:
         _Payables(filler).add_all()
@@ -148,7 +148,7 @@ def fill_payables(filler):
 class _Payables:
     def __init__(self, filler):
         self.filler, self.seed, self.state = filler, filler.seed, filler.state
-        # Its own chance: the cards' data are the same with and without payables.
+        # A separate random source: the card data are the same with and without payables.
         self.random = random.Random(f'payables {self.seed.seed}')
         self.end = self.state.clock()
 
@@ -165,7 +165,7 @@ class _Payables:
                 self._add_reimbursement_problems()
 
     def _endless_rounds(self, shares):
-        """The cases without end, each round in another order."""
+        """Yield cases without end. Each round has its own order."""
         while True:
             cases = [case for case, count in shares.items() for _ in range(count)]
             self.random.shuffle(cases)
@@ -304,7 +304,7 @@ class _Payables:
             bills.pay_bills(self.state, row['id'], **{'date': at, **values})
 
     def _pay_in_batch(self, row, at):
-        """A batch has one source of money and one method."""
+        """Pay several bills from one bank account with one method."""
         waiting = self.batches.setdefault(row['entity_id'], [])
         waiting.append(row['id'])
         if len(waiting) == 4:
@@ -312,7 +312,7 @@ class _Payables:
             waiting.clear()
 
     def _payments_of(self, case, row, number):
-        """What happens to the payment in this case, step by step, as arguments of `bills.pay_bills`."""
+        """Return the steps of the payment in this case, as arguments of `bills.pay_bills`."""
         scheduled = {'status': 'scheduled', 'date': parse_midnight(self.end + timedelta(days=3))}
         failing = [{'status': 'processing'}, {'status': 'failed'}]
         part = {'amount_minor': max(1, row['_money']['amount_minor'] // 2)}
@@ -357,7 +357,7 @@ class _Payables:
         return [{'amount_minor': part, **self._random_coding()} for part in parts if part], inventory
 
     def _random_coding(self):
-        """An account, and an option of each of several plans; with taxes and vendors where there are any."""
+        """Return an account and an option of several plans each, with taxes and vendors if there are any."""
         chance, filler = self.random, self.filler
         values = {'account': chance.choice(filler.codes)}
         if filler.fields and chance.random() < 0.7:
@@ -375,14 +375,14 @@ class _Payables:
         return values
 
     def _add_credits(self):
-        """In US dollars only, some used up by bills that are open."""
+        """Add credits in US dollars. Open bills use some of them up."""
         state, chance = self.state, self.random
         owing = [row for row in self.owing if row['_money']['currency'] == 'USD']
         payees = list(state['vendors'])
         for number in range(self.seed.bills // 15):
             bill = owing.pop() if owing and number % 4 != 3 else None
             wanted = bill['_money']['amount_minor'] if bill else chance.randint(500, 50000)
-            # More than the bill, as much, or less: bills paid by credits alone are among them.
+            # The credit is larger than the bill, equal or smaller. So some bills are paid by credits alone.
             minor = max(2, (wanted * 3 // 2, wanted, wanted // 2, wanted)[number % 4])
             price = minor // 4 if number % 5 == 1 else 0
             row = vendor_credits.make_credit(
@@ -399,7 +399,7 @@ class _Payables:
                 vendor_credits.apply_credit(state, row['id'], bill['id'])
 
     def _add_bill_problems(self):
-        """One of each kind that no accountant would book as it stands."""
+        """Add one bill of each kind that cannot be booked as it is."""
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
         currency = primary['currency']
@@ -472,7 +472,7 @@ class _Payables:
         lines = [line for line in lines if line['amount_minor'] > 0] or [
             {'amount_minor': 1999, **self._random_coding()}
         ]
-        distance = round(chance.uniform(3, 400), 1)  # drawn for each: what follows is then the same whatever the case
+        distance = round(chance.uniform(3, 400), 1)  # always drawn, so later values do not depend on the case
         values.update(REIMBURSED_AS.get(case, {}), **{'distance': distance} if case == 'mileage' else {})
         if case == 'foreign_payee' and currency != entity['currency']:
             total = sum(line['amount_minor'] for line in lines)

@@ -1,7 +1,7 @@
-"""The statements of a seeded business: one for each month with spend, its cashback, and the transfers that pay it.
+"""The statements of a seeded business: one per month with spend, with cashback and the transfers that pay it.
 
-Sections take turns in how they are paid: at once, in part, again after the bank returned it, again after it was
-returned when the next statement was closed, and again after it never went through.
+The balance sections take turns in how they are paid: at once; in part; again after the bank returned the transfer;
+again after a return at the close of the next statement; again after a transfer that never went through.
 """
 
 import itertools
@@ -15,7 +15,7 @@ CASES = ('full', 'returned', 'partial', 'late', 'failed')
 
 
 def fill_statements(filler):
-    """Close and pay what the spend of a `seed._Filler` leaves open, if its seed asks for it."""
+    """Close and pay statements for the spend of a `seed._Filler`, if its seed asks for it."""
     if filler.seed.statements:
         _Statements(filler.state).close_and_pay()
 
@@ -38,7 +38,7 @@ class _Statements:
                     self._pay_section(section, due, next(cases), end + timedelta(days=5))
 
     def _month_ends(self):
-        """Of the months with something that is on no statement, as far as they are over."""
+        """Return the ends of the past months with something that is on no statement."""
         last = max((parse_moment(row['end_date']) for row in self.state['statements']), default=None)
         found = {
             _end_of_month(parse_moment(item.at))
@@ -64,7 +64,7 @@ class _Statements:
             )
 
     def _pay_again(self, transfer, status, at):
-        """It fails, and another one takes its place."""
+        """Let a transfer fail and add another one in its place."""
         if at > self.now:
             return
         transfers.move_transfer(self.state, transfer['id'], status, date=at)
@@ -81,5 +81,5 @@ class _Statements:
 
 
 def _end_of_month(at):
-    """The first moment after the month."""
+    """Return the first moment after the month."""
     return (at.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(day=1)

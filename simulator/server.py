@@ -1,7 +1,7 @@
-"""The socket side: a threaded HTTP/1.1 server that keeps connections alive and can misbehave on purpose.
+"""A threaded HTTP/1.1 server that keeps connections alive and can misbehave on purpose.
 
-Werkzeug's own development server closes the connection after every answer, which hides a client's mistakes
-with pooled connections; and it gives no say over when and how a connection ends.
+Werkzeug's development server closes the connection after every answer. That hides a client's mistakes with pooled
+connections. It also gives no control over when and how a connection ends.
 """
 
 import contextlib
@@ -39,12 +39,12 @@ class Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
-        """A client that goes away in mid-answer is what this server is for: no traceback for that."""
+        """Print no traceback. Clients that disconnect during an answer are expected here."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
     def close_all(self):
-        """End connections that clients keep pooled; their threads would otherwise wait for them for ever."""
+        """Close connections that clients keep pooled. Otherwise their threads wait forever."""
         with self._lock:
             connections = list(self._open)
         for connection in connections:
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.send_error(411)
             return
-        # Read first, whatever happens after: the rest of a body would be taken for the next request.
+        # Read the body first in any case. Otherwise its rest would be taken for the next request.
         body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
         answer = self.server.answer(self._build_request(body))
         if answer.cut == 'before':
@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
-            if name.lower() != 'content-length':  # ours, below: said twice, a client may take it for none
+            if name.lower() != 'content-length':  # set below; a client may ignore a doubled header
                 self.send_header(name, value)
         if answer.status != 204:
             self.send_header('Content-Length', str(len(answer.body)))
@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def _trickle_answer(self, answer):
-        """Never a long pause, and never an end: a byte at a time."""
+        """Send the answer byte by byte, without a long pause and without an end."""
         self.close_connection = True
         head = b''.join(self._headers_buffer) + b'\r\n'
         self._headers_buffer = []
@@ -122,4 +122,4 @@ class Handler(BaseHTTPRequestHandler):
         return Request(environ)
 
     def log_message(self, *args):
-        """Silent: what happened is in `Simulator.requests`."""
+        """Log nothing. `Simulator.requests` has all requests."""

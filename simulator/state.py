@@ -1,7 +1,7 @@
-"""What the simulated Ramp remembers: plain dicts in tables, behind one lock.
+"""The data of the simulated Ramp: plain dicts in tables, behind one lock.
 
-A row is the object as it goes over the wire; keys that start with an underscore stay here. Nested values are
-replaced, never changed in place, so that an answer being written cannot change under the writer.
+A row is the object as it is answered. Keys that start with an underscore are internal. Nested values are replaced and
+never changed in place, so an answer cannot change while it is written.
 """
 
 import bisect
@@ -18,12 +18,12 @@ def utc_now():
 
 
 def iso_text(moment):
-    """One fixed width for all timestamps: they are then compared as text."""
+    """Return a timestamp of fixed width. Timestamps are compared as text."""
     return moment.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%S+00:00')
 
 
 def blank_row(unset, empty=()):
-    """The fields of a new row that nobody has filled in yet: None by the names `unset`, a list by those in `empty`."""
+    """Return the empty fields of a new row: None for the names in `unset`, a list for those in `empty`."""
     return {**dict.fromkeys(unset), **{name: [] for name in empty}}
 
 
@@ -34,9 +34,9 @@ def wire_fields(row):
 class Table:
     """Objects of one kind, in keyset order: an object that leaves a filtered set does not shift the others.
 
-    `orders` names further orders by a sort key; `index` names the one field whose values get lists of their
-    own, so that the few rows of one status are found without walking over thousands of another; `name` tells
-    a row's name, by which `named` finds it (the client's own id, which several rows may share).
+    :param orders: further orders, {name: sort key}
+    :param index: a field with few values, e.g. a status; rows of one value are found without a walk over the table
+    :param name: function that returns a row's name for `named`, e.g. the client's own id; rows may share a name
     """
 
     CONTENT = ('rows', '_number', '_lists', '_places', '_names', '_named')
@@ -52,7 +52,7 @@ class Table:
         self._places = {}
         self._names = {}
         self._named = {}
-        # Called with (row as it was or None, row) after each change: how webhooks hear of it.
+        # Called with (former row or None, row) after each change. Webhooks use it.
         self.watcher = None
 
     def __len__(self):
@@ -68,19 +68,20 @@ class Table:
         return self.rows.get(ident)
 
     def find(self, **values):
-        """The first row whose fields have these values, or None."""
+        """Return the first row whose fields have these values, or None."""
         return next((row for row in self if all(row.get(k) == v for k, v in values.items())), None)
 
     def named(self, name):
-        """The rows of this name, oldest first."""
+        """Return the rows with this name, oldest first."""
         return [self.rows[ident] for ident in self._named.get(name, ())]
 
     def add(self, row):
         ident = row[self.key]
         if ident in self.rows:
             raise ValueError(f'{ident} exists already')
-        # Whether the row was found true to the contract. There from the start: a key that appears later
-        # changes the dict's size under another thread's loop.
+        # Whether the row passed the contract check. The key is there from the start: adding it later would change the
+        # dict's size
+        # during another thread's loop.
         row['_valid'] = False
         self.rows[ident] = row
         self._number[ident] = len(self._number)
@@ -100,12 +101,12 @@ class Table:
         return row
 
     def remove(self, ident):
-        """Take a row away, as if it had never been there. Returns it."""
+        """Remove a row without a trace, and return it."""
         self._unplace(ident)
         return self.rows.pop(ident)
 
     def walk(self, order='', bucket=None, after=None, reverse=False):
-        """Rows of a bucket (None: all) in order, from behind the id `after` even if that one has left."""
+        """Yield the rows of a bucket (None: all) in order, after the id `after`. That row may have left the bucket."""
         entries = self._lists.get((order, bucket), [])
         if after is None:
             position = len(entries) - 1 if reverse else 0
@@ -141,7 +142,7 @@ class Table:
 
 
 class State:
-    """Everything one simulated business knows. `tables` is filled by the endpoint modules (their TABLES)."""
+    """The data of one simulated business. The endpoint modules define `tables` (their TABLES)."""
 
     LEFT_OUT = {'lock', 'clock', 'tables'}
 
@@ -152,17 +153,17 @@ class State:
         self.tables = {}
         self.tokens = {}
         self.idempotency_keys = set()
-        # Every sync outcome Ramp accepted, in order: what a test reads to prove "exactly once".
+        # All sync outcomes that Ramp accepted, in order. Tests use it to prove "exactly once".
         self.journal = []
-        # Per object id, the messages a user would see as Export Errors.
+        # The messages that a user would see as Export Errors, by object id.
         self.export_errors = {}
         self.problems = {}
-        # Every email that Ramp would have sent: {"kind", "to", "time"}.
+        # The emails that Ramp would have sent: {"kind", "to", "time"}.
         self.mails = []
         self._random = random.Random(seed)
 
     def snapshot(self):
-        """All that is known, for `restore`, of this state or of another one with the same tables."""
+        """Return all data, for `restore` of this state or of another one with the same tables."""
         with self.lock:
             known = {name: value for name, value in vars(self).items() if name not in self.LEFT_OUT}
             tables = {
@@ -171,7 +172,7 @@ class State:
             return pickle.dumps((known, tables))
 
     def restore(self, memory):
-        """Know again what `snapshot` returned. Lock, clock, and the tables with those who watch them stay."""
+        """Restore what `snapshot` returned. The lock, the clock, the tables and their watchers stay."""
         known, tables = pickle.loads(memory)
         with self.lock:
             for name in set(vars(self)) - set(known) - self.LEFT_OUT:
@@ -191,6 +192,6 @@ class State:
             return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def stable_id(self, *names):
-        """An id that follows from its names alone: the same account has the same id in every answer."""
+        """Return an id derived from the names alone, so the same account has the same id in every answer."""
         digest = hashlib.sha256(repr((self.seed, names)).encode()).digest()
         return str(uuid.UUID(bytes=digest[:16], version=4))

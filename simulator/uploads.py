@@ -1,4 +1,4 @@
-"""Coding data over the API: lists, uploads, changes and soft deletes, the same for every kind of object."""
+"""The API of coding data: lists, uploads, changes and soft deletes, for every kind of object."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,16 +20,17 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What the contract says about one kind of object.
+    """The contract of one kind of object.
 
-    :param needs: fields an uploaded object must have; `may`: those it can have
+    :param needs: required fields of an upload; `may`: its optional fields
     :param changes: fields of a PATCH
     :param filters: names in FILTERS
-    :param items: under which name the objects are uploaded and answered
-    :param told: what else the answer to an upload says
+    :param items: the key of the objects in uploads and answers
+    :param told: further keys in the answer to an upload
     :param exists: the error code for an id that exists already
-    :param read: `read(state, connection, values)` looks closer at what is given and returns what is to be kept
-    :param active: where a row says that it is not deleted; if that is not told, a deleted one is not either
+    :param read: `read(state, connection, values)` checks the values and returns those to store
+    :param active: the field that is False in deleted rows; if it starts with an underscore, deleted rows are not
+        answered
     """
 
     table: str
@@ -48,11 +49,11 @@ class Kind:
         return self.active[0] != '_' or row.get(self.active, True)
 
 
-# -- the connection
+# -- connections
 
 
 def named_connection(call):
-    """The accounting connection a call is about: the one it names, else the active one, which may be None."""
+    """Return the accounting connection that a call names, else the active one, else None."""
     given = read_parameter(call, 'accounting_connection_id', parse_uuid)
     if given is None and isinstance(call.body, dict):
         given = call.body.get('accounting_connection_id')
@@ -65,7 +66,10 @@ def named_connection(call):
 
 
 def writable_connection(call):
-    """The connection to write to. The app must have the seat, whichever of its connections it names."""
+    """Return the connection to write to.
+
+    The app must hold the active connection, whichever connection the call names.
+    """
     accounting_connection.check_ours(call.ramp)
     row = named_connection(call)
     if row['connection_type'] != 'API' or row['_owner'] != call.ramp.client_id:
@@ -77,7 +81,7 @@ def writable_connection(call):
 
 
 def answer_rows(call, kind, field=None):
-    """A page of a list. `field`: the ramp_id of the field whose options are meant."""
+    """Return a page of a list. `field`: the ramp_id of the field whose options are listed."""
     mine = coding.in_books_of(named_connection(call))
     remote_id = call.query.get('remote_id') if 'remote_id' in kind.filters else None
     among = None
@@ -95,7 +99,7 @@ def answer_rows(call, kind, field=None):
 
 
 def find_row(call, kind, name, owner):
-    """The row named by a path parameter, which is a ramp_id; 404 also if it is in other books."""
+    """Return the row for a path parameter, a ramp_id. Raise 404 if there is none or it is in other books."""
     found = call.row(kind.table, name)
     if not coding.in_books_of(owner)(found) or not kind.is_told(found):
         raise not_found()
@@ -110,7 +114,7 @@ def answer_row(call, kind, name):
 
 
 def upload_rows(call, kind, make, field=None):
-    """Upload a batch, all or nothing; `make(state, connection=..., **item)` adds one row."""
+    """Upload a batch, all or nothing. `make(state, connection=..., **item)` adds one row."""
     items = call.need(kind.items)
     if not isinstance(items, list) or not 1 <= len(items) <= LARGEST:
         raise invalid_input('Invalid input', {kind.items: [f'Length must be between 1 and {LARGEST}.']})
@@ -150,7 +154,7 @@ def patch_row(call, kind, name):
 
 
 def write_fields(call, kind, found, body, owner):
-    """Put the fields of a PATCH into a row."""
+    """Write the fields of a PATCH to a row."""
     values = {key: value for key, value in body.items() if key not in ('accounting_connection_id', 'reactivate')}
     if kind.read:
         values = kind.read(call.state, owner, values)
@@ -160,13 +164,13 @@ def write_fields(call, kind, found, body, owner):
 
 
 def delete_row(call, kind, name):
-    """Soft: the row stays, and so does its claim to the id."""
+    """Delete softly: the row stays, and its id stays reserved."""
     touch_row(call, kind, find_row(call, kind, name, deletable_connection(call)), **{kind.active: False})
     return None, 204
 
 
 def deletable_connection(call):
-    """The connection to delete from. The body may be missing."""
+    """Return the connection to delete from. The request may lack a body."""
     if call.body is not None:
         fields_of(call, (), ('accounting_connection_id',))
     return writable_connection(call)
@@ -178,11 +182,11 @@ def touch_row(call, kind, found, **values):
     return call.state[kind.table].update(found['ramp_id'], **values)
 
 
-# -- what the contract says too; this also holds without its file
+# -- checks that the contract makes too, but its file may be missing
 
 
 def fields_of(call, needs, may):
-    """The body, or Ramp's 422 for what is missing, unknown or wrong in it."""
+    """Return the body. Raise Ramp's 422 if a field is missing, unknown or wrong."""
     wrong = field_complaints(call.body, needs, may)
     if wrong:
         raise invalid_input('Invalid input', wrong)

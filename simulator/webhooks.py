@@ -1,8 +1,9 @@
-"""Webhooks: events on their way to those who subscribed, as Ramp sends them (guide "Webhooks").
+"""Delivery of webhook events, as in Ramp's guide "Webhooks".
 
-An event is signed with the subscription's secret over the very bytes that are sent. 2xx within ten seconds: delivered.
-3xx and 4xx: dropped for good. 429, 5xx and no answer: up to ten tries under the same id, later and later. Order is not
-promised, nor is once. Which encoding and which header Ramp uses today nobody has settled: both are here.
+The signature uses the subscription's secret and covers the exact bytes of the body. 2xx within ten seconds means
+delivered. 3xx and 4xx drop the event. 429, 5xx and no answer lead to up to ten tries under the same id, with growing
+pauses. Neither the order nor a single delivery is guaranteed. It is unknown which encoding and which header Ramp uses
+now, so both are supported.
 """
 
 import base64
@@ -28,33 +29,39 @@ VERIFICATION = 'webhooks.verification'
 
 
 def signature(secret, body, encoding='hex', prefix=''):
-    """HMAC-SHA256 of the body (bytes) as text: "hex" (lower case) or "base64", behind a prefix such as "sha256="."""
+    """Return the HMAC-SHA256 of the body (bytes) as text.
+
+    :param encoding: "hex" (lower case) or "base64"
+    :param prefix: text before the signature, e.g. "sha256="
+    """
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
     return prefix + (digest.hex() if encoding == 'hex' else base64.b64encode(digest).decode())
 
 
 @dataclass
 class Delivery:
-    """An event for one subscription. due: of the monotonic clock; number: the order of events that are due at once."""
+    """An event for one subscription. due: monotonic seconds; number: the order of events due at the same time."""
 
     subscription: str
     event: dict
     due: float
     number: int
     tries: int = 0
-    seconds: float | None = None  # that the last answer took
+    seconds: float | None = None  # duration of the last answer
 
 
 class Webhooks:
-    """The sender. `sent` has every event that somebody was subscribed to; `log` every attempt: {"id", "type",
-    "subscription", "try", "status", "outcome", "seconds"}, status None if nobody answered; the outcome is delivered,
-    dropped, retry or lost.
+    """The sender of events.
 
-    :param encoding: one of ENCODINGS; `header`: one of HEADERS; `prefix`: before the signature
-    :param sign_verification: sign the challenge too, which may come before anybody knows the secret
-    :param object_key: under which name an event tells its object: "id", "resource_id" or "object_id"
-    :param backoff: seconds; the first wait is up to this long, each further one up to twice as long
-    :param held: send nothing by itself; see `deliver`
+    `sent` has every event that had a subscription. `log` has every attempt: {"id", "type", "subscription", "try",
+    "status", "outcome", "seconds"}. The status is None without an answer. The outcome is delivered, dropped, retry or
+    lost.
+
+    :param encoding: one of ENCODINGS; `header`: one of HEADERS; `prefix`: text before the signature
+    :param sign_verification: sign the challenge too, though it may arrive before the client knows the secret
+    :param object_key: the key of the object's id in an event: "id", "resource_id" or "object_id"
+    :param backoff: maximum of the first pause, in seconds; each further pause is up to twice as long
+    :param held: send nothing automatically; see `deliver`
     """
 
     def __init__(
@@ -76,13 +83,13 @@ class Webhooks:
         self.held = held
         self._thread = None
         self._wake = threading.Condition()
-        self._sending = threading.Lock()  # while something is sent by itself
+        self._sending = threading.Lock()  # held during automatic sending
 
     def reset(self):
-        """Forget everything, and listen to the business that is there now."""
+        """Forget everything, and watch the current business."""
         with self._wake:
             self._random = random.Random(f'webhooks {self.ramp.seed.seed}')
-            # Not the state's own source of ids: objects have the same whether somebody listens or not.
+            # Separate from the state's source of ids: objects have the same ids with and without subscriptions.
             self._ids = random.Random(f'events {self.ramp.seed.seed}')
             self._pending = []
             self._number = 0
@@ -90,7 +97,7 @@ class Webhooks:
             self.log = []
         events.watch_tables(self.ramp.state, self.emit)
 
-    # -- life
+    # -- start and stop
 
     def start(self):
         self._stopping = False
@@ -106,27 +113,30 @@ class Webhooks:
         self._thread = None
 
     def hold(self):
-        """Send nothing by itself from now on; see `deliver`."""
+        """Stop sending automatically; see `deliver`."""
         self.held = True
 
     def release(self):
-        """Send by itself again, what is pending first."""
+        """Send automatically again, beginning with what is pending."""
         with self._wake:
             self.held = False
             self._wake.notify_all()
 
     @contextlib.contextmanager
     def quiet(self):
-        """Nothing is sent by itself within, nor on its way."""
+        """Pause automatic sending within this context. Wait for a delivery under way first."""
         with self._sending:
             yield
         with self._wake:
             self._wake.notify_all()
 
-    # -- what happens
+    # -- events
 
     def emit(self, kind, object_id, metadata=None):
-        """An event for each active subscription of its type; returns it (a dict), or None if nobody is subscribed."""
+        """Emit an event to each active subscription of its type.
+
+        Return it (a dict), or None without such a subscription.
+        """
         with self.ramp.state.lock:
             return self._emit_locked(kind, object_id, metadata)
 
@@ -140,7 +150,7 @@ class Webhooks:
         if kind == 'reimbursements.batch_payment_reimbursed' and any(
             other['type'] == kind and other['object'] == event['object'] for other in self.sent
         ):
-            return None  # one for the batch
+            return None  # one event per batch
         self.sent.append(event)
         for row in wanted:
             self.enqueue(row['id'], event)
@@ -159,7 +169,7 @@ class Webhooks:
         }
 
     def enqueue(self, subscription, event):
-        """Put an event on its way, as the faults have it: lose_event, duplicate_event, reorder_event."""
+        """Queue an event, subject to the faults lose_event, duplicate_event and reorder_event."""
 
         def is_struck(kind):
             return event['type'] != VERIFICATION and self.ramp.faults.take({kind}, 'POST', event['type'])
@@ -175,33 +185,33 @@ class Webhooks:
                 self._pending.append(Delivery(subscription, event, self.ramp.monotonic() + late, self._number))
             self._wake.notify_all()
 
-    # -- what tests do
+    # -- for tests
 
     @property
     def pending(self):
-        """Events that are on their way, in the order in which they will be sent."""
+        """Return the queued events, in the order in which they will be sent."""
         with self._wake:
             return [item.event for item in sorted(self._pending, key=_delivery_order)]
 
     def deliver(self):
-        """Send everything that is pending now, once, whenever it is due; what fails waits again. Returns the log of it."""
+        """Send everything pending once, whether due or not. Failures are queued again. Return the new log entries."""
         with self._wake:
             items, self._pending = sorted(self._pending, key=_delivery_order), []
         return [entry for entry in map(self._try_delivery, items) if entry]
 
     def wait(self, count, seconds=10):
-        """Until so many attempts are in the log; returns whether they are, in time."""
+        """Wait until the log has this many attempts. Return whether it does in time."""
         with self._wake:
             return self._wake.wait_for(lambda: len(self.log) >= count, seconds)
 
     def drop(self):
-        """Forget what is pending; returns how many."""
+        """Forget what is pending, and return how many events that is."""
         with self._wake:
             count, self._pending = len(self._pending), []
         return count
 
     def replay(self, event):
-        """Send an event (a dict of `sent`, or its id) once more, under its own id."""
+        """Send an event (a dict of `sent`, or its id) again under its own id."""
         if isinstance(event, str):
             event = {other['id']: other for other in self.sent}[event]
         for row in self.ramp.state['webhooks']:
@@ -212,11 +222,11 @@ class Webhooks:
     def forge(
         self, url, kind='transactions.ready_to_sync', object_id=None, *, secret='forged', body=None, headers=None
     ):
-        """What somebody who is not Ramp sends: returns the HTTP status of the answer, None if there is none.
+        """Send a request that does not come from Ramp. Return the answer's HTTP status, or None without an answer.
 
-        :param secret: what it is signed with; None: not signed at all
-        :param body: the bytes; default: an event like Ramp's
-        :param headers: more of them, or others
+        :param secret: the secret to sign with; None: no signature
+        :param body: bytes; default: an event like Ramp's
+        :param headers: headers to add or replace
         """
         if body is None:
             body = _event_bytes(self.event(kind, {self.object_key: object_id or self.ramp.state.new_id()}))
@@ -233,7 +243,7 @@ class Webhooks:
                 if self._stopping:
                     return
                 if not self._due():
-                    # A clock that is moved by hand tells nobody: look again now and then.
+                    # A clock that tests move by hand wakes nobody, so look again from time to time.
                     self._wake.wait(0.2 if self._pending and not self.held else None)
                     continue
             with self._sending:
@@ -249,7 +259,7 @@ class Webhooks:
         return [] if self.held else sorted((item for item in self._pending if item.due <= now), key=_delivery_order)
 
     def _try_delivery(self, item):
-        """One attempt; returns its entry in the log, or None for a subscription that is gone."""
+        """Try one delivery. Return its log entry, or None if the subscription is gone."""
         row = self.ramp.state['webhooks'].get(item.subscription)
         challenge = item.event['type'] == VERIFICATION
         if row is None or row['_deleted'] or row['status'] == 'inactive':
@@ -299,7 +309,7 @@ def _event_bytes(event):
 
 
 def _post(url, body, headers):
-    """The status of the answer to a POST, None if there was none in time. A redirect is an answer like others."""
+    """POST and return the answer's status, or None without an answer in time. Redirects are not followed."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == 'https' else http.client.HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=ANSWER_WITHIN)

@@ -1,4 +1,4 @@
-"""One file for each kind of object, a package for a large one: its TABLES, its routes, how it is made.
+"""The endpoints. Each kind of object has a module, or a package, with its TABLES, routes and creation functions.
 
-A file put here is found by itself.
+Modules in this folder are found automatically.
 """

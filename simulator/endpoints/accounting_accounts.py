@@ -1,4 +1,4 @@
-"""/accounting/accounts: the GL accounts a client uploaded."""
+"""/accounting/accounts: the GL accounts that a client uploaded."""
 
 from .. import coding, uploads
 from ..routes import route
@@ -8,7 +8,7 @@ ACCOUNTS = uploads.Kind(
     what='GL accounts',
     needs=('id', 'name', 'classification'),
     may=('code', 'entity_remote_ids'),
-    # Not the classification: it is said once.
+    # The classification cannot be changed after the upload.
     changes=('accounting_connection_id', 'code', 'entity_remote_ids', 'name', 'reactivate', 'visibility'),
     filters=('remote_id', 'is_active', 'code', 'is_synced'),
     items='gl_accounts',

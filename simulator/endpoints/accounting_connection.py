@@ -1,4 +1,4 @@
-"""/accounting/connection: the one seat a business has for an accounting provider."""
+"""/accounting/connection: the accounting provider of the business. Only one can be active."""
 
 from ..errors import RampError, invalid_input, not_found
 from ..routes import route
@@ -19,20 +19,24 @@ def active_connection(state):
 
 
 def is_ours(ramp):
-    """Does the app of this simulator hold the seat with an API connection? Only then may it upload, and report syncs."""
+    """Return whether this app has the active connection and it is of type API.
+
+    Only then may the app upload coding data and report syncs.
+    """
     row = active_connection(ramp.state)
     return bool(row) and row['connection_type'] == 'API' and row['_owner'] == ramp.client_id
 
 
 def is_enabled(state, setting):
-    """Has the business's accounting connection this setting? Whatever nobody switched on is off."""
+    """Return whether the active accounting connection has this setting on. The default is off."""
     row = active_connection(state)
     return bool(row) and bool((row['settings'] or {}).get(setting))
 
 
 def _read_settings(call):
-    """The settings of a request; unknown ones and other values than true and false are refused, without the contract's
-    file too.
+    """Return the settings of a request. Raise Ramp's 422 for unknown names and for values that are not booleans.
+
+    This check also works without the contract's file.
     """
     settings = (call.body or {}).get('settings') or {}
     wrong = {name: ['Unknown field.'] for name in settings if name not in SETTINGS}
@@ -78,7 +82,7 @@ def _unlink_connection(state, row):
 @route('POST', '/accounting/connection', scope='accounting:write')
 def post_connection(call):
     incumbent = active_connection(call.state)
-    # Universal CSV gives way to an API connection; anybody else stays, and the caller is told success.
+    # An API connection replaces Universal CSV. Any other incumbent stays, and Ramp still answers success.
     if incumbent and incumbent['connection_type'] != 'CSV':
         return wire_fields(incumbent), 201
     name, settings = call.need('remote_provider_name'), _read_settings(call)
@@ -102,7 +106,7 @@ def delete_connection(call):
     row = active_connection(call.state)
     if row is None or row['connection_type'] != 'API':
         raise not_found('API accounting connection')
-    # Ramp does not ask whose connection it is: deleting another app's is possible, and visible here.
+    # Ramp does not check which app a connection belongs to, so one app can delete the connection of another.
     _unlink_connection(call.state, row)
     return None, 204
 

@@ -1,4 +1,4 @@
-"""/accounting/fields and /accounting/field-options: a client's own fields to code with."""
+"""/accounting/fields and /accounting/field-options: the custom coding fields of a client."""
 
 import functools
 
@@ -15,7 +15,7 @@ FIELDS = uploads.Kind(
     changes=('accounting_connection_id', 'display_name', 'is_splittable', 'name'),
     filters=('remote_id', 'is_active'),
 )
-# What a field may be required for; Ramp is told when the field is made, and never again.
+# What a field can be required for. This is set at creation and cannot be changed.
 REQUIRING = frozenset(
     (
         'BILL',
@@ -49,7 +49,7 @@ def list_fields(call):
 
 @route('POST', '/accounting/fields', scope='accounting:write')
 def post_field(call):
-    """A field that exists is answered as it is, active again; it does not take the values given here."""
+    """Create a field. If the id exists, return the existing field, reactivated; the values given are not applied."""
     values = dict(uploads.fields_of(call, FIELDS.needs, FIELDS.may))
     required = values.get('is_required_for', [])
     if not isinstance(required, list) or not REQUIRING.issuperset(map(str, required)):
@@ -108,7 +108,7 @@ def upload_options(call):
     ident = call.need('field_id')
     field = _find_field(call, ident, uploads.writable_connection(call))
     if not field['is_active']:
-        # Ramp is silent about this; a client that does it would upload what nobody can see.
+        # Ramp's answer is unknown. The simulator refuses, because nobody would see these options.
         raise RampError(400, 'DEVELOPER_7001', 'The accounting field is not active')
     make = functools.partial(coding.add_option, field=field)
     return uploads.upload_rows(call, OPTIONS, make, field['ramp_id'])

@@ -1,4 +1,4 @@
-"""/accounting/tax: rates, the tax code field, and its options; in this order they are uploaded."""
+"""/accounting/tax: rates, the tax code field and its options. They are uploaded in this order."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -82,11 +82,11 @@ def delete_rate(call):
     return uploads.delete_row(call, RATES, 'tax_rate_id')
 
 
-# -- the one field
+# -- the tax code field
 
 
 def active_code(state, connection):
-    """The tax code field of a connection's books, or None."""
+    """Return the tax code field in a connection's books, or None."""
     mine = coding.in_books_of(connection)
     return next((row for row in state['tax_codes'] if row['_active'] and mine(row)), None)
 
@@ -126,7 +126,7 @@ def delete_code(call):
     return None, 204
 
 
-# -- its options
+# -- options of the tax code field
 
 
 @route('GET', '/accounting/tax/code/options', scope='accounting:read')

@@ -1,4 +1,4 @@
-"""/accounting/vendors: vendors as values to code with; those who are paid are other objects."""
+"""/accounting/vendors: vendors as coding values. Vendors that get paid are other objects; see /vendors."""
 
 from .. import coding, uploads
 from ..routes import route

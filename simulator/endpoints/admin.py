@@ -1,6 +1,6 @@
-"""/_simulator/: what a person does in Ramp's screens, and what only the maker of a world can do.
+"""/_simulator/: actions of people in Ramp's screens, and control of the simulator itself.
 
-No token wanted; it answers only when the simulator is bound to loopback.
+These routes need no token. They answer only when the simulator is bound to loopback.
 """
 
 import dataclasses
@@ -84,7 +84,7 @@ def clear_faults(call):
 
 @admin_route('POST', '/kill-tokens')
 def kill_tokens(call):
-    """Every token so far is dead; `{"not_found": true}` makes them answer 404 instead of 401."""
+    """Make all current tokens dead. With `{"not_found": true}` they answer 404 instead of 401."""
     for token in call.state.tokens.values():
         token['dead'] = 'not found' if (call.body or {}).get('not_found') else 'revoked'
     return None, 204
@@ -95,7 +95,7 @@ def kill_tokens(call):
 
 @admin_route('GET', '/transactions')
 def list_transactions(call):
-    """All of them, underscore keys included; every query parameter is a field that must be equal."""
+    """List all of them, with underscore keys. Each query parameter is a field and the value it must have."""
     return {'data': select_rows(call, 'transactions')}
 
 
@@ -160,13 +160,13 @@ def change_object(call):
 
 @admin_route('POST', '/seat')
 def take_seat(call):
-    """Another provider takes the seat: `{"name", "connection_type": "DIRECT" | "API" | "CSV"}`."""
+    """Let another provider take the seat: `{"name", "connection_type": "DIRECT" | "API" | "CSV"}`."""
     return wire_fields(call.ramp.seat(**call.body)), 201
 
 
 @admin_route('GET', '/coding')
 def coding_data(call):
-    """Everything to code with, of every connection, as it goes over the wire; and what the wire leaves out."""
+    """Return all coding data of all connections as Ramp answers it, plus the keys that Ramp does not answer."""
     state, shown = call.state, coding.wire_renderer(call.state)
 
     def wire_rows(table):
@@ -190,7 +190,7 @@ def show_journal(call):
     return {'journal': list(call.state.journal)}
 
 
-# -- the world
+# -- the business
 
 
 @admin_route('GET', '/requests')
@@ -200,7 +200,7 @@ def show_requests(call):
 
 @admin_route('POST', '/seed')
 def add_data(call):
-    """Add the client's chart, fields or people to what is there: `{"accounts", "analytics", "users"}`."""
+    """Add to the client's chart, fields or people: `{"accounts", "analytics", "users"}`."""
     for account in call.body.get('accounts', ()):
         coding.add_account(call.state, **account)
     for item in call.body.get('analytics', ()):
@@ -213,14 +213,14 @@ def add_data(call):
 
 @admin_route('POST', '/spend')
 def let_spend(call):
-    """People spend, and code it with what was uploaded: `{"transactions", "months", "seed", "statements"}`."""
+    """Let people spend, coded with the uploaded data: `{"transactions", "months", "seed", "statements"}`."""
     dataclasses.replace(call.ramp.seed, **(call.body or {})).spend(call.state)
     return None, 204
 
 
 @admin_route('POST', '/reset')
 def reset_business(call):
-    """Start again, with the same seed or other options of `Seed` (accounts, analytics, transactions...)."""
+    """Reset the business. The body may give options of `Seed` (accounts, analytics, transactions, ...)."""
     options = call.body or {}
     if set(options) - SEED_OPTIONS:
         raise RampError(422, 'DEVELOPER_7001', f'Unknown options: {", ".join(sorted(set(options) - SEED_OPTIONS))}')

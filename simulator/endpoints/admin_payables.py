@@ -1,4 +1,4 @@
-"""/_simulator/ for payables: what vendors, people and accountants do in Ramp's screens, for a process outside."""
+"""/_simulator/ for payables: actions of vendors, users and accountants, for other processes."""
 
 from .. import payables
 from ..state import wire_fields
@@ -24,7 +24,7 @@ def change_vendor(call):
 
 @admin_route('GET', '/bills')
 def list_bills(call):
-    """All of them, underscore keys included; every query parameter is a field that must be equal."""
+    """List all of them, with underscore keys. Each query parameter is a field and the value it must have."""
     return {'data': select_rows(call, 'bills')}
 
 
@@ -35,7 +35,7 @@ def add_bill(call):
 
 @admin_route('POST', '/bills/payments')
 def pay_bills(call):
-    """A batch: `{"ids": [...]}` and the values of `bills.pay_bills`."""
+    """Pay several bills in one batch: `{"ids": [...]}` and the parameters of `bills.pay_bills`."""
     values = dict(call.body)
     return {'payment_id': bills.pay_bills(call.state, values.pop('ids'), **values)}, 201
 
@@ -68,7 +68,7 @@ def add_credit(call):
 
 @admin_route('POST', '/vendor-credits/{ident}/applications')
 def apply_credit(call):
-    """`{"bill_id", "amount_minor"}`"""
+    """Apply a credit to a bill: `{"bill_id", "amount_minor"}`."""
     row = call.row('vendor_credits', 'ident')
     vendor_credits.apply_credit(call.state, row['id'], call.body['bill_id'], call.body.get('amount_minor'))
     return row, 201
@@ -86,7 +86,7 @@ def add_reimbursement(call):
 
 @admin_route('POST', '/reimbursements/payments')
 def pay_reimbursements(call):
-    """A batch: `{"ids": [...]}` and the values of `reimbursements.pay_reimbursements`."""
+    """Pay several in one batch: `{"ids": [...]}` and the parameters of `reimbursements.pay_reimbursements`."""
     values = dict(call.body)
     return {'payment_batch_id': reimbursements.pay_reimbursements(call.state, values.pop('ids'), **values)}, 201
 
@@ -114,7 +114,7 @@ def add_repayment(call):
 
 @admin_route('GET', '/payables')
 def show_totals(call):
-    """`?booked=true`: only what Ramp was told is in the books."""
+    """Return the totals per vendor. `?booked=true`: only what was reported to Ramp as synced."""
     booked = call.query.get('booked', '').lower() in ('1', 'true')
     return {
         'payables': payables.vendor_totals(call.state, booked=booked, until=call.query.get('until')),

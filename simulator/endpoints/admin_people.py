@@ -1,4 +1,4 @@
-"""/_simulator/ for users: what they and their administrators do in Ramp's screens, for a process outside."""
+"""/_simulator/ for users: actions of users and their administrators, for other processes."""
 
 from . import users
 from .admin import admin_route, select_rows
@@ -6,7 +6,7 @@ from .admin import admin_route, select_rows
 
 @admin_route('GET', '/users')
 def list_users(call):
-    """All of them, underscore keys included; every query parameter is a field that must be equal."""
+    """List all of them, with underscore keys. Each query parameter is a field and the value it must have."""
     users.run_due_tasks(call.state)
     return {'data': select_rows(call, 'users')}
 
@@ -18,18 +18,18 @@ def add_user(call):
 
 @admin_route('PATCH', '/users/{ident}')
 def change_user(call):
-    """An invitation is accepted by `{"status": "USER_ACTIVE"}`."""
+    """Change a user. `{"status": "USER_ACTIVE"}` accepts an invitation."""
     return users.change_user(call.state, call.row('users', 'ident')['id'], **call.body)
 
 
 @admin_route('POST', '/tasks/finish')
 def finish_tasks(call):
-    """`{"task", "error"}`: one or, without, all that are open; with an error they fail."""
+    """Finish one task, or all open ones: `{"task", "error"}`. With an error they fail."""
     body = call.body or {}
     return {'finished': users.finish_tasks(call.state, body.get('task'), error=body.get('error'))}
 
 
 @admin_route('GET', '/mails')
 def list_mails(call):
-    """What Ramp would have sent to people."""
+    """List the emails that Ramp would have sent."""
     return {'mails': list(call.state.mails)}

@@ -1,4 +1,4 @@
-"""/_simulator/ for purchase orders and receipts: what buyers do in Ramp's screens, for a process outside."""
+"""/_simulator/ for purchase orders and receipts: actions of buyers, for other processes."""
 
 from . import item_receipts, purchase_orders
 from .admin import admin_route, select_rows
@@ -6,7 +6,7 @@ from .admin import admin_route, select_rows
 
 @admin_route('GET', '/purchase-orders')
 def list_orders(call):
-    """All of them, underscore keys included; every query parameter is a field that must be equal."""
+    """List all of them, with underscore keys. Each query parameter is a field and the value it must have."""
     return {
         'data': [
             {**row, **purchase_orders.order_on_wire(call.state, row)} for row in select_rows(call, 'purchase_orders')
@@ -36,7 +36,7 @@ def show_line_totals(call):
 
 @admin_route('POST', '/purchase-orders/{ident}/receipts')
 def add_receipt(call):
-    """`{"lines"}` and the values of `item_receipts.make_item_receipt`."""
+    """Add a receipt: `{"lines"}` and the parameters of `item_receipts.make_item_receipt`."""
     return item_receipts.make_item_receipt(
         call.state, call.row('purchase_orders', 'ident')['id'], **(call.body or {})
     ), 201
@@ -44,7 +44,7 @@ def add_receipt(call):
 
 @admin_route('POST', '/purchase-orders/{ident}/bills')
 def add_bill(call):
-    """`{"quantities": {line id: quantity}}` and the values of `bills.make_bill`."""
+    """Add a bill for an order: `{"quantities": {line id: quantity}}` and the parameters of `bills.make_bill`."""
     return purchase_orders.bill_order(call.state, call.row('purchase_orders', 'ident')['id'], **(call.body or {})), 201
 
 

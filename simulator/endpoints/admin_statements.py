@@ -1,4 +1,4 @@
-"""/_simulator/ for statements: what time, banks and accountants do with what is owed on cards, for a process outside."""
+"""/_simulator/ for statements: closing periods, transfers and cashback, for other processes."""
 
 from . import cashbacks, statements, transfers
 from .admin import admin_route, select_rows
@@ -6,20 +6,20 @@ from .admin import admin_route, select_rows
 
 @admin_route('GET', '/statements')
 def list_statements(call):
-    """All of them, underscore keys included; every query parameter is a field that must be equal."""
+    """List all of them, with underscore keys. Each query parameter is a field and the value it must have."""
     return {'data': select_rows(call, 'statements')}
 
 
 @admin_route('POST', '/statements')
 def close_statement(call):
-    """`{"end"}` and the values of `statements.close_statement`."""
+    """Close a statement: `{"end"}` and the parameters of `statements.close_statement`."""
     values = dict(call.body)
     return statements.close_statement(call.state, values.pop('end'), values.pop('start', None), **values), 201
 
 
 @admin_route('PATCH', '/statements/{ident}')
 def change_statement(call):
-    """`{"section"}` and the values of `statements.change_statement`."""
+    """Change a statement: `{"section"}` and the parameters of `statements.change_statement`."""
     values = dict(call.body)
     return statements.change_statement(
         call.state, call.row('statements', 'ident')['id'], values.pop('section', None), **values
@@ -43,7 +43,7 @@ def add_transfer(call):
 
 @admin_route('PATCH', '/transfers/{ident}')
 def move_transfer(call):
-    """`{"status"}` and the values of `transfers.move_transfer`."""
+    """Move a transfer: `{"status"}` and the parameters of `transfers.move_transfer`."""
     values = dict(call.body)
     return transfers.move_transfer(call.state, call.row('transfers', 'ident')['id'], values.pop('status'), **values)
 
@@ -60,6 +60,6 @@ def add_cashback(call):
 
 @admin_route('GET', '/owed-on-cards')
 def show_owed_on_cards(call):
-    """`?entity=&currency=&until=&sync_status=` as of `statements.owed_on_cards`."""
+    """Return what is owed on cards: `?entity=&currency=&until=&sync_status=` as in `statements.owed_on_cards`."""
     options = {name: call.query[name] for name in ('entity', 'currency', 'until') if name in call.query}
     return {'owed': statements.owed_on_cards(call.state, sync_status=call.query.getlist('sync_status'), **options)}

@@ -1,8 +1,8 @@
-"""/_simulator/ for webhooks: holding events, letting them go and repeating them, for a process outside, which can forge
-its own.
+"""/_simulator/ for webhooks: hold, release and replay events, for other processes.
 
-Losing, doubling and reordering them by chance is among the faults. Nothing here waits for an answer while the state is
-locked: whoever gets an event may ask Ramp about it at once. So what is to be sent is only let go.
+Such a process can forge events itself. Losing, doubling and reordering events at random is among the faults. No handler
+here sends while the state is locked, because the receiver of an event may ask Ramp about it at once. Handlers only
+release what is to be sent.
 """
 
 from ..state import wire_fields
@@ -17,14 +17,14 @@ def list_subscriptions(call):
 
 @admin_route('POST', '/webhooks')
 def add_subscription(call):
-    """`{"url", "kinds", "headers"}`: active, without the handshake."""
+    """Add an active subscription without the handshake: `{"url", "kinds", "headers"}`."""
     row = webhooks.make_webhook(call.state, **{'status': 'active', **call.body})
     return {**wire_fields(row), 'secret': row['_secret']}, 201
 
 
 @admin_route('PATCH', '/webhooks')
 def change_options(call):
-    """`{"held", "encoding", "header", "prefix", "sign_verification", "object_key", "backoff"}`, any of them."""
+    """Change any of `{"held", "encoding", "header", "prefix", "sign_verification", "object_key", "backoff"}`."""
     sender, body = call.ramp.webhooks, dict(call.body)
     unknown = set(body) - {'backoff', 'encoding', 'header', 'held', 'object_key', 'prefix', 'sign_verification'}
     if unknown:
@@ -44,14 +44,14 @@ def list_events(call):
 
 @admin_route('GET', '/events/counts')
 def count_events(call):
-    """How many there are of each: for who asks often, as all of them together are long."""
+    """Return the numbers of events. Clients that poll use this, because the list of all events is long."""
     sender = call.ramp.webhooks
     return {'sent': len(sender.sent), 'pending': len(sender.pending), 'log': len(sender.log)}
 
 
 @admin_route('POST', '/events')
 def emit_event(call):
-    """`{"kind", "object_id", "metadata"}`: an event that nothing here causes."""
+    """Emit an event without a cause in the data: `{"kind", "object_id", "metadata"}`."""
     return {'event': call.ramp.webhooks.emit(**call.body)}, 201
 
 

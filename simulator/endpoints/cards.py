@@ -10,7 +10,7 @@ CREATED_AT = '2023-01-02T00:00:00+00:00'
 
 
 def make_card(state, user, physical=True, number=1):
-    """A card of a user (a row); returns its row. `number` tells a user's cards of one kind apart."""
+    """Add a card of a user (a row) and return its row. `number` distinguishes a user's cards of one kind."""
     ident = state.stable_id('card', user['id'], physical, number)
     if physical:
         return state['physical_cards'].add(_physical_card(ident, user, is_primary=number == 1))

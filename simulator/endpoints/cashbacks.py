@@ -1,4 +1,4 @@
-"""/cashbacks: what Ramp gives back on spend. They are made here one by one, or by closing a statement."""
+"""/cashbacks: what Ramp gives back on spend. Add them one by one, or by closing a statement."""
 
 from .. import money
 from ..listing import answer_list, equals, one_of, parse_bool, read_parameter, since, until
@@ -46,13 +46,13 @@ def make_cashback(
     broken=False,
     **wire_fields,
 ):
-    """A new cashback; returns its row.
+    """Add a cashback and return its row.
 
     :param entity: a row or an id; default: the first one with `currency`, else the primary one
-    :param amount_minor: minor units of `currency` (default: the entity's); positive: less is owed
-    :param date: datetime, date or ISO text of its creation; default: now
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+    :param amount_minor: minor units of `currency` (default: the entity's); positive reduces what is owed
+    :param date: time of creation: datetime, date or ISO text; default: now
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     entity = entity_of(store, entity, currency)
     row = {

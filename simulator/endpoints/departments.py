@@ -1,4 +1,4 @@
-"""/departments. None can be deleted. Two of one name are refused here; nobody has observed it."""
+"""/departments. They cannot be deleted. Duplicate names are refused here; what Ramp does is unknown."""
 
 from .. import uploads
 from ..errors import RampError
@@ -38,7 +38,7 @@ def patch_department(call):
 
 
 def check_name(state, table, name, own=None):
-    """400 for a name that is empty, or that another row of the table has."""
+    """Raise 400 if the name is empty or another row of the table has it."""
     if not name.strip():
         raise RampError(400, 'DEVELOPER_7001', 'The name is empty', {'name': ['Shorter than minimum length.']})
     if any(row['name'].lower() == name.lower() and row['id'] != own for row in state[table]):

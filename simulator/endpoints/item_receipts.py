@@ -1,9 +1,10 @@
-"""/item-receipts: what of a purchase order arrived. There is no change: what is wrong is deleted and made again.
+"""/item-receipts: received quantities of a purchase order.
 
-More than was ordered is taken. Two receipts of one number are both taken: nothing says that numbers are unique, and no
-key makes a request safe to repeat. A return cannot be told, quantities being positive whole numbers. Nobody has
-observed whether an order without three-way match takes receipts (here it does not), nor a receipt that is on a bill
-being deleted (not).
+A receipt cannot be changed: a wrong one is deleted and created again. Quantities above the order are accepted, and so
+is a second receipt of the same number, because Ramp does not say that numbers are unique. No key makes the request
+idempotent. Quantities are positive whole numbers, so returns cannot be reported. Ramp's behaviour is unknown in two
+cases, and the simulator refuses both: a receipt of an order without three-way match, and deleting a receipt that is on
+a bill.
 """
 
 from decimal import Decimal
@@ -82,7 +83,7 @@ def _find_receipt(call):
 
 
 def _read_line(order, item):
-    """A line of a request as `make_item_receipt` wants it."""
+    """Convert a line of a request to an argument of `make_item_receipt`."""
     wrong = uploads.field_complaints(item, ('purchase_order_line_item_id',), LINE_MAY)
     if wrong:
         raise invalid_input('Invalid input', {'item_receipt_line_items': wrong})
@@ -101,15 +102,15 @@ def _read_line(order, item):
 
 
 def is_inventory(line):
-    """Is a line of an order coded with an item of the inventory?"""
+    """Return whether an order line is coded with an inventory item."""
     return any(item['category_info']['type'] == 'INVENTORY_ITEM' for item in line['accounting_field_selections'])
 
 
 def make_item_receipt(store, order, /, lines=None, *, number=None, date=None, memo=None, **wire_fields):
-    """A new receipt of an order (its id); returns its row.
+    """Add a receipt of an order (its id) and return its row.
 
-    :param lines: [{"line": id of a line of the order, "quantity": units, None: all of it, "lots": [{"lot_number",
-        "quantity", "expiration_date"}]}]; None: all that is still open
+    :param lines: [{"line": id of an order line, "quantity": units, None: all of it, "lots": [{"lot_number", "quantity",
+        "expiration_date"}]}]; None: all open quantities
     :param date: day of arrival; default: today
     """
     row = store['purchase_orders'].rows[order]
@@ -141,7 +142,7 @@ def _open_lines(store, order):
 
 
 def remove_item_receipt(store, ident, /):
-    """Delete a receipt: only the list that asks for archived ones still has it. Returns the row."""
+    """Delete a receipt and return its row. Only lists that ask for archived receipts still contain it."""
     return store['item_receipts'].update(ident, archived_at=store.now())
 
 

@@ -1,4 +1,4 @@
-"""/locations: a user's entity comes from the location. None can be deleted."""
+"""/locations. A user's location determines the entity. Locations cannot be deleted."""
 
 from .. import uploads
 from ..errors import RampError
@@ -17,7 +17,7 @@ def make_location(state, name, entity_id, ident=None):
 
 
 def move_location(state, ident, entity_id):
-    """Put a location, and who works there, into an entity; returns its row."""
+    """Move a location and its users to an entity. Return the location's row."""
     entities = state['entities']
     for entity in list(entities):
         if (entity['id'] == entity_id) != (ident in entity['location_ids']):
@@ -43,7 +43,7 @@ def get_location(call):
 def post_location(call):
     body = uploads.fields_of(call, ('name',), ('entity_id',))
     check_name(call.state, 'locations', body['name'])
-    # Without an entity, nobody has observed which one: here the primary one.
+    # Which entity Ramp takes without one in the request is unknown. The simulator takes the primary one.
     entity_id = _read_entity_id(call.state, body) or entity_of(call.state, None)['id']
     return wire_fields(make_location(call.state, body['name'], entity_id, call.state.new_id())), 201
 

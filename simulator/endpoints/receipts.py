@@ -18,7 +18,10 @@ FILTERS = {
 
 
 def make_receipt(state, user_id, created_at, kind=None, filename=None, **links):
-    """`links`: transaction_id or reimbursement_id. `kind`: pdf, png, jpg, bomb; None: by chance of the id."""
+    """Add a receipt.
+
+    `links`: transaction_id or reimbursement_id. `kind`: pdf, png, jpg, bomb; None: chosen from the id.
+    """
     return state['receipts'].add(
         {
             'id': state.new_id(),

@@ -1,4 +1,4 @@
-"""/reimbursements: what the business owes people, and what people owe the business; the sign is in `direction`."""
+"""/reimbursements: what the business owes users, and what users owe the business. `direction` tells which."""
 
 from datetime import timedelta
 
@@ -61,7 +61,7 @@ PAID = ('EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED', 'REIMBURSED', 'REIMBURSED_VI
 UNAPPROVED = ('CANCELED', 'DELETED', 'DRAFT', 'INIT', 'PENDING', 'REJECTED')
 FILTERS = {
     'state': equals('state', one_of(*STATES)),
-    # On a date, with a time to compare it to.
+    # The date of the transaction, kept as a time so that it can be compared.
     'from_transaction_date': since('_transaction_time'),
     'to_transaction_date': until('_transaction_time'),
     'awaiting_approval_by_user_id': ignored(parse_uuid),
@@ -77,7 +77,7 @@ FILTERS = {
     'updated_after': since('updated_at'),
     'user_id': equals('user_id'),
 }
-# sync_status, where given, stands above these older ones.
+# sync_status takes precedence over these older filters.
 OLDER = {
     'sync_ready': unless_false(lambda row: row['sync_status'] == 'SYNC_READY'),
     'has_no_sync_commits': Filter(parse_bool, lambda row, value: (row['sync_status'] != 'SYNCED') == value),
@@ -86,7 +86,7 @@ OLDER = {
 
 @route('GET', '/reimbursements', scope='reimbursements:read')
 def list_reimbursements(call):
-    # Unasked, only one direction: what people owe is another list.
+    # Without this filter Ramp lists one direction only.
     direction = read_parameter(call, 'direction', one_of(*DIRECTIONS), DIRECTIONS[0])
     status = read_parameter(call, 'sync_status', one_of(*STATUSES))
     filters = FILTERS if status else {**FILTERS, **OLDER}
@@ -99,9 +99,9 @@ def get_reimbursement(call):
     return {**wire_fields(row), **({'trace_id': row['_trace']} if row['_trace'] else {})}
 
 
-# -- making
+# -- creation
 
-# Fields that nobody has filled in yet.
+# Fields of a new reimbursement that are empty.
 UNSET = (
     'distance',
     'end_location',
@@ -118,7 +118,7 @@ UNSET = (
     '_trace',
 )
 EMPTY = ('attendees', 'receipts', 'waypoints')
-# What a type has of its own.
+# Fields that only one type has.
 OF_TYPE = {
     'MILEAGE': {'distance': 55, 'start_location': '1 Main St, Springfield', 'end_location': '2 Side St, Shelbyville'},
     'OUT_OF_POCKET': {'merchant': 'Delta Air Lines'},
@@ -153,22 +153,22 @@ def make_reimbursement(
     broken=False,
     **wire_fields,
 ):
-    """A new reimbursement; returns its row. Pay it with :func:`pay_reimbursements`.
+    """Add a reimbursement and return its row. Pay it with :func:`pay_reimbursements`.
 
-    Amounts are minor units and not negative. Lines are in `currency`, what the person spent; the entity pays in its
-    own.
+    Amounts are minor units and not negative. Lines are in `currency`, in which the person spent. The entity pays in its
+    own currency.
 
-    :param lines: [{"amount_minor", and as wanted "account", "tax", "vendor", "analytics": {field id: option id},
-        "selections", "memo", "currency"}]; None: one line over the whole
-    :param entity_minor: what the entity pays, in `entity_currency` (default: the entity's own); else it follows
-        from `rate`, entity currency units for one of `currency`
+    :param lines: [{"amount_minor", and optionally "account", "tax", "vendor", "analytics": {field id: option id},
+        "selections", "memo", "currency"}]; None: one line over the total
+    :param entity_minor: what the entity pays, in `entity_currency` (default: the entity's own); default: computed from
+        `rate`, the units of the entity's currency for one of `currency`
     :param payee_minor: what the person gets, in `payee_currency`; default: what the entity pays
-    :param date: datetime, date or ISO text of the expense
-    :param direction: default: by type, a payback goes from the user to the business
-    :param receipts: how many
-    :param legacy: also the keys of former contracts: amount (major units), currency, original_reimbursement_amount
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+    :param date: date of the expense: datetime, date or ISO text
+    :param direction: default: by type; a payback goes from the user to the business
+    :param receipts: number of receipts
+    :param legacy: add the keys of former contracts: amount (major units), currency, original_reimbursement_amount
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     user = row_of(store['users'], user) or next(iter(store['users']))
     entity = entity_of(store, entity or user['entity_id'])
@@ -217,7 +217,7 @@ def make_reimbursement(
 
 
 def _party_fields(store, user, entity):
-    """The fields of a new reimbursement that say which it is, and whose."""
+    """Return the identity, user and entity fields of a new reimbursement."""
     return {
         **blank_row(UNSET, EMPTY),
         'id': store.new_id(),
@@ -230,7 +230,7 @@ def _party_fields(store, user, entity):
 
 
 def _day_fields(store, spent, state):
-    """When it was spent, made, submitted and approved; none of these is in the future."""
+    """Return the times of spending, creation, submission and approval. None of them is in the future."""
     now = store.clock()
     created = iso_text(min(spent + timedelta(hours=3), now))
     submitted = None if state in ('DRAFT', 'INIT') else iso_text(min(spent + timedelta(days=1), now))
@@ -249,15 +249,15 @@ def _day_spent_fields(spent):
     return {'transaction_date': spent.date().isoformat(), 'accounting_date': midnight, '_transaction_time': midnight}
 
 
-# -- changing
+# -- changes
 
 
 def change_reimbursement(store, ident, /, **changes):
-    """Change a reimbursement after the fact; moves `updated_at`. Returns the row.
+    """Change a reimbursement and return its row. This moves `updated_at`.
 
-    Takes fields of the wire object, and of :func:`make_reimbursement`: amount_minor, currency, lines, account,
-    entity_minor,
-    entity_currency, rate, payee_minor, payee_currency, date, header, receipts (how many there are to be at least).
+    Takes fields of the answer and these arguments of :func:`make_reimbursement`: amount_minor, currency, lines,
+    account, entity_minor, entity_currency, rate, payee_minor, payee_currency, date, header, receipts (minimum number of
+    receipts).
     """
     row = store['reimbursements'].rows[ident]
     wanted = _wanted_money(row['_money'], changes)
@@ -266,7 +266,7 @@ def change_reimbursement(store, ident, /, **changes):
     if 'header' in changes:
         changes['accounting_field_selections'] = reimbursement_selections(changes.pop('header'))
     count = changes.pop('receipts', None)
-    if isinstance(count, list):  # the ids themselves
+    if isinstance(count, list):  # a list of ids
         changes['receipts'], count = count, None
     refuse_unknown('A reimbursement', row, changes, ('_transaction_time',))
     if wanted:
@@ -278,7 +278,7 @@ def change_reimbursement(store, ident, /, **changes):
 
 
 def _wanted_money(values, changes):
-    """Takes out of `changes` what concerns amounts and lines; returns it as values of `_money`, made whole."""
+    """Take the changes of amounts and lines out of `changes`. Return them as complete values for `_money`."""
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if 'lines' in wanted:
         wanted.setdefault('amount_minor', sum_lines(wanted['lines']))
@@ -292,9 +292,10 @@ def _wanted_money(values, changes):
 
 
 def pay_reimbursements(store, idents, /, *, state='REIMBURSED', date=None, batch_id=None, payment_id=None):
-    """Pay one reimbursement, or several (a list) in one batch; returns the batch's id.
+    """Pay one reimbursement, or several (a list) in one batch. Return the batch's id.
 
-    With a state that is not among PAID the payment failed, or is on its way: the batch is known, no time of payment.
+    A state that is not in PAID means that the payment failed or is under way. Then the batch is set, but no payment
+    time.
     """
     several = [idents] if isinstance(idents, str) else list(idents)
     batch_id = batch_id or store.new_id()
@@ -317,13 +318,16 @@ def pay_reimbursements(store, idents, /, *, state='REIMBURSED', date=None, batch
 
 
 def _bank_trace(batch_id, user_id):
-    """The bank's reference: a transfer for each employee of a batch (contract of 2026-08-01, ApiReimbursementTraceId)."""
+    """Return the bank's reference: one transfer per employee of a batch.
+
+    Schema: ApiReimbursementTraceId (contract 2026-08-01).
+    """
     number = (int(batch_id[-12:], 16) + int(user_id[-12:], 16)) % 10**15
     return {'descriptor': 'Trace ID', 'trace_id': f'{number:015}'}
 
 
 def add_receipt(store, ident, /, **values):
-    """A receipt matched to a reimbursement; `values` as of `receipts.make_receipt`. Returns its row."""
+    """Add a receipt to a reimbursement and return its row. `values`: parameters of `receipts.make_receipt`."""
     row = store['reimbursements'].rows[ident]
     receipt = receipt_files.make_receipt(store, row['user_id'], row['created_at'], reimbursement_id=ident, **values)
     store['reimbursements'].update(ident, receipts=[*row['receipts'], receipt['id']])
@@ -331,7 +335,7 @@ def add_receipt(store, ident, /, **values):
 
 
 def _money_fields(store, values, legacy):
-    """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
+    """Return the answer's fields that depend on amounts and lines, and `_money`, the values they come from."""
     minor, currency = values['amount_minor'], values['currency']
     entity_minor, entity_currency = values['entity_minor'], values['entity_currency']
     if entity_minor is None:

@@ -1,4 +1,4 @@
-"""/repayments: cash that people pay back on card transactions. There is no sync type for them."""
+"""/repayments: cash that users pay back on card transactions. There is no sync type for them."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ FILTERS = {
 
 @route('GET', '/repayments', scope='repayments:read')
 def list_repayments(call):
-    # The newest first, unlike other lists.
+    # Newest first, unlike other lists.
     return answer_list(
         call, 'repayments', FILTERS, reverse=True, render=lambda row: without_empty(wire_fields(row), ('entity_id',))
     )
@@ -49,11 +49,11 @@ def make_repayment(
     broken=False,
     **wire_fields,
 ):
-    """A new repayment; returns its row.
+    """Add a repayment and return its row.
 
-    :param transaction: the id of the card transaction, whose holder, entity and amount are the defaults
-    :param date: datetime, date or ISO text of the repayment, if there was one
-    :param wire_fields: any field of the wire object as it is to be
+    :param transaction: id of the card transaction; its holder, entity and amount are the defaults
+    :param date: time of the repayment, if it happened: datetime, date or ISO text
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     original = store['transactions'].rows[transaction] if transaction else None
     if original:

@@ -1,10 +1,9 @@
-"""/statements: what was owed on cards, per entity and currency, at the end of each period.
+"""/statements: what was owed on cards at the end of each period, per entity and currency.
 
-A statement is closed for the whole business (:func:`close_statement`) and takes whatever is not on one yet: cleared
-transactions
-(by the day they settled), cashbacks and the moves of transfers. A transfer that is returned after it was on a statement
-is on the next one again: there its amount makes `payments` less, which may then be negative. How Ramp shows that nobody
-has observed. Statements themselves are never synced.
+A statement is closed for the whole business (:func:`close_statement`). It takes everything that is not on a statement
+yet: cleared transactions (by settlement date), cashbacks and movements of transfers. A transfer that is returned after
+it was on a statement is on the next one again. There it reduces `payments`, which may become negative. How Ramp shows
+this is unknown. Statements themselves are never synced.
 """
 
 from collections import Counter
@@ -42,11 +41,11 @@ def _statement_renderer(call):
     return lambda row: {**wire_fields(row), 'statement_url': files.signed_url(call, row, 'statements')}
 
 
-# -- what moves
+# -- movements
 
 
 class Movement(NamedTuple):
-    """minor: what it adds to what is owed; at: ISO text; statement_id: None while it is on none."""
+    """A change of what is owed. minor: its amount; at: ISO text; statement_id: None while it is on no statement."""
 
     type: str
     row: dict
@@ -67,7 +66,7 @@ class Movement(NamedTuple):
 
     @property
     def statement_line(self):
-        """As a statement has it."""
+        """Return the line of a statement for this movement."""
         line = {'type': self.type, 'id': self.row['id']}
         if self.type == 'CARD_TRANSACTION':
             return {**line, 'created_at': self.row['user_transaction_time'], 'cleared_at': self.at}
@@ -75,7 +74,7 @@ class Movement(NamedTuple):
 
 
 def card_movements(store):
-    """All that ever changed what is owed on cards, in no order that means something."""
+    """Return everything that ever changed what is owed on cards, unsorted."""
     for row in store['transactions']:
         if row['state'] == 'CLEARED':
             at = iso_text(parse_moment(row.get('settlement_date') or row['user_transaction_time']))
@@ -101,13 +100,13 @@ def card_movements(store):
 
 
 def owed_on_cards(store, entity=None, currency=None, sync_status=None, until=None):
-    """What is owed on cards per entity and currency, in minor units, on a statement or not.
+    """Return what is owed on cards per entity and currency, in minor units, whether on a statement or not.
 
-    :param entity: only of this one (its id); `currency` likewise
-    :param sync_status: only objects with one of these; default: all that moved money, ready to sync or not
-    :param until: only what moved before this moment (ISO text)
-    Returns [{"entity_id", "currency", "charges_minor", "refunds_minor", "cashback_minor", "payments_minor",
-    "owed_minor" (charges less the others), "months": {"2026-07": the same five amounts of that month (UTC)}}].
+    :param entity: only this entity (its id); `currency` likewise
+    :param sync_status: only objects with one of these; default: everything that moved money, ready to sync or not
+    :param until: only movements before this time (ISO text)
+    :return: [{"entity_id", "currency", "charges_minor", "refunds_minor", "cashback_minor", "payments_minor",
+        "owed_minor" (charges less the others), "months": {"2026-07": the same five amounts of that month (UTC)}}]
     """
     found = {}
     for item in card_movements(store):
@@ -135,24 +134,25 @@ def _add_movement(amounts, item):
     amounts['owed_minor'] += item.minor
 
 
-# -- making
+# -- creation
 
 
 def close_statement(
     store, end, /, start=None, *, cashback_bps=0, withhold=None, sparse=False, label=None, broken=False, **wire_fields
 ):
-    """Close a statement over everything before `end` that is on none yet; returns its row.
+    """Close a statement over everything before `end` that is on no statement yet. Return its row.
 
-    :param end: datetime, date (its first moment, UTC) or ISO text; neither in the future nor before the last one's
-    :param start: only told, what is older is taken all the same; default: the end of the last one, else the first
-        movement
-    :param cashback_bps: first make the period's cashback, in hundredths of a percent of charges less refunds, per
-        entity and currency, rounded down
-    :param withhold: "statement": it is not told until :func:`release_statement`, what is on it is; "lines": the other
-        way round
-    :param sparse: as Ramp's own example has it against its schema: no conversion rates, lines of type and id only
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+    :param end: datetime, date (its first moment, UTC) or ISO text; raises ValueError if it is in the future or not
+        after the end of the last statement
+    :param start: only shown; older movements are included anyway; default: the end of the last statement, else the
+        first movement
+    :param cashback_bps: first add the period's cashback, in hundredths of a percent of charges less refunds, per entity
+        and currency, rounded down
+    :param withhold: "statement": hide the statement, but not its objects, until :func:`release_statement`; "lines":
+        hide the objects, but not the statement
+    :param sparse: answer like Ramp's example, against its own schema: no conversion rates, lines with type and id only
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     if withhold not in (None, 'lines', 'statement'):
         raise ValueError(f'withhold is neither lines nor statement: {withhold}')
@@ -191,18 +191,18 @@ def close_statement(
 
 
 def _open_movements(store, end):
-    """What moved before `end` and is on no statement yet."""
+    """Return what moved before `end` and is on no statement yet."""
     return [item for item in card_movements(store) if item.statement_id is None and item.at < end]
 
 
 def change_statement(store, ident, section=None, /, *, add_lines=(), remove_lines=(), broken=None, **changes):
-    """Make a statement other than it was closed, without a look at what is on it; returns its row.
+    """Change a closed statement without regard to what is on it. Return its row.
 
-    :param section: the id of the balance section meant; default: the only one
-    :param add_lines: [{"type", "id", "created_at"}] as they go over the wire, put at the end; `remove_lines`: ids
-    :param broken: do (not) hold the row against the contract
+    :param section: id of the balance section; default: the only one
+    :param add_lines: [{"type", "id", "created_at"}] as in answers, appended; `remove_lines`: ids
+    :param broken: whether to skip the check against the contract; None: as before
     :param changes: minor units of the section's opening_balance, charges, credits, payments, ending_balance; or any
-        field of the wire object as it is to be
+        field of the answer, with the value to give it
     """
     row = store['statements'].rows[ident]
     amounts = {name: changes.pop(name) for name in AMOUNTS if isinstance(changes.get(name), int)}
@@ -223,7 +223,7 @@ def change_statement(store, ident, section=None, /, *, add_lines=(), remove_line
 
 
 def release_statement(store, ident, /):
-    """Tell what was withheld of a statement; returns its row."""
+    """Show what was withheld of a statement. Return its row."""
     for item in card_movements(store):
         if item.statement_id == ident and item.row.get('_withheld'):
             store[TABLE_OF[item.type]].update(item.row['id'], _withheld=False)
@@ -269,7 +269,7 @@ def _balance_sections(store, found, last):
 
 
 def _statement_lines(found):
-    """One for each object; none for a transfer that was accepted and failed since the last statement."""
+    """Return one line per object. A transfer that was accepted and failed since the last statement has none."""
     moved = Counter()
     for item in found:
         moved[item.row['id']] += item.minor
@@ -282,7 +282,7 @@ def _statement_lines(found):
 
 
 def _whole_amounts(store, row):
-    """The deprecated amounts of the whole: only what is in the primary entity's currency. And the text of the file."""
+    """Return the deprecated totals, which cover the primary entity's currency only, and the text of the file."""
     currency = store['entities'].find(is_primary=True)['currency']
     mine = [item for item in row['balance_sections'] if item['ending_balance']['currency_code'] == currency]
     text = [
@@ -311,7 +311,7 @@ def _sparse_fields(row):
 
 
 def _put_on_statement(store, row, found, withheld):
-    """Put what was found on the statement. `updated_at` of the transactions stays: nobody edited them."""
+    """Put the objects on the statement. `updated_at` of transactions stays, because nobody edited them."""
     ident = row['id']
     for item in found:
         if item.type == 'TRANSFER_PAYMENT':

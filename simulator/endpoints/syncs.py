@@ -1,33 +1,33 @@
-"""POST /accounting/syncs: the client says what is in its books, Ramp locks it."""
+"""POST /accounting/syncs: the client reports what is in its books, and Ramp locks it."""
 
 from ..errors import invalid_input
 from ..routes import route
 from . import accounting_connection
 
-# sync_type -> SyncTarget; each kind of object that can be synced puts itself here.
+# sync_type -> SyncTarget. The module of each kind of object adds its own.
 TARGETS = {}
 
 
 class SyncTarget:
-    """How one sync_type reads and moves its objects. `table` None: a kind this simulator does not have."""
+    """Read and set the sync state of the objects of one sync_type. `table` None: the simulator lacks this kind."""
 
     def __init__(self, table, field='sync_status', ready='SYNC_READY', done='SYNCED'):
         self.table, self.field, self.ready, self.done = table, field, ready, done
 
     def sync_state(self, row):
-        """ "ready", "done" or something else."""
+        """Return "ready", "done" or another text."""
         return {self.ready: 'ready', self.done: 'done'}.get(row[self.field], row[self.field])
 
     def mark_synced(self, state, row):
         state[self.table].update(row['id'], **{self.field: self.done}, synced_at=state.now(), updated_at=state.now())
 
     def accept_outcome(self, state, row, item):
-        """Mark the object of a success; `item` is what the client said about it."""
+        """Mark an object as synced. `item` is what the client reported about it."""
         self.mark_synced(state, row)
 
 
 class QuietTarget(SyncTarget):
-    """Of objects that tell no time: neither of a sync nor of a change."""
+    """A target whose objects have neither a sync time nor a change time."""
 
     def mark_synced(self, state, row):
         state[self.table].update(row['id'], **{self.field: self.done}, _synced_at=state.now())
@@ -40,7 +40,7 @@ def post_syncs(call):
     good = call.body.get('successful_syncs')
     bad = call.body.get('failed_syncs')
     for name, items in (('successful_syncs', good), ('failed_syncs', bad)):
-        # Said by the contract too; this also holds without its file.
+        # The contract says this too, but its file may be missing.
         if items is not None and not 1 <= len(items) <= 5000:
             raise invalid_input('Invalid input', {name: ['Length must be between 1 and 5000.']})
     if not good and not bad:
@@ -54,7 +54,7 @@ def post_syncs(call):
 
 
 def _find_rows(call, target, good, bad):
-    """Every item with its row, or the refusal of the whole request: nothing is half done."""
+    """Return each item with its row. Raise for the whole request if one is wrong: nothing is half done."""
     found, refused = [], {}
     seen = set()
     for item in [*good, *bad]:
@@ -100,8 +100,9 @@ BUTTONS = {'transactions': 'transaction_sync_button_enabled', 'reimbursements': 
 
 
 def request_sync(ramp, ident):
-    """The button Sync of Ramp's screens: there only where the accounting connection has it (see
-    `accounting_connection.SETTINGS`).
+    """Press the Sync button of Ramp's screens. Only some accounting connections have it.
+
+    See `accounting_connection.SETTINGS`.
     """
     for table, setting in BUTTONS.items():
         row = ramp.state[table].get(ident)

@@ -1,4 +1,4 @@
-"""POST /token and /token/revoke. The contract says JSON; the real endpoint takes a form."""
+"""POST /token and /token/revoke. The contract says JSON, but the real endpoint takes a form."""
 
 from .. import auth
 from ..errors import OAuthError, RampError

@@ -1,9 +1,9 @@
 """/transfers: payments of what is owed on cards.
 
-A transfer counts as money from the moment the bank has accepted it (`ACCEPTED`), which is also when it is ready to
-sync; one that fails afterwards takes its money back. Both are kept as moves (`_moves`: [{"at", "amount_minor",
-"statement_id"}]), from which statements are made. That `UNNECESSARY` ones (of nothing) are never ready, nobody has
-observed.
+A transfer counts as money once the bank has accepted it (`ACCEPTED`). From then on it is also ready to sync. If it
+fails afterwards, its money is taken back. Both are kept as movements (`_moves`: [{"at", "amount_minor",
+"statement_id"}]), from which statements are made. Whether `UNNECESSARY` transfers, which are of zero, become ready in
+Ramp is unknown; here they do not.
 """
 
 from .. import money
@@ -44,7 +44,7 @@ def get_transfer(call):
     return wire_fields(call.row('transfers', 'transfer_id'))
 
 
-# -- making
+# -- creation
 
 
 def make_transfer(
@@ -60,14 +60,14 @@ def make_transfer(
     broken=False,
     **wire_fields,
 ):
-    """A new transfer; returns its row. Move it on with :func:`move_transfer`.
+    """Add a transfer and return its row. Change its status with :func:`move_transfer`.
 
     :param entity: a row or an id; default: the first one with `currency`, else the primary one
     :param amount_minor: minor units of `currency` (default: the entity's); default: what the newest statement says is
-        owed, which is not less than nothing
-    :param date: datetime, date or ISO text of its creation; default: now
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+        owed, at least 0; raises TypeError if no statement says it
+    :param date: time of creation: datetime, date or ISO text; default: now
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     entity = entity_of(store, entity, currency)
     currency = currency or entity['currency']
@@ -93,10 +93,11 @@ def make_transfer(
 
 
 def move_transfer(store, ident, status, /, date=None, broken=False):
-    """Another status; returns the row.
+    """Set the status of a transfer and return its row.
 
-    :param date: datetime, date or ISO text of the move, which is when a failing one takes its money back; default: now
-    :param broken: do not hold the row against the contract, which does not know the status
+    :param date: time of the change: datetime, date or ISO text; a failing transfer takes its money back then; default:
+        now
+    :param broken: do not check the row against the contract, for a status that it does not have
     """
     row = store['transfers'].rows[ident]
     at = iso_text(parse_moment(date) if date else store.clock())
@@ -116,12 +117,12 @@ def _amount_due(store, entity_id, currency):
 
 
 def _status_fields(row, status, at):
-    """What a status makes of a transfer."""
+    """Return the fields of a transfer that depend on its status."""
     accepted = status in ACCEPTED
     change = (row['amount']['amount'] if accepted else 0) - sum(item['amount_minor'] for item in row['_moves'])
     moves = row['_moves']
     if change:
-        # It counts from its creation, however long it took to be accepted.
+        # An accepted transfer counts from its creation, even if the bank accepted it later.
         moves = [*moves, {'at': at if moves else row['created_at'], 'amount_minor': change, 'statement_id': None}]
     ready = 'SYNC_READY' if accepted else 'NOT_SYNC_READY'
     return {'status': status, 'sync_status': 'SYNCED' if row['sync_status'] == 'SYNCED' else ready, '_moves': moves}

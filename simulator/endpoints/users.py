@@ -1,8 +1,10 @@
-"""/users: made by deferred tasks, changed at once.
+"""/users: created by deferred tasks, changed directly.
 
-A task is done when its time has come and somebody looks; only then it is known whether there is such a user already.
-Nobody has observed, and here it is the harder case: that an address in use is refused by the task and not at once; that
-a manager has to be one (`auto_promote` makes one of them, in a change only); that the owner cannot be deactivated.
+A due task is run on the next request. Only then it checks whether the user exists. Ramp's behaviour is unknown in some
+cases. The simulator takes the harder alternative:
+* The task, not the request, refuses an address that is in use.
+* A manager must have `is_manager`. `auto_promote` sets it, in a change only.
+* The owner cannot be deactivated.
 """
 
 from datetime import datetime, timedelta
@@ -57,8 +59,8 @@ CHANGES = (
 @route('GET', '/users', scope='users:read')
 def list_users(call):
     run_due_tasks(call.state)
-    # Unasked, Ramp lists active and inactive users: drafts, suspended ones and open invitations are left out, and of
-    # these no status can be asked for but the first two.
+    # Without a status filter Ramp lists active and inactive users only. It leaves out drafts, suspended users and open
+    # invitations. Of these, the filter accepts only the first two.
     where = None if 'status' in call.query else lambda row: row['status'] in LISTED
     return answer_list(call, 'users', FILTERS, where)
 
@@ -90,7 +92,7 @@ def get_task(call):
 
 @route('PATCH', '/users/{user_id}', scope='users:write')
 def patch_user(call):
-    """The address cannot be changed."""
+    """Change a user. The email address cannot be changed."""
     body, row = uploads.fields_of(call, (), CHANGES), _find_user(call)
     role, date = body.get('role', row['role']), body.get('scheduled_deactivation_date')
     if 'role' in body and row['role'] == 'BUSINESS_OWNER' and role != 'BUSINESS_OWNER':
@@ -117,7 +119,7 @@ def deactivate_user(call):
 
 @route('PATCH', '/users/{user_id}/reactivate', scope='users:write')
 def reactivate_user(call):
-    """Who had not come in yet is where they were: a draft, or invited."""
+    """Reactivate a user. One who never signed in becomes a draft or invited again."""
     row = _find_user(call)
     if row['status'] in OUT:
         change_user(call.state, row['id'], status=row.get('_before') or 'USER_ACTIVE')
@@ -156,7 +158,7 @@ def _check_role(role, deactivation, owner=False):
 
 
 def _linked_fields(store, body, row=None, promote=False):
-    """Department, location (and the entity with it) and manager, as far as the body names them."""
+    """Return the fields for department, location (with its entity) and manager that the body names."""
     values = {}
     for name, table in (('department_id', 'departments'), ('location_id', 'locations'), ('direct_manager_id', 'users')):
         if body.get(name) is not None and body[name] not in store[table]:
@@ -202,14 +204,14 @@ def _invitation_time(body):
     return iso_text(at)
 
 
-# -- making
+# -- creation
 
-# Fields of a user that nobody has filled in yet.
+# Fields of a new user that are empty.
 UNSET = ('employee_id', 'phone', 'manager_id', 'scheduled_deactivation_date', 'scheduled_invitation_date', '_before')
 
 
 def make_user(state, first_name, last_name, email, location=None, department=None, **values):
-    """A user who is there already; returns the row. `location` and `department` are rows; the entity is the location's."""
+    """Add an existing user and return the row. `location` and `department` are rows. The entity is the location's."""
     business = next(iter(state['business']), None)
     row = {
         **blank_row(UNSET, ('custom_fields',)),
@@ -231,7 +233,7 @@ def make_user(state, first_name, last_name, email, location=None, department=Non
 
 
 def change_user(store, ident, /, **changes):
-    """Change a user, as people do in Ramp; a `location_id` brings its entity. Returns the row."""
+    """Change a user as people do in Ramp, and return the row. A `location_id` sets the entity too."""
     row = store['users'].rows[ident]
     refuse_unknown('A user', row, changes)
     if 'location_id' in changes:
@@ -242,7 +244,7 @@ def change_user(store, ident, /, **changes):
 
 
 def send_invitation(store, ident, /):
-    """A real email, in Ramp: it is in `State.mails`. Returns the row."""
+    """Send the invitation, and return the user's row. Ramp sends a real email; here it is added to `State.mails`."""
     row = store['users'].rows[ident]
     store.mails.append({'kind': 'invitation', 'to': row['email'], 'time': store.now()})
     return change_user(store, ident, status='INVITE_PENDING', scheduled_invitation_date=None)
@@ -252,7 +254,10 @@ def send_invitation(store, ident, /):
 
 
 def defer_user(store, values, seconds=0, /):
-    """A task that makes a user of `values` in that many seconds; None: not before `finish_tasks`. Returns its row."""
+    """Add a task that creates a user from `values`, and return its row.
+
+    :param seconds: delay until the task runs; None: not before `finish_tasks`
+    """
     due = None if seconds is None else iso_text(store.clock() + timedelta(seconds=seconds))
     owner = next(iter(store['users']), None)
     return store['user_tasks'].add(
@@ -269,7 +274,7 @@ def defer_user(store, values, seconds=0, /):
 
 
 def finish_tasks(store, ident=None, /, error=None):
-    """Finish a task, or all that are open, now; with `error` (a text) they fail. Returns their ids."""
+    """Finish a task, or all open ones, now. With `error` (a text) they fail. Return their ids."""
     found = [row['id'] for row in store['user_tasks'] if row['status'] in OPEN_TASKS and ident in (None, row['id'])]
     for task_id in found:
         _finish_task(store, store['user_tasks'].rows[task_id], error)
@@ -277,7 +282,7 @@ def finish_tasks(store, ident=None, /, error=None):
 
 
 def run_due_tasks(store):
-    """Let what was to happen by now have happened: tasks, invitations, deactivations."""
+    """Run what is due by now: tasks, invitations, deactivations."""
     now = store.now()
     for row in list(store['user_tasks']):
         if row['status'] in OPEN_TASKS and row['_due'] is not None and row['_due'] <= now:

@@ -1,8 +1,8 @@
-"""/vendors/credits: what a vendor owes back, and the bills it was applied to. Read only in Ramp's API, and USD only.
+"""/vendors/credits: what a vendor owes back, and the bills it was applied to. Read-only in Ramp's API, in USD only.
 
-They are there only where the accounting connection has the setting `vendor_credits_enabled`. Two oddities of the
-contract: the schema of the lists has a list of lists where its own example, and every other list, has objects (here:
-objects); and there is no sync type for credits.
+Credits are available only if the accounting connection has the setting `vendor_credits_enabled`. There is no sync type
+for them. The schema of their lists has a list of lists, but its own example and all other lists have objects. The
+simulator answers objects.
 """
 
 from datetime import timedelta
@@ -63,7 +63,7 @@ def _answer_credits(call, vendor=None):
     def is_listed(row):
         return shown and vendor in (None, row['vendor_id']) and (used or row['remaining_amount']['amount'] != 0)
 
-    call.unchecked = True  # the schema of the list is the odd one; that of a single credit is checked
+    call.unchecked = True  # only the list's schema is wrong; that of a single credit is checked
     return answer_list(call, 'vendor_credits', FILTERS, is_listed)
 
 
@@ -85,9 +85,9 @@ def make_credit(
     broken=False,
     **wire_fields,
 ):
-    """A new vendor credit; returns its row. Lines and inventory as of `bills.make_bill`, but "unit_quantity" is whole.
+    """Add a vendor credit and return its row. Use it with :func:`apply_credit`.
 
-    Use it with :func:`apply_credit`.
+    Lines and inventory are as in `bills.make_bill`, but "unit_quantity" is a whole number.
     """
     vendor = vendors.find_vendor(store, vendor)
     amount_minor, lines, inventory = complete_lines('A vendor credit', amount_minor, lines, inventory, 'unit_quantity')
@@ -122,9 +122,9 @@ def make_credit(
 
 
 def apply_credit(store, ident, bill, /, amount_minor=None):
-    """Use a credit for a bill of the vendor: all it can take, or a part. Returns the minor units used.
+    """Apply a credit to a bill of the vendor: as much as possible, or a part. Return the minor units used.
 
-    `bill` may be unknown here: then it is a draft's.
+    `bill` may be an unknown id, as that of a draft bill.
     """
     row = store['vendor_credits'].rows[ident]
     target = store['bills'].get(bill)
@@ -148,7 +148,7 @@ def apply_credit(store, ident, bill, /, amount_minor=None):
 
 
 def unapply_credit(store, ident, bill, /, amount_minor=None):
-    """Take a credit off a bill, or so much of it, which opens the bill again. Returns the minor units taken off."""
+    """Take a credit, or a part of it, off a bill, which opens the bill again. Return the minor units taken off."""
     row, target = store['vendor_credits'].rows[ident], store['bills'].rows[bill]
     used = sum(item['amount']['amount'] for item in row['applied_bills'] if item['bill_id'] == bill)
     taken = used if amount_minor is None else amount_minor
@@ -174,9 +174,9 @@ def unapply_credit(store, ident, bill, /, amount_minor=None):
 
 
 def change_credit(store, ident, /, **changes):
-    """Change a credit after the fact: wire fields, or amount_minor, account, lines, date as of :func:`make_credit`.
+    """Change a credit and return its row.
 
-    Returns the row.
+    Takes fields of the answer and these arguments of :func:`make_credit`: amount_minor, account, lines, date.
     """
     row = store['vendor_credits'].rows[ident]
     currency = row['_currency']

@@ -1,4 +1,4 @@
-"""/vendors: who is paid by bills, with contacts and bank accounts; not the vendors one codes with."""
+"""/vendors: vendors that bills pay, with contacts and bank accounts. Vendors as coding values are other objects."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ FILTERS = {
     'sk_category_ids': field_among('sk_category_id', int),
     'from_created_at': since('created_at'),
     'to_created_at': until('created_at'),
-    # The filter is there, the field is not: a client cannot see when a vendor changed.
+    # The filter exists but the field does not: a client cannot see when a vendor changed.
     'from_updated_at': since('_updated_at'),
     'to_updated_at': until('_updated_at'),
     'vendor_owner_id': equals('vendor_owner_id'),
@@ -30,7 +30,7 @@ FILTERS = {
     'is_active': equals('is_active', parse_bool),
     'name': equals('name', str),
 }
-# Left out where empty; the contract does not know null for them.
+# Left out where empty, because the contract does not allow null.
 OPTIONAL = (
     'address',
     'billing_frequency',
@@ -149,7 +149,7 @@ def post_vendor(call):
     body = uploads.fields_of(call, ('business_vendor_contacts', 'country'), CREATE)
     wrong = uploads.field_complaints(body['business_vendor_contacts'], ('email',), ('first_name', 'last_name', 'phone'))
     if wrong:
-        # One object in spite of its name.
+        # The value is one object, though the name is a plural.
         raise invalid_input('Invalid input', {'business_vendor_contacts': wrong})
     if body['country'] == 'US' and not body.get('state'):
         raise RampError(400, 'DEVELOPER_7080', 'State is required for US vendors')
@@ -170,7 +170,7 @@ def post_vendor(call):
 
 @route('PATCH', '/vendors/{vendor_id}', scope='vendors:write')
 def patch_vendor(call):
-    """The name is not among what can be changed, nor are the contacts."""
+    """Change a vendor. Its name and contacts cannot be changed."""
     body = uploads.fields_of(call, (), CHANGE)
     row = _vendor_of_call(call)
     values = {key: body[key] for key in KEPT if key in body}
@@ -202,7 +202,7 @@ def _vendor_of_call(call):
 
 
 def _part_of_call(call, table, name):
-    """A contact or an account; that of another vendor is not found."""
+    """Return a contact or an account of the vendor. Raise 404 for one of another vendor."""
     row = call.row(table, name)
     if row['_vendor'] != _vendor_of_call(call)['id']:
         raise not_found()
@@ -210,7 +210,7 @@ def _part_of_call(call, table, name):
 
 
 def _linked_accounting_vendor(call, body, own):
-    """The accounting vendor a body names, by either of its ids, or None. Each belongs to one vendor only."""
+    """Return the accounting vendor that a body names, by either id, or None. It can belong to one vendor only."""
     remote_id, ramp_id = body.get('accounting_vendor_remote_id'), body.get('vendor_tracking_category_option_id')
     if remote_id is None and ramp_id is None:
         return None
@@ -240,7 +240,7 @@ def _read_address(body):
     return {key: value for key, value in {**given, 'country': country}.items() if value is not None}
 
 
-# -- over the wire
+# -- answers
 
 
 def _vendor_renderer(call):
@@ -265,7 +265,7 @@ def _is_deletable(state, row):
 
 
 def _spend_totals(state, row):
-    """Paid bills in the primary entity's currency."""
+    """Return the totals of paid bills in the primary entity's currency."""
     currency, now = entity_of(state, None)['currency'], state.clock()
     begins = {
         'total_spend_all_time': '',
@@ -284,9 +284,9 @@ def _spend_totals(state, row):
     }
 
 
-# -- making
+# -- creation
 
-# Fields of a vendor that nobody has filled in yet.
+# Fields of a new vendor that are empty.
 UNSET = (
     'accounting_vendor_remote_id',
     'billing_frequency',
@@ -326,16 +326,16 @@ def make_vendor(
     broken=False,
     **wire_fields,
 ):
-    """A vendor who can be paid; returns its row. The contract has no field for a tax number: see `custom`.
+    """Add a vendor that can be paid, and return its row. The contract has no field for a tax number; see `custom`.
 
-    :param address: the default one as a dict; True: a made-up one; None: none. `addresses`: further ones
-    :param contacts: how many, or [{"email", "first_name", "last_name", "phone"}]; the first is the default one
-    :param accounts: how many bank accounts, or [{"payment_method", "currency", "account_nickname",
+    :param address: the default address as a dict; True: a made-up one; None: none. `addresses`: further ones
+    :param contacts: number of contacts, or [{"email", "first_name", "last_name", "phone"}]; the first is the default
+    :param accounts: number of bank accounts, or [{"payment_method", "currency", "account_nickname",
         "account_number_last_four"}]
-    :param draft: not published yet: listed only with include_draft
-    :param subsidiary: ids in the ERP, told with include_subsidiary
-    :param custom: {name: text} of the business's own columns, e.g. {"Tax ID": "DE123456789"}; told in the detail
-    :param wire_fields: any field of the wire object as it is to be
+    :param draft: not published yet; only listed with include_draft
+    :param subsidiary: ids in the ERP, answered with include_subsidiary
+    :param custom: {name: text} of the business's own columns, e.g. {"Tax ID": "DE123456789"}; only in the detail
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     state = 'NY' if state is None and country == 'US' else state
     if address is True:
@@ -394,7 +394,7 @@ def _custom_cell(name, text):
 
 
 def _add_parts(store, ident, contacts, accounts, currency):
-    """Contacts and bank accounts of a new vendor: how many, or their values."""
+    """Add contacts and bank accounts to a new vendor, given as numbers or as values."""
     if isinstance(contacts, int):
         contacts = [{'email': f'billing{number or ""}@{ident[:8]}.example.com'} for number in range(contacts)]
     for values in contacts:
@@ -404,7 +404,7 @@ def _add_parts(store, ident, contacts, accounts, currency):
 
 
 def change_vendor(store, ident, /, **changes):
-    """Change a vendor's fields, or "draft" and "approval_status"; moves what from_updated_at looks at."""
+    """Change a vendor's fields, "draft" or "approval_status". This moves the time that from_updated_at compares."""
     row = store['vendors'].rows[ident]
     if 'draft' in changes:
         changes['_draft'] = changes.pop('draft')
@@ -415,7 +415,7 @@ def change_vendor(store, ident, /, **changes):
 
 
 def add_contact(store, ident, /, email, first_name=None, last_name=None, phone=None):
-    """A contact of a vendor; returns its row."""
+    """Add a contact to a vendor and return its row."""
     row = store['vendors'].rows[ident]
     made = store['vendor_contacts'].add(
         {
@@ -435,7 +435,7 @@ def add_contact(store, ident, /, email, first_name=None, last_name=None, phone=N
 def add_account(
     store, ident, /, payment_method='ACH', currency='USD', account_nickname='Primary', account_number_last_four='6789'
 ):
-    """A bank account of a vendor; the first becomes how the vendor is paid. Returns its row."""
+    """Add a bank account to a vendor and return its row. The first one becomes the default payment method."""
     is_default = not any(True for _ in store['vendor_accounts'].walk(bucket=ident))
     made = store['vendor_accounts'].add(
         {
@@ -455,7 +455,7 @@ def add_account(
 
 
 def vendor_on_bill(store, ident, known):
-    """The vendor inside a bill: with what it is called in the books, as it is linked now. `known`: if it is gone."""
+    """Return the vendor part of a bill, with its current accounting vendor. `known`: used if the vendor is gone."""
     row = store['vendors'].get(ident)
     if row is None:
         return known
@@ -471,7 +471,7 @@ def vendor_on_bill(store, ident, known):
 
 
 def find_vendor(store, value):
-    """A row, an id, a name, or None for the first vendor there is (one is made if there is none)."""
+    """Return a vendor by row, id or name. None: the first vendor, which is created if there is none."""
     if value is None:
         return next(iter(store['vendors']), None) or make_vendor(store)
     if isinstance(value, str) and value not in store['vendors']:

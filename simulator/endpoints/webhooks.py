@@ -1,7 +1,8 @@
-"""/webhooks: who is told of events, and where. A subscription cannot be changed, only deleted and made again.
+"""/webhooks: subscriptions to events. A subscription cannot be changed, only deleted and created again.
 
-It becomes active when its challenge comes back. Nobody has observed what a wrong one answers (here: 400), nor whether
-it can be given twice (here it can). Plain HTTP is taken for this very machine only, where Ramp wants public HTTPS.
+It becomes active when its challenge comes back. Two of Ramp's answers are unknown: to a wrong challenge (here 400), and
+to a challenge given twice (here it is accepted). Ramp requires public HTTPS; the simulator also accepts plain HTTP to
+this machine.
 """
 
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 
 @route('GET', '/webhooks')
 def list_webhooks(call):
-    """All of them, without the envelope of other lists."""
+    """Answer all subscriptions as a bare list, without the envelope of other lists."""
     return [_webhook_on_wire(row) for row in call.state['webhooks'] if not row['_deleted']]
 
 
@@ -88,7 +89,7 @@ def _webhook_on_wire(row):
 
 
 def make_webhook(state, url, kinds, headers=None, status='pending_verification'):
-    """A subscription; returns its row, with `_secret` and `_challenge`."""
+    """Add a subscription and return its row, with `_secret` and `_challenge`."""
     business = next(iter(state['business']))
     return state['webhooks'].add(
         {

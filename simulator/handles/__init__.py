@@ -1,4 +1,4 @@
-"""What a test holds of the simulated Ramp, by business: what people, banks and time do to it, and what came of it."""
+"""Methods for tests, by business area: they change the simulated Ramp and read the results."""
 
 from .cards import CardHandles
 from .integration import IntegrationHandles
@@ -9,7 +9,7 @@ from .request_log import RequestLog
 
 
 class Handles(CardHandles, PayableHandles, ProcurementHandles, PeopleHandles, IntegrationHandles, RequestLog):
-    """The handles of all businesses, for a class that has the attributes of `Simulator`.
+    """All handles, for a class with the attributes of `Simulator`.
 
-    Those that change something take the state's lock, so that a test may call them while requests are answered.
+    Handles that change data take the state's lock, so tests may call them while requests are answered.
     """

@@ -1,16 +1,19 @@
-"""What happens on cards: purchases, statements, the transfers that pay them, cashbacks and repayments."""
+"""Card transactions, statements, transfers, cashbacks and repayments."""
 
 from ..endpoints import cashbacks, repayments, statements, transactions, transfers
 
 
 class CardHandles:
     def add_transaction(self, **values):
-        """A transaction; see `endpoints.transactions.make_transaction` for the values. Returns its id."""
+        """Add a transaction and return its id. `values`: parameters of `endpoints.transactions.make_transaction`."""
         with self.state.lock:
             return transactions.make_transaction(self.state, **values)['id']
 
     def update_transaction(self, ident, **changes):
-        """Change wire fields, or `amount_minor`, `lines`, ... as in `add_transaction`; moves `updated_at`."""
+        """Change fields of the answer, or `amount_minor`, `lines`, ... as in `add_transaction`.
+
+        This moves `updated_at`.
+        """
         with self.state.lock:
             return transactions.change_transaction(self.state, ident, **changes)
 
@@ -20,43 +23,43 @@ class CardHandles:
             return transactions.recode_transaction(self.state, ident, account)
 
     def add_repayment(self, **values):
-        """A repayment; see `endpoints.repayments.make_repayment` for the values. Returns its id."""
+        """Add a repayment and return its id. `values`: parameters of `endpoints.repayments.make_repayment`."""
         with self.state.lock:
             return repayments.make_repayment(self.state, **values)['id']
 
     def close_statement(self, end, start=None, **values):
-        """A statement over what is on none yet; see `endpoints.statements.close_statement` for the values.
+        """Close a statement over everything that is on none yet, and return its id.
 
-        Returns its id.
+        `values`: parameters of `endpoints.statements.close_statement`.
         """
         with self.state.lock:
             return statements.close_statement(self.state, end, start, **values)['id']
 
     def update_statement(self, ident, section=None, **changes):
-        """Make it wrong, or add and remove lines; see `endpoints.statements.change_statement`."""
+        """Change a statement's amounts, or add and remove lines; see `endpoints.statements.change_statement`."""
         with self.state.lock:
             return statements.change_statement(self.state, ident, section, **changes)
 
     def release_statement(self, ident):
-        """Tell what `close_statement` withheld."""
+        """Show what `close_statement` withheld."""
         with self.state.lock:
             return statements.release_statement(self.state, ident)
 
     def add_transfer(self, **values):
-        """A payment of what is owed on cards; see `endpoints.transfers.make_transfer` for the values.
+        """Add a payment of what is owed on cards, and return its id.
 
-        Returns its id.
+        `values`: parameters of `endpoints.transfers.make_transfer`.
         """
         with self.state.lock:
             return transfers.make_transfer(self.state, **values)['id']
 
     def move_transfer(self, ident, status, **values):
-        """Another status; see `endpoints.transfers.move_transfer`."""
+        """Set the status of a transfer; see `endpoints.transfers.move_transfer`."""
         with self.state.lock:
             return transfers.move_transfer(self.state, ident, status, **values)
 
     def add_cashback(self, **values):
-        """A cashback; see `endpoints.cashbacks.make_cashback` for the values. Returns its id."""
+        """Add a cashback and return its id. `values`: parameters of `endpoints.cashbacks.make_cashback`."""
         with self.state.lock:
             return cashbacks.make_cashback(self.state, **values)['id']
 
@@ -65,6 +68,6 @@ class CardHandles:
             return transactions.spend_totals(self.state, **kwargs)
 
     def owed_on_cards(self, *args, **kwargs):
-        """What is owed on cards per entity and currency; see `endpoints.statements.owed_on_cards`."""
+        """Return what is owed on cards per entity and currency; see `endpoints.statements.owed_on_cards`."""
         with self.state.lock:
             return statements.owed_on_cards(self.state, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""What is owed to vendors and employees: bills, their payments, credits and reimbursements."""
+"""Bills, their payments, vendor credits and reimbursements."""
 
 from .. import payables
 from ..endpoints import bills, reimbursements, vendor_credits, vendors
@@ -6,7 +6,7 @@ from ..endpoints import bills, reimbursements, vendor_credits, vendors
 
 class PayableHandles:
     def add_vendor(self, *name, **values):
-        """A vendor who is paid; see `endpoints.vendors.make_vendor` for the values. Returns its id."""
+        """Add a vendor that gets paid, and return its id. `values`: parameters of `endpoints.vendors.make_vendor`."""
         with self.state.lock:
             return vendors.make_vendor(self.state, *name, **values)['id']
 
@@ -15,19 +15,19 @@ class PayableHandles:
             return vendors.change_vendor(self.state, ident, **changes)
 
     def add_bill(self, **values):
-        """A bill; see `endpoints.bills.make_bill` for the values. Returns its id."""
+        """Add a bill and return its id. `values`: parameters of `endpoints.bills.make_bill`."""
         with self.state.lock:
             return bills.make_bill(self.state, **values)['id']
 
     def update_bill(self, ident, **changes):
-        """Change wire fields, or `amount_minor`, `lines`, `account`, ... as in `add_bill`."""
+        """Change fields of the answer, or `amount_minor`, `lines`, `account`, ... as in `add_bill`."""
         with self.state.lock:
             return bills.change_bill(self.state, ident, **changes)
 
     def pay_bill(self, idents, **values):
-        """Move a bill's payment on, or make one; a list of bills: a batch.
+        """Move a bill's payment to another status, or add one. A list of bills is one batch. Return the payment's id.
 
-        See `endpoints.bills.pay_bills`. Returns its id.
+        See `endpoints.bills.pay_bills`.
         """
         with self.state.lock:
             return bills.pay_bills(self.state, idents, **values)
@@ -37,49 +37,55 @@ class PayableHandles:
             return bills.archive_bill(self.state, ident)
 
     def add_vendor_credit(self, **values):
-        """A vendor credit; see `endpoints.vendor_credits.make_credit` for the values. Returns its id."""
+        """Add a vendor credit and return its id. `values`: parameters of `endpoints.vendor_credits.make_credit`."""
         with self.state.lock:
             return vendor_credits.make_credit(self.state, **values)['id']
 
     def apply_vendor_credit(self, ident, bill, amount_minor=None):
-        """Use a credit for a bill; returns the minor units used."""
+        """Apply a credit to a bill. Return the minor units used."""
         with self.state.lock:
             return vendor_credits.apply_credit(self.state, ident, bill, amount_minor)
 
     def unapply_vendor_credit(self, ident, bill, amount_minor=None):
-        """Take a credit off a bill; returns the minor units taken off."""
+        """Take a credit off a bill. Return the minor units taken off."""
         with self.state.lock:
             return vendor_credits.unapply_credit(self.state, ident, bill, amount_minor)
 
     def update_vendor_credit(self, ident, **changes):
-        """Change wire fields, or `amount_minor`, `lines`, ... as in `add_vendor_credit`."""
+        """Change fields of the answer, or `amount_minor`, `lines`, ... as in `add_vendor_credit`."""
         with self.state.lock:
             return vendor_credits.change_credit(self.state, ident, **changes)
 
     def add_reimbursement(self, **values):
-        """A reimbursement; see `endpoints.reimbursements.make_reimbursement` for the values. Returns its id."""
+        """Add a reimbursement and return its id.
+
+        `values`: parameters of `endpoints.reimbursements.make_reimbursement`.
+        """
         with self.state.lock:
             return reimbursements.make_reimbursement(self.state, **values)['id']
 
     def update_reimbursement(self, ident, **changes):
-        """Change wire fields, or `amount_minor`, `lines`, ... as in `add_reimbursement`; moves `updated_at`."""
+        """Change fields of the answer, or `amount_minor`, `lines`, ... as in `add_reimbursement`.
+
+        This moves `updated_at`.
+        """
         with self.state.lock:
             return reimbursements.change_reimbursement(self.state, ident, **changes)
 
     def pay_reimbursement(self, idents, **values):
-        """Pay one, or several in one batch; see `endpoints.reimbursements.pay_reimbursements`.
+        """Pay one reimbursement, or several in one batch. Return the batch's id.
 
-        Returns the batch's id.
+        See `endpoints.reimbursements.pay_reimbursements`.
         """
         with self.state.lock:
             return reimbursements.pay_reimbursements(self.state, idents, **values)
 
     def payables(self, **kwargs):
-        """What is owed per vendor and currency; see `payables.vendor_totals`."""
+        """Return what is owed per vendor and currency; see `payables.vendor_totals`."""
         with self.state.lock:
             return payables.vendor_totals(self.state, **kwargs)
 
     def owed(self, **kwargs):
-        """What reimbursements move per person and currency; see `payables.reimbursement_totals`."""
+        """Return what reimbursements move per person and currency; see `payables.reimbursement_totals`."""
         with self.state.lock:
             return payables.reimbursement_totals(self.state, **kwargs)

@@ -1,16 +1,16 @@
-"""What buyers do: purchase orders, the bills that are matched with them, and receipts."""
+"""Purchase orders, the bills that are matched with them, and receipts."""
 
 from ..endpoints import item_receipts, purchase_orders
 
 
 class ProcurementHandles:
     def add_purchase_order(self, **values):
-        """A purchase order; see `endpoints.purchase_orders.make_order` for the values. Returns its id."""
+        """Add a purchase order and return its id. `values`: parameters of `endpoints.purchase_orders.make_order`."""
         with self.state.lock:
             return purchase_orders.make_order(self.state, **values)['id']
 
     def update_purchase_order(self, ident, **changes):
-        """Change wire fields, or `lines`, `approved`, ... as in `add_purchase_order`."""
+        """Change fields of the answer, or `lines`, `approved`, ... as in `add_purchase_order`."""
         with self.state.lock:
             return purchase_orders.change_order(self.state, ident, **changes)
 
@@ -19,17 +19,23 @@ class ProcurementHandles:
             return purchase_orders.archive_order(self.state, ident, reason)
 
     def bill_purchase_order(self, ident, quantities=None, **values):
-        """A bill matched with an order and its receipts; see `endpoints.purchase_orders.bill_order`. Returns its id."""
+        """Add a bill matched with an order and its receipts.
+
+        Return its id; see `endpoints.purchase_orders.bill_order`.
+        """
         with self.state.lock:
             return purchase_orders.bill_order(self.state, ident, quantities, **values)['id']
 
     def ordered(self, ident):
-        """What was received and billed, line by line; see `endpoints.purchase_orders.line_totals`."""
+        """Return what was received and billed, line by line; see `endpoints.purchase_orders.line_totals`."""
         with self.state.lock:
             return purchase_orders.line_totals(self.state, ident)
 
     def add_item_receipt(self, order, lines=None, **values):
-        """A receipt of an order; see `endpoints.item_receipts.make_item_receipt` for the values. Returns its id."""
+        """Add a receipt of an order and return its id.
+
+        `values`: parameters of `endpoints.item_receipts.make_item_receipt`.
+        """
         with self.state.lock:
             return item_receipts.make_item_receipt(self.state, order, lines, **values)['id']
 

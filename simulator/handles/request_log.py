@@ -1,4 +1,4 @@
-"""What tests read: the requests that came, what was synced, and what went wrong inside."""
+"""What tests read: received requests, synced objects, and errors."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from ..routes import API
 
 class RequestLog:
     def write_calls(self):
-        """Calls that may have changed something at Ramp."""
+        """Return the calls that may have changed something in Ramp."""
         return [
             entry
             for entry in self.requests
@@ -17,13 +17,13 @@ class RequestLog:
         ]
 
     def counts(self):
-        """Requests per "METHOD /path"."""
+        """Return the number of requests per "METHOD /path"."""
         return Counter(f'{entry["method"]} {entry["path"]}' for entry in self.requests)
 
     def successes(self, sync_type=None):
-        """{object id: [reference_id, ...]} of every success accepted; more than one is a double effect.
+        """Return {object id: [reference_id, ...]} of all accepted successes. More than one means a duplicate.
 
-        Bills and their payments share ids: for them name the `sync_type`.
+        Bills and their payments share ids, so give the `sync_type` for them.
         """
         found = {}
         for entry in self.state.journal:
@@ -36,11 +36,11 @@ class RequestLog:
 
     @property
     def problems(self):
-        """{kind of problem: transaction id} of a seed with `problems=True`."""
+        """Return {kind of problem: transaction id} of a seed with `problems=True`."""
         return self.state.problems
 
     def assert_clean(self):
-        """Neither an answer off the contract, nor an error inside, nor a token sent to a file's storage."""
+        """Assert that no answer broke the contract, no handler failed, and no token was sent to a file's storage."""
         trouble = self.contract_violations + self.errors
         if self.leaked_tokens:
             trouble.append(f'{self.leaked_tokens} tokens were sent to pre-signed links')

@@ -1,8 +1,8 @@
-"""/bills: invoices of vendors, with their payments nested inside; payments have no endpoint of their own.
+"""/bills: invoices of vendors, with their payments nested inside. Payments have no endpoint of their own.
 
-A bill goes to the books twice: itself (BILL_SYNC) and, once it is paid, its payment (BILL_PAYMENT_SYNC, under the
-bill's id). It keeps all its payments (`_payments`), of which Ramp tells one: the first that is not a vendor credit.
-Which one it tells after a payment failed nobody has observed: here the failed one, until there is another.
+A bill is synced twice: the bill itself (BILL_SYNC) and, once it is paid, its payment (BILL_PAYMENT_SYNC, under the
+bill's id). The row keeps all payments (`_payments`). Ramp reports one of them: the first that is not a vendor credit.
+Which one it reports after a payment failed is unknown. The simulator reports the failed one until there is another.
 """
 
 from ...state import Table

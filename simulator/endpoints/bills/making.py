@@ -1,4 +1,4 @@
-"""Bills as people make, change and archive them, and the files of their invoices."""
+"""Creation, changes and archiving of bills, and the files of their invoices."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ from ...state import blank_row, iso_text
 from .. import vendors
 from .standing import standing_of
 
-# Fields of a bill that nobody has filled in yet.
+# Fields of a new bill that are empty.
 UNSET = (
     'archived_at',
     'deep_link_url',
@@ -41,7 +41,7 @@ UNSET = (
 EMPTY = ('applied_vendor_credits', 'invoice_urls', 'item_receipt_ids', '_invoices', '_payments')
 
 
-# -- making
+# -- creation
 
 
 def make_bill(
@@ -73,26 +73,26 @@ def make_bill(
     broken=False,
     **wire_fields,
 ):
-    """A new bill; returns its row. Pay it with :func:`pay_bills`.
+    """Add a bill and return its row. Pay it with :func:`pay_bills`.
 
-    Amounts are minor units of `currency`, which is that of the invoice (default: the entity's).
+    Amounts are minor units of `currency`, the invoice's currency (default: the entity's).
 
-    :param vendor: a row, an id, or the name of one that is there or is to be made; None: the first one
-    :param amount_minor: default: what the lines of both kinds come to
-    :param lines: [{"amount_minor", and as wanted "account", "tax", "vendor", "analytics": {field id: option id},
+    :param vendor: a row, an id, or a name, which is created if it is new; None: the first vendor
+    :param amount_minor: the total; default: the sum of the lines and the inventory
+    :param lines: [{"amount_minor", and optionally "account", "tax", "vendor", "analytics": {field id: option id},
         "selections", "memo", "currency", "purchase_order_line_item_id", "item_receipt_line_item_ids",
-        "withheld_minor"}]; None: one line over what the inventory leaves of the whole
-    :param inventory: the same with "quantity", "unit_price_minor" and perhaps no "amount_minor"
-    :param account: the client's own id; None leaves lines uncoded; default: the first account there is
-    :param date: datetime, date or ISO text of the invoice; `due` likewise (default: 30 days later)
-    :param payment_method: how it is meant to be paid; UNSPECIFIED: nobody said yet, there is no payment
-    :param fx_conversion_rate: from the invoice's currency to the payer's (the entity's); default: that of the day
-    :param header: selections that code the bill as a whole, as of `coding.account` and its likes
-    :param invoices: how many files, or [{"kind", "filename"}]
-    :param held: on hold
-    :param nulls: answer null for empty optional fields, as Ramp's own example does against its schema
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+        "withheld_minor"}]; None: one line over the total less the inventory
+    :param inventory: the same with "quantity" and "unit_price_minor"; "amount_minor" is optional
+    :param account: the client's own id; None leaves lines uncoded; default: the first account
+    :param date: date of the invoice: datetime, date or ISO text; `due` likewise (default: 30 days later)
+    :param payment_method: the intended method; UNSPECIFIED: not chosen yet, and there is no payment
+    :param fx_conversion_rate: from the invoice's currency to the entity's; default: the rate of the day
+    :param header: selections that code the whole bill, from `coding.account` and the like
+    :param invoices: number of files, or [{"kind", "filename"}]
+    :param held: the bill is on hold
+    :param nulls: answer null for empty optional fields, as Ramp's example does against its own schema
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     vendor = vendors.find_vendor(store, vendor)
     entity = entity_of(store, entity, currency)
@@ -134,7 +134,7 @@ def make_bill(
 
 
 def _party_fields(store, vendor, entity, owner):
-    """The fields of a new bill that say which it is, and whose."""
+    """Return the identity, vendor, entity and owner fields of a new bill."""
     owner = row_of(store['users'], owner) or store['users'].find(entity_id=entity['id']) or next(iter(store['users']))
     ident = store.new_id()
     return {
@@ -161,15 +161,15 @@ def _day_fields(store, date, due, posting_date, created):
     }
 
 
-# -- changing
+# -- changes
 
 
 def change_bill(store, ident, /, **changes):
-    """Change a bill after the fact, as people do in Ramp; nothing in a bill tells when. Returns the row.
+    """Change a bill as people do in Ramp, and return its row. A bill has no time of change.
 
-    Takes fields of the wire object, and of :func:`make_bill`: amount_minor, currency, lines, inventory, account, date,
-    due, header, vendor, payment_method, held; `invoices`: how many there are to be at least. A
-    status_summary given here stays until it is given as None, or a payment moves.
+    Takes fields of the answer and these arguments of :func:`make_bill`: amount_minor, currency, lines, inventory,
+    account, date, due, header, vendor, payment_method, held. `invoices` is the minimum number of files. A
+    status_summary given here stays until it is set to None or a payment moves.
     """
     row = store['bills'].rows[ident]
     wanted = _wanted_money(row['_money'], changes)
@@ -186,7 +186,7 @@ def change_bill(store, ident, /, **changes):
 
 
 def _wanted_money(values, changes):
-    """Takes out of `changes` what concerns amounts and lines; returns it as values of `_money`, made whole."""
+    """Take the changes of amounts and lines out of `changes`. Return them as complete values for `_money`."""
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if 'amount_minor' in wanted and not {'lines', 'inventory'} & set(wanted):
         rest = wanted['amount_minor'] - sum_lines(values['inventory'])
@@ -201,7 +201,7 @@ def _wanted_money(values, changes):
 
 
 def _rename_fields(store, changes):
-    """Puts the arguments of :func:`change_bill` under the names of the row's fields."""
+    """Rename the arguments of :func:`change_bill` to the fields of the row."""
     for name, field in (('date', 'issued_at'), ('due', 'due_at')):
         if name in changes:
             changes[field] = parse_midnight(changes.pop(name))
@@ -219,19 +219,19 @@ def _rename_fields(store, changes):
 
 
 def add_invoice(store, ident, /, kind='pdf', filename=None, text=None):
-    """A file of the invoice; returns its row. `kind`: pdf, png, jpg, xml, or zip, which nobody wants."""
+    """Add a file of the invoice and return its row. `kind`: pdf, png, jpg, xml, or zip (an unwanted type)."""
     row = store['bills'].rows[ident]
     total = f'{row["_money"]["amount_minor"]} {row["_money"]["currency"]}'
     lines = text or [row['vendor']['name'], f'Invoice {row["invoice_number"]}', total]
     if row['_invoices'] and not text:
-        lines.append(f'Attachment {len(row["_invoices"])}')  # two files of a bill are not the same
+        lines.append(f'Attachment {len(row["_invoices"])}')  # files of a bill must differ
     made = store['invoices'].add({'id': store.new_id(), '_kind': kind, '_filename': filename, '_text': lines})
     store['bills'].update(ident, _invoices=[*row['_invoices'], made['id']])
     return made
 
 
 def archive_bill(store, ident, /):
-    """What deleting is called in Ramp: payments on their way are cancelled. Returns the row."""
+    """Archive a bill, which is how Ramp deletes it, and return its row. Open payments are cancelled."""
     row = store['bills'].rows[ident]
     going = {item['id'] for item in row['_payments'] if item['state'] not in ('failed', 'cancelled')}
     if row['status'] == 'PAID':
@@ -246,11 +246,11 @@ def archive_bill(store, ident, /):
     return store['bills'].update(ident, **changes, **standing_of({**row, **changes}))
 
 
-# -- amounts over the wire
+# -- amounts in answers
 
 
 def _money_fields(store, values):
-    """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
+    """Return the answer's fields that depend on amounts and lines, and `_money`, the values they come from."""
     return {
         'amount': money.currency_amount(values['amount_minor'], values['currency']),
         'line_items': [_line_item(store, line, values['currency']) for line in values['lines']],

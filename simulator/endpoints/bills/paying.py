@@ -1,4 +1,4 @@
-"""Payments of bills: scheduled, processed, completed, failed, by bank, by hand or by card."""
+"""Payments of bills by bank, by hand or by card, and their status."""
 
 from datetime import timedelta
 
@@ -30,22 +30,22 @@ def pay_bills(
     source=None,
     new=False,
 ):
-    """Move the payment of a bill on, or make one; of several bills (a list): one batch. Returns the payment's id.
+    """Move a bill's payment to another status, or add a payment. Return the payment's id. A list of bills is one batch.
 
-    What was scheduled or is processing moves on to `status`, keeping its id; "failed" or "cancelled" also undo what
-    was completed. In all other cases, or with `new`, there is a new payment: for the rest, after a failure...
+    A scheduled or processing payment moves to `status` and keeps its id. "failed" or "cancelled" also undo a completed
+    payment. In all other cases, and with `new`, a payment is added, e.g. for the rest or after a failure.
 
     :param status: scheduled, processing, completed, failed or cancelled
-    :param amount_minor: a part, in the bill's currency; default: what is open
-    :param method: one of METHODS; default: as the bill says
-    :param date: when it is (to be) initiated; default: now
-    :param payment_id: of a payment that takes in further bills; or the id the new one is to have
-    :param transaction: for card methods, the transaction's id or ids; True: make one; False: none is known yet;
-        None: an id that /transactions does not know
-    :param settled_minor: what left the entity's account, in its currency; `in_payer_currency`: the same, computed
-        by the bill's rate. Else the payment is told in the bill's currency
+    :param amount_minor: minor units of the bill's currency, for a part; default: the open amount
+    :param method: one of METHODS; default: the bill's method
+    :param date: when the payment is initiated; default: now
+    :param payment_id: an existing payment, which then covers these bills too; or the id for the new payment
+    :param transaction: for card methods, the transaction's id or ids; True: create one; False: none is known yet; None:
+        an id that is not in /transactions
+    :param settled_minor: minor units that left the entity's account, in its currency; `in_payer_currency`: the same,
+        computed at the bill's rate. Without both, the payment is in the bill's currency
     :param fx_conversion_rate: the bill's rate from now on
-    :param source: the bank account that it leaves, one that the entity pays from; default: the entity's own choice
+    :param source: the bank account that the payment leaves; default: the entity's default account
     """
     if status not in PAYMENT_STATES:
         raise ValueError(f'Unknown status {status}; there are {", ".join(PAYMENT_STATES)}')
@@ -74,7 +74,7 @@ def pay_bills(
 
 
 def _moving_payment(row, status):
-    """The id of the bill's last payment if it is the one to move on to `status`, else None."""
+    """Return the id of the bill's last payment if it can move to `status`, else None."""
     last = row['_payments'][-1] if row['_payments'] else None
     if last is None:
         return None
@@ -111,7 +111,7 @@ def _new_payment(store, row, ident, method, minor, manual_method, same_day):
 
 
 def _moved_payment(store, row, item, status, at, source):
-    """The payment in its new status, on the day `at`, from the bank account `source`."""
+    """Return the payment with its new status on the day `at`, from the bank account `source`."""
     item = {**item, 'state': status}
     if source:
         entity = store['entities'].rows[row['entity_id']]
@@ -130,7 +130,7 @@ def _moved_payment(store, row, item, status, at, source):
 
 
 def _settled_amount(store, row, item, settled_minor):
-    """What left the entity's account, in its currency; None: what the bill's rate makes of the payment."""
+    """Return the amount that left the entity's account. With `settled_minor` None it is computed at the bill's rate."""
     currency = store['entities'].rows[row['entity_id']]['currency']
     if settled_minor is None:
         settled_minor = convert_minor(
@@ -140,7 +140,7 @@ def _settled_amount(store, row, item, settled_minor):
 
 
 def _charged_payment(store, row, item, transaction):
-    """The payment with the card transactions that made it."""
+    """Return the payment with the card transactions that made it."""
     if transaction is None:
         found = item['transaction_ids'] or [store.stable_id('card transaction of', item['id'])]
     elif transaction is True:
@@ -153,7 +153,7 @@ def _charged_payment(store, row, item, transaction):
 
 
 def _charge_card(store, row, item):
-    """A new card transaction of a payment; returns its id."""
+    """Add the card transaction of a payment and return its id."""
     entity, foreign = store['entities'].rows[row['entity_id']], row['_money']['currency']
     minor, original = item['amount_minor'], {}
     if foreign != entity['currency']:
@@ -170,6 +170,6 @@ def _charge_card(store, row, item):
         memo=f'Bill {row["invoice_number"]}',
         **original,
     )
-    # One-time cards exist for one bill only: has_no_sync_commits leaves out what they were charged.
+    # One-time cards exist for one bill only. has_no_sync_commits leaves out their transactions.
     store['transactions'].update(charge['id'], _bill=row['id'] if item['method'].startswith('ONE_TIME') else None)
     return charge['id']

@@ -1,4 +1,4 @@
-"""The routes of /bills, their filters, and the two sync types."""
+"""The routes and filters of /bills, and its two sync types."""
 
 from decimal import Decimal
 
@@ -59,7 +59,7 @@ SUMMARIES = (
     'WAITING_FOR_TRANSACTION_MATCH',
     'WAITING_FOR_VENDOR',
 )
-# Left out where empty; the contract does not know null for them (its own example has it: see `nulls` of `make_bill`).
+# Left out where empty: the contract does not allow null here. Its own example has null; see `nulls` of `make_bill`.
 OPTIONAL = (
     'deep_link_url',
     'invoice_number',
@@ -77,7 +77,7 @@ def _payment_field(row, name):
 
 
 def _by_payment_date(compare):
-    """Not supported for card payments, says the contract."""
+    """Return a filter by payment date. It never matches card payments (contract 2026-08-01)."""
 
     def compare_payment_date(row, value):
         at = _payment_field(row, 'payment_date')
@@ -87,7 +87,7 @@ def _by_payment_date(compare):
 
 
 def _by_amount(compare):
-    """In major units: that, nobody has observed."""
+    """Return a filter by amount in major units. The contract does not name the unit (contract 2026-08-01)."""
     return Filter(
         parse_decimal,
         lambda row, value: compare(
@@ -136,7 +136,7 @@ FILTERS = {
 
 
 class _BillTarget(syncs.SyncTarget):
-    """The bill itself. Synced ones show a link into the books, if the client gave one."""
+    """The bill itself. A synced bill has a link into the books if the client gave one."""
 
     done_as = ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
 
@@ -161,7 +161,7 @@ class _BillTarget(syncs.SyncTarget):
 
 
 class _PaymentTarget(_BillTarget):
-    """The payment of a bill that is in the books and fully paid."""
+    """The payment of a bill that is synced and fully paid."""
 
     done_as = ('BILL_AND_PAYMENT_SYNCED',)
 

@@ -1,4 +1,4 @@
-"""Where a bill stands: the wire fields that follow from payments, credits, approval and archiving."""
+"""The state of a bill: the fields that depend on payments, credits, approval and archiving."""
 
 from ... import money
 
@@ -18,7 +18,7 @@ METHODS = (
     'UNSPECIFIED',
     'VENDOR_CREDIT',
 )
-# Of a payment that nobody has instructed yet: how it will be paid is known, and what, and nothing else.
+# A payment that nobody has instructed yet: only its method and amount are known.
 NOT_INSTRUCTED = {
     'id': None,
     'friendly': None,
@@ -34,13 +34,13 @@ NOT_INSTRUCTED = {
 
 
 def open_minor(row):
-    """What is left to pay of a bill, after credits and completed payments."""
+    """Return the minor units left to pay, after credits and completed payments."""
     paid = sum(item['amount_minor'] for item in row['_payments'] if item['state'] == 'completed')
     return row['_money']['amount_minor'] - _credited_minor(row) - paid
 
 
 def refresh_standing(store, ident):
-    """Work out again where the bill stands, after a credit was applied."""
+    """Recompute the state fields of a bill. Call it after a credit was applied."""
     row = store['bills'].rows[ident]
     return store['bills'].update(ident, **standing_of(row))
 
@@ -50,14 +50,14 @@ def _credited_minor(row):
 
 
 def shown_payment(row):
-    """The one payment that Ramp tells: the first that came to something, else the last that failed; or None."""
+    """Return the payment that Ramp reports: the first that did not fail, else the last that failed, or None."""
     good = [item for item in row['_payments'] if item['state'] not in ('failed', 'cancelled')]
     bad = [item for item in row['_payments'] if item['state'] == 'failed']
     return good[0] if good else bad[-1] if bad else None
 
 
 def standing_of(row):
-    """The wire fields that follow from payments, credits, approval and archiving."""
+    """Return the fields of the answer that depend on payments, credits, approval and archiving."""
     completed = [item for item in row['_payments'] if item['state'] == 'completed']
     covered = _credited_minor(row) + sum(item['amount_minor'] for item in completed)
     paid = bool(completed or row['applied_vendor_credits']) and covered >= row['_money']['amount_minor']
@@ -108,7 +108,7 @@ def _payment_on_wire(row):
         'effective_date': None if method in CARD_METHODS else item['effective'],
         'payment_date': item['scheduled'],
         'payment_method': method,
-        'trace_id': None,  # told in the detail only
+        'trace_id': None,  # only in the detail
     }
 
 

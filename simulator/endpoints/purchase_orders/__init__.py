@@ -1,9 +1,12 @@
-"""/purchase-orders: what was ordered; what of it was received and billed is worked out when somebody asks.
+"""/purchase-orders: what was ordered. Received and billed amounts are computed on each request.
 
-Nobody has observed, and here it is the harder case: whether an archived order still claims its external id (it does),
-whether it can be read by its id (it cannot, only the list has it), whether a vendor without email is refused (it is),
-whether a price may be negative (no) or finer than the currency (it is rounded, the line's amount is not made of the
-rounded price), whether the last line, or one that was received or billed, can be deleted (no).
+Ramp's behaviour is unknown in some cases. The simulator takes the harder alternative:
+* An archived order still claims its external id.
+* An archived order cannot be read by its id; only the list has it.
+* A vendor without email is refused.
+* A price cannot be negative. A price finer than the currency is rounded, but the line's amount is computed from the
+  unrounded price.
+* The last line, and a line that was received or billed, cannot be deleted.
 """
 
 from ...state import Table

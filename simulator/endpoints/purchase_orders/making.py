@@ -1,4 +1,4 @@
-"""Orders as buyers make, change and archive them, and bills that are matched with them."""
+"""Creation, changes and archiving of orders, and bills that are matched with them."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from .numbers import new_number
 from .standing import received_on
 
 SOURCES = ('ACCOUNTING_PROVIDER', 'DEVELOPER_API', 'EXTERNAL_IMPORT', 'RAMP')
-# Of a line as people in Ramp's screens write it.
+# The fields of a line that a person fills in on Ramp's screens.
 LINE = {
     'account': None,
     'analytics': None,
@@ -29,7 +29,7 @@ LINE = {
     'withholding_rate': None,
 }
 TOLD_AS_IS = ('description', 'end_date', 'external_id', 'remote_id', 'start_date', 'withholding_rate')
-# Fields of an order that nobody has filled in yet.
+# Fields of a new order that are empty.
 UNSET = (
     'archived_at',
     'external_id',
@@ -71,20 +71,20 @@ def make_order(
     broken=False,
     **wire_fields,
 ):
-    """A new purchase order; returns its row.
+    """Add a purchase order and return its row.
 
-    :param vendor: a row, an id, or the name of one that is there or is to be made; None: none
+    :param vendor: a row, an id, or a name, which is created if it is new; None: no vendor
     :param currency: default: the entity's
-    :param lines: [{"unit_price" (minor units, a fraction of them too), "quantity", and as wanted "description",
+    :param lines: [{"unit_price" (minor units, may be a fraction), "quantity", and optionally "description",
         "external_id", "account", "tax", "vendor", "analytics", "selections", "withholding_rate", "start_date",
         "end_date", "remote_id"}]
-    :param header: selections that code the order as a whole
-    :param number: as it is to be; None: the next one
+    :param header: selections that code the whole order
+    :param number: the order's number; None: the next one
     :param source: one of SOURCES
-    :param three_way_match: receipts follow
-    :param approved: not yet: it cannot be changed from outside
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+    :param three_way_match: the order takes receipts
+    :param approved: False: not approved yet, and the API cannot change it
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     vendor = vendors.find_vendor(store, vendor) if vendor is not None else None
     entity = entity_of(store, entity, currency)
@@ -110,7 +110,7 @@ def make_order(
 
 
 def _party_fields(store, vendor, entity, owner, source):
-    """The fields of a new order that say which it is, whose, and where it comes from."""
+    """Return the identity, vendor, entity, owner and source fields of a new order."""
     ident = store.new_id()
     return {
         **blank_row(UNSET, ('transaction_ids',)),
@@ -126,11 +126,10 @@ def _party_fields(store, vendor, entity, owner, source):
 
 
 def change_order(store, ident, /, **changes):
-    """Change an order, as people do in Ramp; nothing in it tells when. Returns the row.
+    """Change an order as people do in Ramp, and return its row. An order has no time of change.
 
-    Takes fields of the wire object, and of :func:`make_order`: lines, currency, header, vendor, number, approved;
-    `closed`:
-    no more bills. Lines keep their ids by "id", else by their place.
+    Takes fields of the answer and these arguments of :func:`make_order`: lines, currency, header, vendor, number,
+    approved. `closed` means that no more bills follow. Lines keep their ids by "id", else by position.
     """
     row = store['purchase_orders'].rows[ident]
     values = dict(row['_money'])
@@ -155,15 +154,18 @@ def change_order(store, ident, /, **changes):
 
 
 def archive_order(store, ident, /, reason=None):
-    """The order is gone, but for the list that asks for archived ones; its number is free. Returns the row."""
+    """Archive an order and return its row.
+
+    Only lists that ask for archived orders still contain it. Its number is free again.
+    """
     return store['purchase_orders'].update(ident, archived_at=store.now(), _archived_reason=reason)
 
 
 def bill_order(store, ident, /, quantities=None, **values):
-    """A bill of the order, line by line, matched with it and with its receipts; returns the bill's row.
+    """Add a bill matched with the order and its receipts, line by line. Return the bill's row.
 
-    :param quantities: {line id: quantity}; default: all that was ordered
-    :param values: of `bills.make_bill`
+    :param quantities: {line id: quantity}; default: everything ordered
+    :param values: parameters of `bills.make_bill`
     """
     row = store['purchase_orders'].rows[ident]
     receipts = received_on(store, ident)
@@ -200,7 +202,10 @@ def bill_order(store, ident, /, quantities=None, **values):
 
 
 def extended_minor(line, count):
-    """Minor units that so many units of a line (of `_money`) cost; prices may be finer than the currency."""
+    """Return the cost of `count` units of a line (of `_money`) in minor units.
+
+    Prices may be finer than the currency.
+    """
     return round(Decimal(line['unit_price']) * count)
 
 
@@ -210,7 +215,7 @@ def _full_line(line):
 
 
 def _money_fields(store, values):
-    """The wire fields that follow from the lines, and `_money`: prices as they are meant, in minor units."""
+    """Return the answer's fields that depend on the lines, and `_money`, the unrounded prices in minor units."""
     currency = values['currency']
     values = {**values, 'lines': [{**line, 'id': line['id'] or store.new_id()} for line in values['lines']]}
     items = [

@@ -1,4 +1,4 @@
-"""Numbers of orders as Ramp makes them, and quantities as it takes them."""
+"""Ramp's format of order numbers, and the check of quantities."""
 
 import re
 
@@ -6,7 +6,7 @@ from ...errors import RampError, invalid_field
 
 
 def read_quantity(value):
-    """A whole number of units, or Ramp's 422."""
+    """Return a whole number of units. Raise Ramp's 422 for anything else."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise invalid_field('unit_quantity', 'Not a valid integer.')
     if value < 1:
@@ -15,9 +15,10 @@ def read_quantity(value):
 
 
 def normalise_number(number):
-    """(prefix, number or None) that Ramp makes of a number, as seen in its sandbox; its guide says nothing of it.
+    """Return (prefix, number or None) as Ramp reads an order number.
 
-    Ramp's numbers are a prefix, a dash and a whole number; the prefix "PO" goes without saying.
+    Ramp's numbers are a prefix, a dash and a whole number. The prefix "PO" is left out. This was seen in Ramp's
+    sandbox; the guide does not describe it.
     """
     text = re.sub(r'[^0-9A-Z-]', '', number).strip('-')
     found = re.fullmatch(r'(?:(.*)-)?([A-Z]*?)(\d+)', text)
@@ -28,7 +29,7 @@ def normalise_number(number):
 
 
 def new_number(store, given):
-    """The number an order gets; 400 if another has it. The numbers of archived orders are free again."""
+    """Return the number for an order. Raise 400 if another order has it. Numbers of archived orders are free again."""
     taken = {row['purchase_order_number'] for row in store['purchase_orders'] if not row['archived_at']}
     prefix, number = normalise_number(given or '')
 

@@ -1,4 +1,4 @@
-"""The routes of /purchase-orders, and how their bodies are read."""
+"""The routes of /purchase-orders, and the parsing of their bodies."""
 
 from decimal import Decimal
 
@@ -99,7 +99,7 @@ def post_order(call):
 
 @route('PATCH', '/purchase-orders/{purchase_order_id}', scope='purchase_orders:write', plus=True)
 def patch_order(call):
-    """Neither number nor vendor, owner, terms or promised day can be changed."""
+    """Change an order. Number, vendor, owner, terms and promised date cannot be changed."""
     body, row = uploads.fields_of(call, (), CHANGES), _find_approved_order(call)
     values = {name: body[name] for name in ('memo',) if name in body}
     values.update({name: parse_midnight(body[name]) for name in ('spend_start_date', 'spend_end_date') if name in body})
@@ -170,7 +170,7 @@ def _find_approved_order(call):
 
 
 def _line_place(row, ident):
-    """Where in the order the line with this id is, or Ramp's 404."""
+    """Return the index of the order's line with this id. Raise Ramp's 404 if there is none."""
     for number, line in enumerate(row['line_items']):
         if line['id'] == ident:
             return number
@@ -186,7 +186,7 @@ def _find_named(store, table, ident, what):
 
 
 def _read_lines(call, items, currency, others=()):
-    """Lines of a request as `make_order` wants them. `others`: those that are there, whose external ids are taken."""
+    """Convert lines of a request for `make_order`. `others`: existing lines, whose external ids are taken."""
     if not isinstance(items, list) or not items:
         raise invalid_field('line_items', 'Shorter than minimum length.')
     wrong = {
@@ -211,7 +211,7 @@ def _read_line_values(call, item, currency):
     if 'unit_quantity' in item:
         values['quantity'] = read_quantity(item['unit_quantity'])
     if 'unit_price' in item:
-        # Major units, as a decimal text or a number; the answer has minor ones.
+        # The request has major units, as decimal text or number. The answer has minor units.
         price = Decimal(str(item['unit_price'])) * money.minor_per_major(currency)
         values['unit_price'] = str(price)
         if price < 0:

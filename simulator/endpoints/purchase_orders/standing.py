@@ -1,10 +1,10 @@
-"""Where an order stands: what of it was received and billed, and how it goes over the wire with that."""
+"""The state of an order: what was received and billed, and the order as Ramp answers it."""
 
 from ...state import wire_fields
 
 
 def order_on_wire(store, row):
-    """The order as lists and creation answer it, with what follows from receipts and bills."""
+    """Return the order as lists and creation answer it, with the fields that depend on receipts and bills."""
     receipts = received_on(store, row['id'])
     return {
         **wire_fields(row),
@@ -16,28 +16,28 @@ def order_on_wire(store, row):
 
 
 def order_in_detail(store, row):
-    """The order as it is answered alone."""
+    """Return the order as GET by id answers it."""
     body = order_on_wire(store, row)
     lines = [{**line, 'custom_field_values': []} for line in body['line_items']]
     return {**body, 'line_items': lines, 'custom_form_collection_response': None}
 
 
 def received_on(store, ident):
-    """The receipts of an order that were not deleted."""
+    """Return the receipts of an order that were not deleted."""
     return [row for row in store['item_receipts'].named(ident) if not row['archived_at']]
 
 
 def billed_on(store, row):
-    """The bills of an order that are not archived."""
+    """Return the bills of an order that are not archived."""
     among = store['bills'].named(row['vendor_id']) if row['vendor_id'] else store['bills']
     return [bill for bill in among if bill['purchase_order_id'] == row['id'] and not bill['archived_at']]
 
 
 def line_totals(store, ident):
-    """What of each line was received and billed, in order.
+    """Return what was received and billed for each line, in the order of the lines.
 
-    Returns [{"id", "external_id", "ordered", "received", "billed_minor"}]. A receipt without a quantity is of the whole
-    line.
+    The result is [{"id", "external_id", "ordered", "received", "billed_minor"}]. A receipt line without a quantity
+    covers the whole order line.
     """
     row = store['purchase_orders'].rows[ident]
     found = {
@@ -73,7 +73,7 @@ def receipt_status(store, row):
 
 
 def billing_status(store, row):
-    """By amounts: a bill counts as a whole, whether its lines name those of the order or not."""
+    """Return the billing status by amount. A bill counts as a whole, even if its lines name no line of the order."""
     if row['archived_at']:
         return 'DELETED'
     if row['_closed']:

@@ -1,4 +1,4 @@
-"""/transactions, their split, and /accounting/ready-to-sync."""
+"""/transactions, their splits, and /accounting/ready-to-sync."""
 
 from ... import money
 from ...state import Table

@@ -1,4 +1,4 @@
-"""Card transactions as people and merchants make them, and what changes them afterwards."""
+"""Creation of card transactions, and later changes to them."""
 
 from datetime import date as Date
 from datetime import datetime, time, timedelta, timezone
@@ -9,7 +9,7 @@ from ...state import blank_row, iso_text
 from .. import receipts as receipt_files
 
 STATUSES = ('NOT_SYNC_READY', 'SYNCED', 'SYNC_READY')
-# Fields of the wire object that not each transaction has.
+# Fields of the answer that only some transactions have.
 MORE_FIELDS = {
     'decline_details',
     'fund_id',
@@ -21,7 +21,7 @@ MORE_FIELDS = {
     'spend_program_id',
     'statement_id',
 }
-# Fields that nobody has filled in yet.
+# Fields of a new transaction that are empty.
 UNSET = ('network_merchant_id', 'synced_at', 'trip_id', 'trip_name')
 EMPTY = (
     'accounting_categories',
@@ -33,7 +33,7 @@ EMPTY = (
 )
 
 
-# -- making
+# -- creation
 
 
 def make_transaction(
@@ -63,20 +63,20 @@ def make_transaction(
     broken=False,
     **wire_fields,
 ):
-    """A new transaction; returns its row.
+    """Add a transaction and return its row.
 
-    Amounts are minor units of `currency` (default: the entity's), signed.
+    Amounts are signed minor units of `currency` (default: the entity's).
 
-    :param lines: [{"amount_minor", and as wanted "account", "analytics": {field id: option id}, "memo",
-        "currency"}]; None: one line over the whole
-    :param account: the client's own id; None leaves the line uncoded; default: the first account there is
-    :param original_minor: what the merchant charged, in `original_currency`, if that is another one
+    :param lines: [{"amount_minor", and optionally "account", "analytics": {field id: option id}, "memo", "currency"}];
+        None: one line over the total
+    :param account: the client's own id; None leaves the line uncoded; default: the first account
+    :param original_minor: what the merchant charged, in minor units of `original_currency`, if it is another currency
     :param user: a row or an id; so is `entity`
-    :param date: datetime, date or ISO text of the purchase
-    :param receipts: how many
-    :param refund_of: id of the original, whose holder, card, merchant and negated amount are the defaults
-    :param broken: do not hold the row against the contract
-    :param wire_fields: any field of the wire object as it is to be
+    :param date: time of the purchase: datetime, date or ISO text
+    :param receipts: number of receipts
+    :param refund_of: id of the original; its holder, card, merchant and negated amount are the defaults
+    :param broken: do not check the row against the contract
+    :param wire_fields: any other field of the answer, with the value to give it
     """
     original = store['transactions'].rows[refund_of] if refund_of else None
     if original:
@@ -123,14 +123,14 @@ def make_transaction(
 
 
 def _user_and_entity(store, user, entity, currency):
-    """(user, entity) as rows, where what is not given follows from the other, or from the currency."""
+    """Return (user, entity) as rows. A missing one is derived from the other, or from the currency."""
     user = row_of(store['users'], user)
     entity = row_of(store['entities'], entity) or _entity_of(store, user, currency)
     return user or store['users'].find(entity_id=entity['id']) or next(iter(store['users'])), entity
 
 
 def _entity_of(store, user, currency):
-    """The user's entity, if it has that currency; else one that has; else the primary one."""
+    """Return the user's entity if it has the currency, else the first entity that has it, else the primary one."""
     own = user and store['entities'].get(user['entity_id'])
     if own and currency in (None, own['currency']):
         return own
@@ -138,7 +138,7 @@ def _entity_of(store, user, currency):
 
 
 def _party_fields(store, user, entity, card_id):
-    """The fields of a new transaction that say which it is, and whose."""
+    """Return the identity, holder, entity and card fields of a new transaction."""
     return {
         **blank_row(UNSET, EMPTY),
         'id': store.new_id(),
@@ -191,14 +191,14 @@ def _decline_details(row):
     }
 
 
-# -- changing
+# -- changes
 
 
 def change_transaction(store, ident, /, **changes):
-    """Change a transaction after the fact, as people do in Ramp; moves `updated_at`. Returns the row.
+    """Change a transaction as people do in Ramp, and return its row. This moves `updated_at`.
 
-    Takes fields of the wire object, and of :func:`make_transaction`: amount_minor, currency, lines, original_minor,
-    original_currency, account, date, receipts (how many there are to be at least).
+    Takes fields of the answer and these arguments of :func:`make_transaction`: amount_minor, currency, lines,
+    original_minor, original_currency, account, date, receipts (minimum number of receipts).
     """
     row = store['transactions'].rows[ident]
     values = dict(row['_money'])
@@ -221,7 +221,7 @@ def change_transaction(store, ident, /, **changes):
 
 
 def _moved_days(store, row, changes):
-    """The changes with "date" turned into the days that follow from it and from the state."""
+    """Replace "date" in the changes by the dates that depend on it and on the state."""
     spent = _purchase_moment(store, changes.pop('date', row['user_transaction_time']))
     changes['user_transaction_time'] = iso_text(spent)
     is_cleared = changes.get('state', row['state']) == 'CLEARED'
@@ -236,7 +236,7 @@ def recode_transaction(store, ident, account):
 
 
 def add_receipt(store, ident, **values):
-    """A receipt matched to a transaction; `values` as of `receipts.make_receipt`. Returns its row."""
+    """Add a receipt to a transaction and return its row. `values`: parameters of `receipts.make_receipt`."""
     row = store['transactions'].rows[ident]
     user_id = row['card_holder'].get('user_id')
     receipt = receipt_files.make_receipt(store, user_id, row['user_transaction_time'], transaction_id=ident, **values)
@@ -245,10 +245,10 @@ def add_receipt(store, ident, **values):
 
 
 def spend_totals(store, sync_status=STATUSES, until=None):
-    """Cleared spend per entity and currency in minor units: what the books must say in the end.
+    """Return cleared spend per entity and currency in minor units, which the books must match in the end.
 
-    `until`: only purchases before this moment (ISO text).
-    Returns [{"entity_id", "currency", "amount_minor", "count"}].
+    :param until: only purchases before this time (ISO text)
+    :return: [{"entity_id", "currency", "amount_minor", "count"}]
     """
     found = {}
     for row in store['transactions']:
@@ -265,7 +265,7 @@ def spend_totals(store, sync_status=STATUSES, until=None):
 
 
 def _money_fields(store, values):
-    """The wire fields that follow from amounts and lines, and `_money`: the amounts as they are meant."""
+    """Return the answer's fields that depend on amounts and lines, and `_money`, the values they come from."""
     minor, currency = values['amount_minor'], values['currency']
     if values['original_minor'] is None:
         values = {**values, 'original_minor': minor, 'original_currency': currency}
@@ -274,7 +274,7 @@ def _money_fields(store, values):
     if foreign == currency:
         shares = [line['amount_minor'] for line in lines]
     else:
-        # A line's `amount` is in the merchant's currency then, whatever the contract's text says (seen live);
+        # A line's `amount` is then in the merchant's currency. This was seen live, against the contract's text.
         # `converted_amount` is what to book.
         shares = money.split_minor(original, [abs(line['amount_minor']) for line in lines])
     return {
@@ -302,7 +302,7 @@ def _line_item(store, line, share, currency, foreign):
 
 
 def line_selections(store, line):
-    """What a line is coded with: "selections" as they are, else by "account" and "analytics"."""
+    """Return the selections of a line: "selections" as they are, else from "account" and "analytics"."""
     if line.get('selections') is not None:
         return line['selections']
     selections = []
@@ -314,14 +314,17 @@ def line_selections(store, line):
 
 
 def _refuse_unknown(row, names):
-    """A misspelt argument would else become a field of the object, and the test would test nothing."""
+    """Raise for unknown names.
+
+    A misspelt argument would become a field of the object, and the test would test nothing.
+    """
     unknown = set(names) - set(row) - MORE_FIELDS - {'date', 'receipts'}
     if unknown:
         raise TypeError(f'A transaction has no {", ".join(sorted(unknown))}')
 
 
 def _settlement_of(store, spent):
-    """Days after the purchase, but not in the future."""
+    """Return the settlement time: days after the purchase, but not in the future."""
     return max(spent, min(spent + timedelta(days=1 + spent.toordinal() % 3), store.clock()))
 
 

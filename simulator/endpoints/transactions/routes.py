@@ -77,8 +77,8 @@ def list_transactions(call):
     def is_listed(row):
         if state is None and row['state'] == 'DECLINED' or state not in (None, 'ALL', row['state']):
             return False
-        # sync_status, where given, stands above the older has_no_sync_commits, which also leaves out what one-time
-        # cards were charged for bills.
+        # sync_status takes precedence over the older has_no_sync_commits. That one also leaves out the transactions of
+        # one-time cards that pay bills.
         if status is None and unsynced and row.get('_bill'):
             return False
         return status is not None or unsynced is None or (row['sync_status'] != 'SYNCED') == unsynced
@@ -112,7 +112,7 @@ def patch_transaction(call):
             for item in wanted
         ]
         if not wanted:
-            # Unsplit: one line again, with the coding of the first.
+            # The split is removed: one line again, with the coding of the first.
             lines = [{**row['_money']['lines'][0], 'amount_minor': total}]
         row = change_transaction(call.state, row['id'], lines=lines)
     return _transaction_renderer(call)(row)
@@ -136,7 +136,7 @@ def _transaction_renderer(call):
 
 
 def _newer_shape(row):
-    """The shape of contracts after 2026-08: signed minor amounts beside the deprecated float."""
+    """Return the shape of contracts after 2026-08: signed minor amounts beside the deprecated float."""
     body, values = wire_fields(row), row['_money']
     if 'amount' in body:
         body['entity_amount'] = {'value': values['amount_minor'], 'currency': values['currency']}
