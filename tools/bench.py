@@ -1,18 +1,19 @@
-"""How fast card transactions, and bills with their payments, go into the books, beside baselines that do less, on the
-same data; what it costs that Odoo gives Ramp its chart, purchase orders and receipts; and how soon each of both has
-what the other tells of.
+"""Measure the speed of the addon beside baselines that do less, on the same data.
 
-    ./dev bench             1,000 transactions and 300 bills a side, in turns, and a chart of 500 and 2,000; ten minutes
+It measures how fast card transactions, and bills with their payments, are booked. It also measures the cost of sending
+the chart, purchase orders and receipts to Ramp, and the delay of changes in both directions.
+
+    ./dev bench             1,000 transactions and 300 bills per side, in turns, and charts of 500 and 2,000 accounts;
+                            ten minutes
     ./dev bench --full      also 10,000 transactions and 5,000 bills in one go, both sides without planner statistics,
-    and a chart of
-                            5,000 and 20,000; thirty minutes
+                            and charts of 5,000 and 20,000; thirty minutes
     ./dev bench --only bills --bills 5000
     ./dev bench --only webhooks --webhooks 10000
 
-Every measurement has a database and a process of its own. What counts are the ratios: the sides take turns because
-a machine is never quiet; absolute rates stand beside them. See `bench_side.py` for what a side does, `bench_bills.py`
-for bills, `bench_coding.py` for the chart, `bench_orders.py` for purchase orders, `bench_screens.py` for the way from
-Odoo's screens to Ramp, and `bench_webhooks.py` for the way back.
+Every measurement has its own database and process. The ratios are what counts: other work disturbs the machine, so the
+sides take turns. Absolute rates are printed beside them. The scripts are `bench_side.py` for the sides,
+`bench_bills.py` for bills, `bench_coding.py` for the chart, `bench_orders.py` for purchase orders, `bench_screens.py`
+for the way from Odoo's screens to Ramp, and `bench_webhooks.py` for the way back.
 """
 
 import argparse
@@ -34,7 +35,7 @@ START = f'{PREFIX}start'  # every measurement begins with a copy of it
 
 
 def figures_of(runtime, script, database, *arguments, source=START):
-    """What one of the scripts beside this one has measured in a database of its own."""
+    """Run one of the bench scripts with a database of its own. Return its figures."""
     runtime.drop(database)
     runtime.clone(source, database)
     try:
@@ -61,7 +62,7 @@ def figures_of(runtime, script, database, *arguments, source=START):
 
 
 def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=False):
-    """One side, once."""
+    """Measure one side once."""
     return figures_of(
         runtime,
         kind.script,
@@ -79,10 +80,10 @@ def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=Fals
 
 
 def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
-    """All sides in turns; the figures of each, by side. `receipts`: of the last run of ours, apart from its figures."""
+    """Measure all sides in turns. Return the figures by side. `receipts`: also measure receipts, in our last run."""
     found = {side: [] for side in sides}
     for number in range(rounds):
-        # back and forth: whoever came first in one round comes last in the next
+        # Reverse the order in every other round: who was first is then last.
         for side in sides if number % 2 == 0 else reversed(sides):
             say(
                 f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} '
@@ -100,7 +101,7 @@ def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, rec
 
 
 def summarize_sides(kind, found):
-    """One row for each side: medians, and the median of its ratios to our side within a round."""
+    """Return one row per side: medians, and the median of its ratios to our side within a round."""
     rows = []
     for side, runs in found.items():
         row = {
@@ -133,7 +134,7 @@ def summarize_sides(kind, found):
 
 
 def machine_facts(runtime):
-    """What of the machine matters, and nothing that names it."""
+    """Return the facts of the machine that matter for the figures, without its name."""
     odoo = subprocess.run(
         [str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'],
         env=runtime.environ(),
@@ -151,7 +152,7 @@ def machine_facts(runtime):
 
 
 def measure_orders(runtime, count, rounds):
-    """Buttons on every side, in turns: medians of the rounds; and what the connected side pushed."""
+    """Measure buttons on every side, in turns. Return medians of the rounds, and what the connected side pushed."""
     found = {side: [] for side in ORDER_SIDES}
     for number in range(rounds):
         for side in list(ORDER_SIDES)[:: -1 if number % 2 else 1]:
@@ -266,7 +267,7 @@ def run_benchmark(runtime, options):
 
 
 def wanted_size(options, section, given, full, usual=0):
-    """The size of a part: as given, else by --full; none where the section is left out."""
+    """Return the size of a part: as given, else by --full, and none if the section is left out."""
     if options.only and section not in options.only:
         return 0
     return given if given is not None else full if options.full else usual
@@ -306,7 +307,7 @@ def run_long(runtime, options, result):
 
 
 def run_parts(runtime, options, result):
-    """The chart, purchase orders, screens and the tie-out: none of them where there are no rounds, unless asked for."""
+    """Measure the chart, purchase orders, screens and the tie-out. Without rounds, only those that are asked for."""
 
     def usual(size):
         return size if options.rounds else 0

@@ -1,19 +1,17 @@
-"""One side of the benchmark of bills and their payments, in a process and a database of its own; called by `bench.py`.
+"""Measure one side of the benchmark of bills and their payments; called by `bench.py`.
 
-Every side begins with the same company, chart, vendors and simulated Ramp, and books the same bills of the same lines,
-each paid by a transfer of its own:
+Each side has its own process and database. It begins with the same company, chart, vendors and simulated Ramp, and
+books the same bills with the same lines. Each bill is paid by its own transfer:
 
-    ours    read from Ramp, recorded in the ledger, bill posted and confirmed; payment posted, reconciled and confirmed:
-    the two
-            jobs in turns, as the scheduler calls them
-    bare    bills created and posted, payments created and posted, in batches of 100; reconciled pair by pair,
-    committed. The
-            values are read and decided before the clock starts, and there is neither Ramp nor a ledger
-    wizard  Odoo's own way: bills created and posted in batches of 100, and the wizard "Register Payment" for each one
-    one     the same, each bill created and posted by itself, as a person does it
+    ours    bills read from Ramp, recorded in the ledger, posted and confirmed; payments posted, reconciled and
+            confirmed. The two jobs run in turns, as the scheduler calls them
+    bare    bills and payments created and posted in batches of 100, reconciled pair by pair, committed. The values are
+            read and decided before the clock starts. There is no Ramp and no ledger
+    wizard  Odoo's own way: bills created and posted in batches of 100, and the wizard "Register Payment" for each
+    one     the same, with each bill created and posted by itself, as a person does it
 
-One bill of six is in another currency, half of these are paid in the company's. Odoo's rates are those of Ramp and lead
-to whole cents, so that no side has exchange differences to book.
+One bill of six is in another currency. Half of these are paid in the company's currency. Odoo's rates are those of Ramp
+and give whole cents, so no side has exchange differences to book.
 """
 
 import math
@@ -26,10 +24,10 @@ from bench_side import batches_of, main, run_jobs
 from odoo_env import set_up
 
 TABLES = (*bench_side.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
-RATES = {'EUR': '1.25', 'JPY': '0.008'}  # units of the company's currency for one
+RATES = {'EUR': '1.25', 'JPY': '0.008'}  # units of the company's currency for one unit
 VENDORS = 40
 MONTHS = 6
-STEP = 20  # amounts are multiples of so many minor units: whole cents in the company's currency, whatever the rate
+STEP = 20  # amounts are multiples of this many minor units: whole cents in the company's currency at any rate
 TYPICAL = {'JPY': 30000}
 
 
@@ -37,22 +35,20 @@ TYPICAL = {'JPY': 30000}
 
 
 def prepare_company(env, ramp, size, seed):
-    """Connect the company to a Ramp that has exactly `size` bills to be booked, all of them paid; returns the
-    connection.
-    """
+    """Connect the company to a Ramp with exactly `size` paid bills to book. Return the connection."""
     connection = set_up(env, ramp, transactions=0, seed=seed)
     for code, rate in RATES.items():
         env['res.currency.rate'].search([('currency_id.name', '=', code), ('company_id', '=', env.company.id)]).rate = (
             1 / float(rate)
         )
-    # without an account for what is on its way to the bank, Odoo makes no entry of a payment
+    # Without an account for outstanding payments, Odoo makes no entry of a payment.
     method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
     method.payment_account_id = method.payment_account_id or env['account.payment'].new(
         {'company_id': env.company.id}
     )._get_outstanding_account('outbound')
     env.cr.commit()
     make_bills(ramp, size, seed)
-    # vendors are met once in a company's life: partners before the clock, on every side
+    # A company meets each vendor once, so every side makes the partners before the clock starts.
     payloads = listed_bills(connection)
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
@@ -66,7 +62,7 @@ def prepare_company(env, ramp, size, seed):
 
 
 def make_bills(ramp, size, seed):
-    """Bills of some months, oldest first, each paid in full by a transfer of its own."""
+    """Add bills of some months, oldest first, each paid in full by its own transfer."""
     chance = random.Random(f'bills {seed}')
     chart = ramp.ask('GET', '/coding')
     accounts = [account['id'] for account in chart['accounts']]
@@ -134,7 +130,10 @@ def _flow_of(env, connection, name):
 
 
 def decide_rows(env, connection, ramp):
-    """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
+    """Return what the baselines book, as plain values.
+
+    The payloads and the rules of coding and conversion are the same.
+    """
     flow = _flow_of(env, connection, 'bill')
     payer = flow.env['ramp.flow.bill_payment']
     flow._fetch_ramp_entities(connection._new_client(deadline=math.inf))
@@ -203,7 +202,7 @@ def run_bare(env, connection, meter, rows):
 
 
 def register_payment(env, connection, bill, row):
-    """What a person does with the button Pay; of another currency, the amount that the bank shows is entered."""
+    """Register a payment as a person does with the button Pay. In another currency, enter the amount the bank shows."""
     env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
         {
             'journal_id': connection.payment_journal_id.id,
@@ -236,13 +235,13 @@ def run_one(env, connection, meter, rows):
 SIDES = {'bare': run_bare, 'wizard': run_wizard, 'one': run_one}
 
 
-# ------------------------------------------------------------------------------------------ and the proof that they did
-# it
+# ------------------------------------------------------------------------------------------ the check of the work
 
 
 def check_books(env, connection, side, size):
-    """A benchmark that skips its work is fast: every bill is posted and due nothing, by an entry of a payment to the
-    cent.
+    """Check that every bill is posted and fully paid, by an entry of a payment, to the cent.
+
+    A benchmark that skips its work is fast.
     """
     env.invalidate_all()
     bills = env['account.move'].search([('move_type', '=', 'in_invoice'), ('state', '=', 'posted')])

@@ -1,8 +1,8 @@
-"""What it costs that Odoo gives Ramp its chart, in a process and a database of its own; called by `bench.py`.
+"""Measure the cost of sending the chart to Ramp, in a process and a database of its own; called by `bench.py`.
 
-push    accounts, plans and analytic accounts for the first time; again, when nothing has changed; one of them renamed;
-        and everything compared with what Ramp has (Resync Coding Options)
-save    what a person pays for it who saves, imports or creates: with a connection and without one, in turns
+push    accounts, plans and analytic accounts: the first time, again without changes, after one is renamed, and a
+        comparison of everything with Ramp (Resync Coding Options)
+save    the extra time for a user who saves, imports or creates: with and without a connection, in turns
 """
 
 import argparse
@@ -18,25 +18,25 @@ from odoo_env import environment, set_up_empty, simulator
 
 CHART = ('account', 'analytic_plan', 'analytic_account')
 PLANS = 2
-BATCH = 1000  # objects of an import
+BATCH = 1000  # objects per import
 WORDS = {
     'save': 'an account saved and committed',
     'import': f'{BATCH:,} accounts imported (`load`)',
     'suppliers': f'{BATCH:,} suppliers created',
     'contacts': f'{BATCH:,} contacts created, who are no suppliers',
 }
-SAVES = 20  # of one account in a round, each committed
+SAVES = 20  # saves of one account per round, each committed
 
 
 class Watch:
-    """Queries, requests to Ramp and seconds; `span` gives the figures of what is done within it."""
+    """Count queries, requests to Ramp and seconds. `span` gives the figures of the work within it."""
 
     def __init__(self, ramp=True):
         self.requests = Counter()
         if ramp:
             self._count_requests()
         thread = threading.current_thread()
-        # Odoo counts the queries of all cursors of a thread that has these
+        # Odoo counts the queries of all cursors of a thread that has these attributes.
         thread.query_count, thread.query_time = 0, 0.0
 
     def _count_requests(self):
@@ -49,7 +49,7 @@ class Watch:
             return original(ramp, call, auth)
 
         RampClient._send_api_attempt = send
-        SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is reckoned with afterwards
+        SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is added by calculation later
 
     @contextlib.contextmanager
     def span(self):
@@ -63,7 +63,7 @@ class Watch:
         )
 
     def inside(self, owner, name, found):
-        """Add the seconds and queries of a method to a counter, from now on."""
+        """Add the seconds and queries of a method to a counter from now on."""
         original = getattr(owner, name)
 
         def measured(*args, **kwargs):
@@ -79,9 +79,11 @@ class Watch:
 
 
 def copy_rows(env, record, count, values):
-    """Copy a record straight in the database: 20,000 through the ORM take minutes that say nothing of the push.
+    """Copy a record directly in the database.
 
-    :param values: SQL of the columns that differ, by name; `n` is the number of the copy
+    Creating 20,000 with the ORM takes minutes and says nothing about the push.
+
+    :param values: SQL expressions of the columns that differ, by name; `n` is the number of the copy
     """
     env.flush_all()
     columns = [
@@ -103,7 +105,7 @@ def copy_rows(env, record, count, values):
 
 
 def prepare_chart(env, ramp, accounts, analytics):
-    """A company with a chart of these sizes, connected to a Ramp that has none of it; returns the connection."""
+    """Prepare a company with a chart of these sizes, connected to a Ramp without it. Return the connection."""
     company = env.company
     Plan = env['account.analytic.plan']
     plans = Plan.search([('parent_id', '=', False)], limit=PLANS)
@@ -139,7 +141,7 @@ def prepare_chart(env, ramp, accounts, analytics):
         )
     env.cr.execute(
         'ANALYZE account_account, account_analytic_account, account_account_res_company_rel'
-    )  # they have been there for long
+    )  # they are not new
     env.cr.commit()
     return set_up_empty(env, ramp, offer_vendors=False, analytic_plan_ids=[(6, 0, plans.ids)])
 
@@ -154,7 +156,7 @@ def due_rows(env, connection, flow):
 
 
 def push_flow(env, connection, watch, flow):
-    """The job of a flow, as the scheduler calls it, until nothing is left; the figures of it."""
+    """Run the job of a flow as the scheduler does, until nothing is left. Return its figures."""
     cron = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
     env.invalidate_all()
     with watch.span() as figures:
@@ -175,7 +177,7 @@ def push_all(env, connection, watch):
 
 
 def measure_pushes(env, connection, watch, ramp):
-    # how the scheduler gives a job some seconds at a time is not what is measured here
+    # The scheduler's time slices are not part of this measurement.
     import odoo.addons.base.models.ir_cron as ir_cron
 
     ir_cron.MIN_TIME_PER_JOB = 3600
@@ -187,7 +189,7 @@ def measure_pushes(env, connection, watch, ramp):
             raise SystemExit(
                 f'coding: {figures["objects"]} of the flow {flow} are confirmed, Ramp has {there[table[flow]]}'
             )
-    push_all(env, connection, watch)  # tokens, caches: the next one is idle as all later ones are
+    push_all(env, connection, watch)  # fill tokens and caches, so that the next run is like all later idle runs
     inside = {name: Counter() for name in ('_create_missing_rows', '_cron_run')}
     watch.inside(env.registry['ramp.record'], '_create_missing_rows', inside['_create_missing_rows'])
     found['idle'] = {}
@@ -214,7 +216,7 @@ def measure_pushes(env, connection, watch, ramp):
     return found
 
 
-# ------------------------------------------------------------------------------------------ what a person pays
+# ------------------------------------------------------------------------------------------ the cost for a user
 
 
 def save_account(env, account, number):
@@ -243,7 +245,7 @@ def create_contacts(env, count, number):
 
 
 def switch_connection(env, connection, on):
-    """Connected or not, as the hooks see it: without their having been asked before, nothing is in the caches."""
+    """Switch the connection on or off for the hooks. Clear the caches of earlier answers."""
     env.cr.execute(
         'UPDATE ramp_connection SET state = %s, offer_vendors = TRUE WHERE id = %s',
         ['connected' if on else 'disconnected', connection.id],
@@ -254,7 +256,7 @@ def switch_connection(env, connection, on):
 
 
 def measure_saves(env, connection, watch, rounds):
-    """Medians of rounds in which both sides take turns: {what: {'on': .., 'off': .., 'ratio': ..}}."""
+    """Return medians of rounds in which both sides take turns: {what: {'on': .., 'off': .., 'ratio': ..}}."""
     account = env['account.account'].search([('code', '=', '700000')])
     found = {}
     for number in range(rounds):
@@ -266,7 +268,7 @@ def measure_saves(env, connection, watch, rounds):
                 ('suppliers', create_suppliers),
                 ('import', import_accounts),
             ):
-                work(env, 2, number)  # caches, which a server has filled
+                work(env, 2, number)  # fill the caches, as a running server has
                 env.cr.rollback()
                 env.invalidate_all()
                 with watch.span() as figures:

@@ -1,11 +1,14 @@
-"""What the benchmark books, and on which sides."""
+"""The kinds of documents that the benchmark books, and their sides."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What is booked. sides: by name, with their labels; targets: how many times the rate of a side ours is to have."""
+    """A kind of document.
+
+    sides: labels by name. targets: by side, the multiple of that side's rate that ours must reach.
+    """
 
     objects: str
     script: str

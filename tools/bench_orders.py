@@ -1,10 +1,10 @@
-"""What purchase orders and goods receipts cost, in a process and a database of its own; called by `bench.py`.
+"""Measure purchase orders and goods receipts, in a process and a database of its own; called by `bench.py`.
 
     --side without   Odoo without the addon
     --side off       with the addon, nothing connected
-    --side on        connected: then also how fast orders, and receipts, are pushed
+    --side on        connected; also measures how fast orders and receipts are pushed
 
-Orders and receipts are made before the clock starts; what is measured is the button, each with its commit.
+Orders and receipts are made before the clock starts. The measurement covers each press of the button, with its commit.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 from bench_coding import Watch, push_flow
 from odoo_env import environment, set_up_empty, simulator
 
-LINES = 5  # of an order
-WARM = 3  # of each kind that do not count: caches, which a server has filled
-IMPORTED = 200  # orders with lines that are created at once, as an import does
+LINES = 5  # lines per order
+WARM = 3  # of each kind, first and not counted: they fill the caches, as on a running server
+IMPORTED = 200  # orders with lines that are created at once, as by an import
 
 
 def prepare_company(env):
@@ -57,7 +57,7 @@ def make_orders(env, vendor, products, count):
 
 
 def time_work(env, watch, records, work):
-    """Medians of what `work` costs for each of the records, committed."""
+    """Return the median costs of `work` over the records, each committed."""
     found = []
     for record in records:
         env.invalidate_all()
@@ -76,7 +76,7 @@ def validate_receipt(picking):
 
 
 def measure_push(env, connection, watch, flow):
-    """A flow's figures until nothing of it is left, and those of one more run, which finds nothing to do."""
+    """Push a flow until nothing is left. Return its figures, and those of a further run without work."""
     return {'push': push_flow(env, connection, watch, flow), 'idle': push_flow(env, connection, watch, flow)}
 
 
@@ -90,7 +90,7 @@ def measure_orders(env, watch, connection, count):
         move.picked = True
     env.cr.commit()
     if connection:
-        # vendors first: orders wait for them
+        # Orders wait for their vendors, so vendors come first.
         push_flow(env, connection, watch, 'purchase_order')
         push_flow(env, connection, watch, 'spend_vendor')
         found['orders'] = measure_push(env, connection, watch, 'purchase_order')
@@ -130,7 +130,7 @@ def main():
     options = read_options()
     import odoo.addons.base.models.ir_cron as ir_cron
 
-    ir_cron.MIN_TIME_PER_JOB = 3600  # how the scheduler gives a job some seconds at a time is not what is measured here
+    ir_cron.MIN_TIME_PER_JOB = 3600  # no time slices: they are not part of this measurement
     with environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
         watch = Watch(ramp=options.side == 'on')

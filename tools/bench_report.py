@@ -1,18 +1,18 @@
-"""What the benchmark prints, and its verdicts: the targets, each with what was measured."""
+"""The output of the benchmark and its verdicts: each target with the measured value."""
 
 from bench_kinds import BILLS
 
-IDLE_QUERIES = 15  # of a push when nothing has changed, without the scheduler's own
-ORDER_QUERIES = 8  # that a connected company may pay to confirm an order, or to validate a receipt
-HOOK_QUERIES = 3  # that noting a change may cost, however many objects change at once
-BILL_QUERIES = 20  # of a bill with its payment
+IDLE_QUERIES = 15  # per push without changes, apart from the scheduler's own
+ORDER_QUERIES = 8  # that a connected company may pay to confirm an order or to validate a receipt
+HOOK_QUERIES = 3  # that noting changes may cost, for any number of objects
+BILL_QUERIES = 20  # per bill with its payment
 ORDER_SIDES = {'without': 'without the addon', 'off': 'with it, not connected', 'on': 'connected'}
-OPENS = 2.0  # seconds in which the tie-out opens, of a ledger of two years
-DRILLS = 1.0  # and what is behind any of its figures
-ANSWERS = 0.05  # seconds in which 99 of 100 events are answered
-ARRIVES = 2.0  # and in which 95 of 100 objects are posted that Ramp told of
-FOLLOWS = 2.0  # and in which 95 of 100 steps on Odoo's screens are in Ramp
-FLAT = 0.10  # how far the last thousand of a long run may be from the first
+OPENS = 2.0  # seconds to open the tie-out of a two-year ledger
+DRILLS = 1.0  # seconds to open what is behind one of its figures
+ANSWERS = 0.05  # seconds within which 99 of 100 events are answered
+ARRIVES = 2.0  # seconds within which 95 of 100 objects that Ramp reported are posted
+FOLLOWS = 2.0  # seconds within which 95 of 100 steps on Odoo's screens are in Ramp
+FLAT = 0.10  # allowed difference between the last and the first thousand of a long run
 
 
 # -- tables
@@ -333,7 +333,7 @@ def how_it_runs(figures):
 
 
 def judge_result(result, first):
-    """The targets, each with what was measured. first: names of the comparisons of transactions and of bills."""
+    """Return the targets with the measured values. first: names of the comparisons of transactions and of bills."""
     found = [*comparison_verdicts(result, first), *long_verdicts(result['long'])]
     for part, judge in (
         ('tie_out', tie_out_verdicts),
@@ -377,8 +377,7 @@ def long_verdicts(runs):
     for name, figures in runs.items():
         first_step, last_step = figures['steps'][0], figures['steps'][-1]
         flat = figures['last_first'] >= 1 - FLAT
-        # Where the work of a transaction stays the same and only the clock says otherwise, something else ran beside
-        # it.
+        # If the work per transaction is constant and only the elapsed time grows, other processes disturbed the run.
         disturbed = not flat and figures['last_first_cpu'] >= 1 - FLAT
         found += [
             {
@@ -416,7 +415,7 @@ def webhook_verdicts(servers):
             (figures['transactions']['p95'], ARRIVES, '95 of 100 card transactions posted'),
             (figures['bills']['p95'], ARRIVES, '95 of 100 bills posted'),
         ):
-            # where even a page that does nothing takes that long, something else ran beside it
+            # If even an idle page takes that long, other processes disturbed the run.
             disturbed = figures['idle']['p99'] > ANSWERS / 2
             found.append(
                 {

@@ -1,9 +1,9 @@
-"""How long it takes until Ramp shows what somebody did on Odoo's own screens, and whether a page waits for Ramp; run by
-`bench.py` in a database of its own.
+"""Measure how long changes on Odoo's screens take to reach Ramp, and whether a page waits for Ramp; run by `bench.py`.
 
-A real Odoo server with its jobs, a simulated Ramp in another process, and a browser that clicks: an order is confirmed,
-a part of it is received, a part of that is sent back, and the order is cancelled. Every step is timed from the click to
-the state in Ramp. In the last round Ramp hangs at every request, and only the pages are timed.
+The measurement has its own database, a real Odoo server with its jobs, a simulated Ramp in another process, and a
+browser that clicks: an order is confirmed, a part of it is received, a part of that is sent back, and the order is
+cancelled. Every step is timed from the click to the state in Ramp. In the last round Ramp hangs at every request, and
+only the pages are timed.
 """
 
 import argparse
@@ -30,14 +30,14 @@ STATUS = "[...document.querySelectorAll('.o_statusbar_status .o_arrow_button_cur
 
 
 class Buyer:
-    """Somebody in front of Odoo's screens, who watches Ramp."""
+    """A user of Odoo's screens who also watches Ramp."""
 
     def __init__(self, browser, address, ramp, database):
         self.browser, self.address, self.ramp, self.database = browser, address, ramp, database
         self.pages, self.follows = {step: [] for step in STEPS}, {step: [] for step in STEPS}
 
     def order(self):
-        """A new request for quotation; (id, its number)."""
+        """Create a request for quotation. Return (id, number)."""
         with environment(self.database) as env:
             vendor = env['res.partner'].search([('name', '=', 'Screen Supplier')])
             product = env['product.product'].search([('name', '=', 'Screen Part')])
@@ -57,7 +57,7 @@ class Buyer:
             return order.id
 
     def picking(self, order, state='assigned'):
-        """The first transfer of an order that is to be done."""
+        """Return the first transfer of an order with this state."""
         with environment(self.database) as env:
             return (
                 env['purchase.order']
@@ -68,8 +68,11 @@ class Buyer:
             )
 
     def time_step(self, name, click, shown, there):
-        """Do a step: `click` ends with the button that counts; `shown`: script, when the page shows it; `there`: when
-        Ramp does.
+        """Perform a step and time it.
+
+        :param click: function that ends with the button that is timed
+        :param shown: script that is true when the page shows the result
+        :param there: function that is true when Ramp has the result
         """
         started = click()
         self.browser.wait(shown)
@@ -82,7 +85,7 @@ class Buyer:
             self.follows[name].append(time.monotonic() - started)
 
     def press_button(self, *arguments):
-        """Click, without waiting for what comes of it; the moment."""
+        """Click and do not wait for the result. Return the time of the click."""
         started = time.monotonic()
         self.browser.click(*arguments, settle=False)
         return started
@@ -100,7 +103,7 @@ class Buyer:
     # ------------------------------------------------------------------ the life of an order
 
     def there(self, order):
-        """What Ramp has of an order."""
+        """Return what Ramp has of an order."""
         rows = [
             row
             for row in self.ramp.ask('GET', '/objects/purchase_orders')['data']
@@ -118,7 +121,7 @@ class Buyer:
         )
 
     def live_once(self, watch=True):
-        """One order from its confirmation to its end. watch: whether Ramp is to follow."""
+        """Take one order from its confirmation to its end. watch: whether to wait for Ramp."""
         order = self.order()
 
         def follows(condition):
@@ -194,7 +197,7 @@ def main():
             prepare_company(env, ramp)
         with odoo_server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
             browser.log_in(address, 'admin', 'admin')
-            Buyer(browser, address, ramp, options.database).live_once()  # what the first visitor of a server waits for
+            Buyer(browser, address, ramp, options.database).live_once()  # the first visit of a new server is slower
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
             for _number in range(options.rounds):
                 buyer.live_once()

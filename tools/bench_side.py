@@ -1,14 +1,15 @@
-"""One side of the benchmark, in a process and a database of its own; called by `bench.py`. What the benchmark of bills
-shares with it (`bench_bills.py`) is here, too: the meter, the jobs, the frame of a measurement.
+"""Measure one side of the benchmark of card transactions; called by `bench.py`.
 
-Every side begins with the same company, chart, cardholders and simulated Ramp, and books the same transactions:
+The parts that `bench_bills.py` shares are here too: the meter, the jobs, the frame of a measurement. Each side has its
+own process and database. It begins with the same company, chart, cardholders and simulated Ramp, and books the same
+transactions:
 
-    ours   fetch from Ramp, record in the ledger, expense, entry posted, confirmed to Ramp: the job as the scheduler
-    calls it
-    bare   `hr.expense` and its entry created and posted in batches of 100, committed; its values are read and decided
-           before the clock starts, and there is neither Ramp nor a ledger
-    quiet  the same with change tracking and its mail messages switched off, as ours has it
-    core   Odoo's own way for what the company paid: expenses created, submitted, approved and posted, in batches of 100
+    ours   fetched from Ramp, recorded in the ledger, expense created, entry posted, confirmed to Ramp: the job as the
+           scheduler calls it
+    bare   `hr.expense` and its entry created and posted in batches of 100, committed. The values are read and decided
+           before the clock starts. There is no Ramp and no ledger
+    quiet  the same without change tracking and its mail messages, as ours has it
+    core   Odoo's own way for company-paid expenses: created, submitted, approved and posted, in batches of 100
 """
 
 import argparse
@@ -29,7 +30,7 @@ from odoo_env import environment, set_up, simulator
 
 BATCH = 100
 STEP = 1000
-# What booking writes to; statistics of anything else do not change on the way.
+# The tables that booking writes to. Statistics of other tables do not change meanwhile.
 TABLES = (
     'ramp_record',
     'hr_expense',
@@ -46,13 +47,13 @@ QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_d
 
 
 def memory_use():
-    """(now, peak) of this process in megabytes."""
+    """Return (current, peak) memory of this process in megabytes."""
     status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines())
     return tuple(int(status[name].split()[0]) / 1024 for name in ('VmRSS', 'VmHWM'))
 
 
 def processor_time(pid):
-    """Seconds that a process has computed; 0.0 for one that has ended."""
+    """Return the processor seconds of a process; 0.0 if it has ended."""
     try:
         fields = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
     except OSError:
@@ -62,7 +63,7 @@ def processor_time(pid):
 
 @dataclasses.dataclass
 class Part:
-    """One of the jobs that every object goes through. spent: by the job as a whole; marks: the same at each tick."""
+    """One of the jobs that every object goes through. spent: the job's total cost; marks: the same at each tick."""
 
     done: int = 0
     analyzed: int = 0
@@ -71,11 +72,11 @@ class Part:
 
 
 class Meter:
-    """Time, queries, waiting for HTTP and memory, from `start` on; `tick` notes how many are done."""
+    """Measure time, queries, waiting for HTTP and memory from `start` on. `tick` records how many objects are done."""
 
     def __init__(self, env, mode, tables):
         self.env, self.mode, self.tables = env, mode, tables
-        # a connection beside Odoo's: what it asks is not counted
+        # A connection beside Odoo's, so that its queries are not counted.
         self.own = psycopg2.connect(host=os.environ['RAMP_SOCKET'], user='odoo', dbname=env.cr.dbname)
         self.own.autocommit = True
         self.sql = self.own.cursor()
@@ -85,10 +86,10 @@ class Meter:
 
     def start(self, *parts):
         thread = threading.current_thread()
-        # Odoo counts the queries of all cursors of a thread that has these
+        # Odoo counts the queries of all cursors of a thread that has these attributes.
         thread.query_count, thread.query_time = 0, 0.0
         gc.collect()
-        with contextlib.suppress(OSError):  # forget the peak of the preparations
+        with contextlib.suppress(OSError):  # reset the peak of the preparations
             Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
         self.begun_memory = memory_use()
         self.cpu = self._cpu_seconds()
@@ -101,17 +102,20 @@ class Meter:
 
     @property
     def done(self):
-        """How many have gone through all parts."""
+        """Return how many objects have gone through all parts."""
         return min(part.done for part in self.parts.values())
 
     def turn(self, name):
-        """From now on the work is another part of it, through which every object goes as well."""
+        """Switch to another part of the work. Every object goes through each part."""
         cost = self._cost_so_far()
         self.parts[self.part].spent.update(_cost_since(cost, self.turned))
         self.part, self.turned = name, cost
 
     def _cpu_seconds(self):
-        """Processor time of Odoo and of its PostgreSQL backends: what other work on the machine disturbs least."""
+        """Return the processor seconds of Odoo and of its PostgreSQL backends.
+
+        Other work on the machine disturbs them least.
+        """
         self.sql.execute(
             'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
             " AND backend_type = 'client backend'"
@@ -135,7 +139,7 @@ class Meter:
         part = self.parts[self.part]
         part.done += count
         self._mark_progress()
-        # Fresh statistics on every side, outside of the clock: when the tables have doubled since the last time.
+        # Renew the statistics on every side when the tables have doubled, outside of the measured time.
         if self.mode == 'fresh' and part.done >= max(BATCH, 2 * part.analyzed):
             part.analyzed = part.done
             self.analyze()
@@ -146,7 +150,7 @@ class Meter:
         self.paused += time.monotonic() - started
 
     def watch_http(self):
-        """Count the requests to Ramp, and the time until their answers are read."""
+        """Count the requests to Ramp and the time until their answers are read."""
         from odoo.addons.ramp_connector.ramp_api import RampClient
 
         def measured(original):
@@ -194,7 +198,7 @@ class Meter:
         }
 
     def _thousand_steps(self):
-        """Each thousand: what it took of all parts together."""
+        """Return the cost of each thousand over all parts."""
         return [
             {
                 'from': together[-1]['from'],
@@ -214,7 +218,7 @@ def _cost_since(cost, before):
 
 
 def _steps_of_thousands(marks):
-    """What one object of each thousand took of one part."""
+    """Return the cost per object in one part, for each thousand."""
     steps, begin = [], marks[0]
     for mark in marks[1:]:
         if (
@@ -242,7 +246,7 @@ def _steps_of_thousands(marks):
 
 
 def prepare_company(env, ramp, size, seed):
-    """Connect the company to a Ramp that has exactly `size` transactions to be booked; returns the connection."""
+    """Connect the company to a Ramp with exactly `size` transactions to book. Return the connection."""
     from odoo.addons.ramp_connector.models.run_memory import RunMemory
 
     connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
@@ -251,7 +255,7 @@ def prepare_company(env, ramp, size, seed):
         ramp.ask('PATCH', f'/transactions/{payload["id"]}', {'sync_status': 'NOT_SYNC_READY'})
     if len(ready) < size:
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
-    # cardholders are met once in a company's life: linked before the clock, on every side
+    # A company meets each cardholder once, so every side links them before the clock starts.
     flow = env['ramp.flow.transaction'].with_context(ramp_memory=RunMemory())
     users = flow._fetch_ramp_users(connection._new_client(deadline=math.inf))
     env['hr.employee']._ramp_link(connection, users, {user.id for user in users})
@@ -261,7 +265,7 @@ def prepare_company(env, ramp, size, seed):
 
 
 def ready_payloads(ramp):
-    """The transactions that Ramp offers, in its own order."""
+    """Return the transactions that Ramp offers, in its own order."""
     found = [
         {key: value for key, value in row.items() if key[0] != '_'}
         for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']
@@ -270,7 +274,10 @@ def ready_payloads(ramp):
 
 
 def decide_rows(env, connection, ramp):
-    """What the baselines book, as plain values: read from the same payloads, coded and converted by the same rules."""
+    """Return what the baselines book, as plain values.
+
+    The payloads and the rules of coding and conversion are the same.
+    """
     from odoo.addons.ramp_connector.models.run_memory import RunMemory
 
     flow = env['ramp.flow.transaction'].with_context(ramp_memory=RunMemory(), tz=connection._time_zone())
@@ -316,7 +323,7 @@ def batches_of(rows):
 
 
 def run_jobs(env, connection, meter, size, flows):
-    """The jobs of these flows in turns, as the scheduler calls them, until this many objects are confirmed by each."""
+    """Run the jobs of these flows in turns, as the scheduler does, until each has confirmed this many objects."""
     Record = env.registry['ramp.record']
     original = Record._mark_confirmed
 
@@ -330,7 +337,7 @@ def run_jobs(env, connection, meter, size, flows):
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
     meter.start(*flows)
-    # the scheduler gives a job some seconds at a time; it asks to be called again while there is more
+    # The scheduler gives a job some seconds at a time. A job asks for another call while there is more work.
     before = None
     while meter.done < size:
         for flow in flows:
@@ -364,7 +371,7 @@ def run_bare(env, connection, meter, rows):
 
 
 def expense_values(connection, row):
-    """What `bare` and `core` write of an expense. A split goes to its first account."""
+    """Return the values of an expense for `bare` and `core`. A split goes to its first account."""
     return {
         'name': row['name'],
         'employee_id': row['employee'],
@@ -384,7 +391,7 @@ def expense_values(connection, row):
 
 
 def move_values(connection, expense, row):
-    """The entry of an expense: its lines, and what is owed on the card."""
+    """Return the entry of an expense: its lines, and the card liability."""
     shared = {'partner_id': row['partner'], 'currency_id': row['currency']}
     return {
         'move_type': 'entry',
@@ -425,7 +432,10 @@ def move_values(connection, expense, row):
 
 
 def run_core(env, connection, meter, rows):
-    """Core knows one account an expense and no refund: splits go to their first account, refunds are booked as spend."""
+    """Book as core does. It has one account per expense and no refunds.
+
+    So splits go to their first account, and refunds are booked as spend.
+    """
     method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
     for batch in batches_of(rows):
         expenses = env['hr.expense'].create(
@@ -441,7 +451,7 @@ def run_core(env, connection, meter, rows):
         )
         expenses.action_submit()
         waiting = expenses.filtered(lambda expense: expense.approval_state == 'submitted')
-        if waiting and waiting.action_approve():  # it asks about suspected duplicates: yes
+        if waiting and waiting.action_approve():  # it asks about suspected duplicates; confirm
             waiting._do_approve(False)
         expenses.action_post()
         env.cr.commit()
@@ -449,7 +459,7 @@ def run_core(env, connection, meter, rows):
 
 
 def run_receipts(env, meter):
-    """The receipts of what was booked, with the client's own rate limit out of the way."""
+    """Fetch the receipts of what was booked, without the client's own rate limit."""
     from odoo.addons.ramp_connector.ramp_api import SlidingWindow
 
     SlidingWindow.acquire = lambda self, longest=None: 0.0
@@ -476,14 +486,16 @@ def run_receipts(env, meter):
     }
 
 
-# ------------------------------------------------------------------------------------------ and the proof that they did
-# it
+# ------------------------------------------------------------------------------------------ the check of the work
 
 SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
 
 
 def check_books(env, connection, side, size):
-    """A benchmark that skips its work is fast: count posted entries and expenses in their final state."""
+    """Check the number of posted entries and of expenses in their final state.
+
+    A benchmark that skips its work is fast.
+    """
     env.invalidate_all()
     entries = env['account.move'].search_count(
         [('journal_id', '=', connection.card_journal_id.id), ('state', '=', 'posted'), ('expense_ids', '!=', False)]
@@ -518,7 +530,7 @@ def read_options(kind):
 
 
 def side_of(kind, options, env, connection, ramp, meter):
-    """The function that does the work of a side; what it may read before the clock starts is read here."""
+    """Return the function that does the work of a side. Read the data here that is read before the clock starts."""
     if options.side == 'ours':
         return lambda: kind.run_ours(env, connection, meter, options.size)
     rows = kind.decide_rows(env, connection, ramp)
@@ -532,8 +544,9 @@ def side_of(kind, options, env, connection, ramp, meter):
 
 
 def run_profiled(work, path):
-    """Run a function without arguments, with a profile of its Python calls in a file if there is a path; returns its
-    result.
+    """Run a function without arguments and return its result.
+
+    If `path` is given, write a profile of its calls to it.
     """
     if not path:
         return work()
@@ -548,7 +561,7 @@ def run_profiled(work, path):
 def main(kind):
     """Measure one side.
 
-    :param kind: the module that says what is booked: TABLES, SIDES, prepare_company, decide_rows, run_ours, check_books
+    :param kind: the module that defines TABLES, SIDES, prepare_company, decide_rows, run_ours and check_books
     """
     options = read_options(kind)
     with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:

@@ -1,8 +1,8 @@
-"""How long the tie-out takes to open over a large ledger, and what is behind a figure; run by `bench.py` in a database
-of its own.
+"""Measure how long the tie-out, and the entries behind a figure, take to open over a large ledger; run by `bench.py`.
 
-The ledger is generated in SQL from one entry that Odoo itself has made: months of card transactions with their entries
-and their rows in the connector's ledger, a statement with its bill and a transfer with its payment for each month.
+The measurement has its own database. SQL generates the ledger from one entry that Odoo itself has made: months of card
+transactions with their entries and ledger rows, and for each month a statement with its bill and a transfer with its
+payment.
 """
 
 import argparse
@@ -22,7 +22,7 @@ DRILLED = 80  # rows that a list shows at once
 
 
 def columns_of(env, table, overrides):
-    """SQL of a copy of rows of a table: (columns, expressions), with other expressions for some of them."""
+    """Return SQL (columns, expressions) that copies rows of a table, with other expressions for some columns."""
     env.cr.execute(
         'SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s',
         [table],
@@ -32,8 +32,9 @@ def columns_of(env, table, overrides):
 
 
 def build_ledger(env, transactions, months):
-    """A connection, and a ledger of so many transactions over so many months up to this one. Two entities, of USD and
-    EUR.
+    """Build a ledger with this many transactions over this many months, up to the current one. Return its connection.
+
+    There are two entities, with USD and EUR.
     """
     activate_currencies(env)
     connection = env['ramp.connection'].create(
@@ -56,7 +57,7 @@ def build_ledger(env, transactions, months):
 
 
 def add_spend(env, connection, account, currency, entity, count, months, first):
-    """Card transactions of 10.00 to 109.99, one of fifty a refund, evenly over the days of all months."""
+    """Add card transactions of 10.00 to 109.99, spread evenly over the days of all months. One of fifty is a refund."""
     move = env['account.move'].create(
         {
             'move_type': 'entry',
@@ -143,7 +144,7 @@ def add_spend(env, connection, account, currency, entity, count, months, first):
 
 
 def add_statements(env, connection, currency, entity, months, first):
-    """For each month a statement with a bill and its cashback, and a transfer with its payment."""
+    """Add for each month a statement with a bill and its cashback, and a transfer with its payment."""
     Record = env['ramp.record']
     partner = connection.ramp_partner_id
     values = {
@@ -245,7 +246,7 @@ def add_statements(env, connection, currency, entity, months, first):
 
 
 def statement_payload(currency, entity, month, last, spent, back, lines):
-    """A statement as the ledger keeps it: paid in full, with all its lines."""
+    """Return a statement as the ledger stores it: paid in full, with all its lines."""
 
     def amount_of(amount):
         return {'amount': round(amount * 100), 'currency_code': currency.name, 'minor_unit_conversion_rate': 100}
@@ -270,7 +271,7 @@ def statement_payload(currency, entity, month, last, spent, back, lines):
 
 
 def time_work(database, work):
-    """(seconds, queries, what `work(env)` returned), with nothing remembered from before."""
+    """Return (seconds, queries, result of `work(env)`), with empty caches."""
     with environment(database) as env:
         before, started = env.cr.sql_log_count, now()
         result = work(env)

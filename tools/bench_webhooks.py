@@ -1,9 +1,9 @@
-"""How fast a running Odoo answers Ramp's events, and how long it takes from an event to the posted document; run by
-`bench.py` in a database of its own.
+"""Measure how fast Odoo answers Ramp's events, and the time from an event to the posted document; run by `bench.py`.
 
-A real Odoo server with its jobs, a simulated Ramp in another process that sends over HTTP, one fifth of the events
-twice and one fifth out of order. One of ten names something that is booked. Then people spend, one after the other at
-random moments, again with each fifth event sent twice, and the database is watched.
+The measurement has its own database, a real Odoo server with its jobs, and a simulated Ramp in another process that
+sends over HTTP. One fifth of the events are sent twice, and one fifth out of order. One of ten is about a booked
+object. Then people spend at random times, one after the other, again with one fifth of the events sent twice, and the
+database is watched.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from odoo_env import environment, run_flows, set_up, simulator
 from runtime import Runtime, background, wait_for
 
 TWICE = LATE = 0.2
-KNOWN = 10  # every so manieth event is of an object that is booked
-AT_ONCE = 500  # events that wait to be sent
-PAUSE = 1.0  # seconds between two objects, on the average
+KNOWN = 10  # one of this many events is about a booked object
+AT_ONCE = 500  # events that are queued at the same time
+PAUSE = 1.0  # average seconds between two objects
 PATIENCE = 90
 ENTRIES = "SELECT COUNT(*), SUM(debit), MAX(id) FROM account_move_line WHERE parent_state = 'posted'"
 
@@ -36,7 +36,7 @@ def percentiles_of(seconds):
 
 
 def is_healthy(port):
-    """Whether Odoo answers at all."""
+    """Return whether Odoo answers at all."""
     try:
         return urllib.request.urlopen(f'http://127.0.0.1:{port}/web/health', timeout=5).status == 200
     except (urllib.error.URLError, OSError):
@@ -45,7 +45,7 @@ def is_healthy(port):
 
 @contextlib.contextmanager
 def odoo_server(database, port, workers):
-    """Odoo as it runs in production, listening on this machine."""
+    """Run Odoo as in production, listening on this machine."""
     runtime = Runtime().prepare()
     command = runtime.odoo(
         '-d',
@@ -71,15 +71,15 @@ def odoo_server(database, port, workers):
             yield
             lines = log.read_text(
                 encoding='utf-8', errors='replace'
-            ).splitlines()  # of jobs that its end interrupts, it complains
+            ).splitlines()  # jobs interrupted by the shutdown log errors
         for number, line in enumerate(lines):
-            # two jobs in each other's way are logged by core as an error, too, and done again
+            # Core logs a conflict of two jobs as an error too, and repeats the job.
             if (' ERROR ' in line or ' CRITICAL ' in line) and 'odoo.sql_db: bad query' not in line:
                 raise SystemExit('\n'.join(['Odoo says:', *lines[number : number + 60]]))  # with the traceback
 
 
 def value_of(database, query, *parameters):
-    """All rows of a query, as they are committed now."""
+    """Return all rows of a query, as committed now."""
     from odoo.sql_db import db_connect
 
     with contextlib.closing(db_connect(database).cursor()) as cr:
@@ -88,10 +88,12 @@ def value_of(database, query, *parameters):
 
 
 def send_events(ramp, count, port, known):
-    """Send so many events, most of them of objects that nobody knows. The seconds that each answer took, as Ramp sees
-    it; and, as a yardstick, those of a page that does nothing, asked for meanwhile.
+    """Send this many events, most of them about unknown objects.
 
-    :param known: Ramp ids of card transactions that are booked
+    Return the seconds that each answer took, as seen by Ramp, and for comparison those of an idle page requested
+    meanwhile.
+
+    :param known: Ramp ids of booked card transactions
     """
     idle = []
 
@@ -130,7 +132,7 @@ def send_events(ramp, count, port, known):
 
 
 def measure_arrivals(ramp, database, count, make):
-    """Let so many things happen in Ramp at random moments; the seconds from each to its posted document."""
+    """Let this many things happen in Ramp at random times. Return the seconds from each to its posted document."""
     source = random.Random(2)
     begun, found = {}, {}
     due = time.monotonic()
@@ -169,7 +171,7 @@ def read_options():
 
 
 def connect_company(database, ramp, port):
-    """A connected company with some spend booked; returns (id of its connection, our id of an account to code with)."""
+    """Connect a company with some booked spend. Return (id of its connection, our id of an account to code with)."""
     with environment(database) as env:
         connection = set_up(env, ramp, transactions=300)
         run_flows(env, connection)
@@ -184,7 +186,7 @@ def connect_company(database, ramp, port):
 
 
 def object_makers(ramp, code):
-    """Two functions that let a card transaction, or a bill, happen in Ramp, and return its id."""
+    """Return two functions that add a card transaction, or a bill, in Ramp and return its id."""
     people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
     entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
     source = random.Random(3)
@@ -213,7 +215,7 @@ def object_makers(ramp, code):
 
 
 def subscribe_webhooks(database, ident):
-    """Switch webhooks on, as somebody who flips the switch: the server's own job does the rest. Returns the seconds."""
+    """Switch webhooks on as a user does. The server's own job does the rest. Return the seconds it takes."""
     with environment(database) as env:
         env['ramp.connection'].browse(ident).use_webhooks = True
         started = time.monotonic()
@@ -227,16 +229,16 @@ def subscribe_webhooks(database, ident):
 
 
 def measure_answers(ramp, database, port, count):
-    """As :func:`send_events`, and the proof that the events are stored and have changed nothing in the books."""
+    """Run :func:`send_events` and check that the events are stored and changed nothing in the books."""
     booked = value_of(database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
     known = sorted(row[0] for row in booked)
     entries = value_of(database, ENTRIES)
-    send_events(ramp, 20, port, known)  # caches of the processes
+    send_events(ramp, 20, port, known)  # warm up the processes
     answered, idle = send_events(ramp, count, port, known)
     taken = len(value_of(database, 'SELECT FROM ramp_event'))
     if taken != count + 20:
         raise SystemExit(f'{taken} events are stored instead of {count + 20}')
-    time.sleep(5)  # the jobs that they woke
+    time.sleep(5)  # let the jobs that the events started finish
     if value_of(database, ENTRIES) != entries:
         raise SystemExit('events of what is booked changed the books')
     return answered, idle

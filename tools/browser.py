@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol: enough for pictures and for looking at the screens."""
+"""Drive a headless Chromium with its DevTools protocol, for pictures and for tests of the screens."""
 
 import base64
 import contextlib
@@ -30,7 +30,7 @@ SWITCHES = (
     '--force-color-profile=srgb',
     '--lang=en-US',
 )
-# The web client is at rest: nothing is being loaded, no transition is running, all fonts and pictures are there.
+# The web client is idle: nothing is loading, no transition is running, all fonts and pictures are there.
 AT_REST = """
     document.readyState === 'complete' && !document.querySelector('.o_loading_indicator, .o_blockUI, .fade:not(.show).modal')
     && document.fonts.status === 'loaded' && [...document.images].every(image => image.complete)
@@ -39,10 +39,10 @@ AT_REST = """
 
 
 class Browser:
-    """One page of one browser. `complaints` collects what its console says of errors."""
+    """One page of one browser. `complaints` collects the errors of its console."""
 
     def __init__(self, executable, *, width=1280, height=800, scale=1):
-        import websocket  # of the prepared Python, not of the machine's
+        import websocket  # from the prepared Python
 
         self.folder = tempfile.TemporaryDirectory(prefix='chromium-', ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
@@ -65,7 +65,7 @@ class Browser:
         )
         if not address:
             raise Fail(f'{executable} did not start')
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()  # a full pipe would stop it
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()  # a full pipe would block it
         self.complaints, self._number = [], 0
         self._socket = websocket.create_connection(address, timeout=60)
         self._session = None
@@ -123,7 +123,7 @@ class Browser:
         self.call('Emulation.setTouchEmulationEnabled', enabled=mobile)
 
     def ask(self, script):
-        """Value of a JavaScript expression."""
+        """Return the value of a JavaScript expression."""
         answer = self.call('Runtime.evaluate', expression=script, returnByValue=True, awaitPromise=True)
         if 'exceptionDetails' in answer:
             details = answer['exceptionDetails']
@@ -138,7 +138,7 @@ class Browser:
             time.sleep(0.1)
 
     def settle(self, pause=0.7):
-        """Wait until the page is at rest and stays so for a moment (lazily loaded parts, transitions)."""
+        """Wait until the page is idle and stays so for a moment (lazily loaded parts, transitions)."""
         self.wait(AT_REST)
         time.sleep(pause)
         self.wait(AT_REST)
@@ -159,7 +159,7 @@ class Browser:
         self.wait("!!document.querySelector('.o_main_navbar')")
 
     def click(self, selector, text=None, *, settle=True):
-        """Click the first visible element of a selector, with a text in it where one is given."""
+        """Click the first visible element of a selector, with this text if one is given."""
         found = f"""[...document.querySelectorAll({json.dumps(selector)})].find(
             node => node.offsetParent && ({json.dumps(text)} === null || node.textContent.includes({json.dumps(text)})))"""
         self.wait(f'!!{found}')

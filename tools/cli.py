@@ -1,4 +1,4 @@
-"""`./dev`: the commands of a developer. Standard library only; see `runtime` for what it prepares."""
+"""`./dev`: the developer commands. Standard library only; `runtime` prepares everything else."""
 
 import argparse
 import os
@@ -35,13 +35,13 @@ A database that does not exist yet is made from a template in which the addon is
 
 
 def run_tool(ready, script, *arguments, **kwargs):
-    """Run one of the scripts beside this one in the prepared Python; returns its exit code."""
+    """Run one of the scripts beside this one with the prepared Python. Return its exit code."""
     command = [ready.python, CHECKOUT / 'tools' / script, *arguments]
     return subprocess.call(list(map(str, command)), env=ready.environ(), cwd=CHECKOUT, **kwargs)
 
 
 def replace_process(command, environ):
-    """Become the command: signals, terminal and exit code are then its own."""
+    """Replace this process by the command, so that it gets the signals and the terminal, and sets the exit code."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.execvpe(str(command[0]), list(map(str, command)), environ)

@@ -1,19 +1,19 @@
-"""Odoo, whose tests marked `at_install` are run a second time, when every module is loaded; see `core_tests.py`.
+"""Run Odoo with the `at_install` tests repeated at the end, when every module is loaded; see `core_tests.py`.
 
-Takes the arguments of Odoo. In the course of an upgrade these tests see the modules loaded so far, so none that builds
-on theirs.
+It takes the arguments of Odoo. During an upgrade these tests see only the modules loaded so far, so no module that
+builds on theirs.
 """
 
 import sys
 
-sys.path.pop(0)  # the folder of this script: its modules are none of Odoo's
+sys.path.pop(0)  # this script's folder; its modules are not Odoo's
 
 import odoo.cli
 import odoo.service.server
 
 
 def start(*args, _start=odoo.service.server.start, **kwargs):
-    """Odoo's own start; the test framework may be imported from here on, when the addons path is known."""
+    """Start Odoo. From here on the addons path is set, so the test framework can be imported."""
     from odoo.tests import loader
     from odoo.tests.suite import OdooSuite
 

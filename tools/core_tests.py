@@ -1,14 +1,14 @@
-"""Odoo's own tests of the modules this addon changes, in a database without it and in one with it: nothing may differ.
+"""Run Odoo's own tests of the modules this addon changes, without it and with it, and compare the results.
 
     ./dev core-tests                   both sides, half an hour each
     ./dev core-tests --reuse           the side without the addon only if it was not run with this Odoo before
     ./dev core-tests --only without    one side, nothing compared; --reuse finds its result later
     ./dev core-tests --tags /account/tests/test_tax.py:TestTax.test_division
 
-Both databases hold the same modules besides the addon, without demo data. The modules are upgraded, because Odoo runs
-the tests marked `at_install` in the course of an upgrade only, and those marked `post_install` of upgraded modules
-only. The few of the first kind see the addon's tables then but not its Python code: they run before the modules that
-build on theirs are loaded. So they are run again at the end, with the others (`core_side.py`).
+Both databases have the same modules besides the addon, without demo data. The modules are upgraded, because Odoo runs
+`at_install` tests only during an upgrade, and `post_install` tests only of upgraded modules. The `at_install` tests
+then see the addon's tables but not its Python code, because they run before the modules that build on theirs are
+loaded. So they are run again at the end, with the others (`core_side.py`).
 """
 
 import argparse
@@ -39,9 +39,9 @@ from runtime import (
 MODULES = ('account', 'account_payment', 'hr_expense', 'purchase')
 LAUNCHER = CHECKOUT / 'tools/core_side.py'
 SIDES = ('without', 'with')
-PROGRESS = 60  # seconds between two lines that tell how far a side is
+PROGRESS = 60  # seconds between two progress lines
 RECORD = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ (?P<level>\w+) \S+ (?P<logger>[\w.-]+): (?P<text>.*)')
-# Odoo ends every record with the queries and seconds of a request, which a test has none of
+# Odoo ends every record with the queries and seconds of a request. A test has no request.
 TAIL = re.compile(r'\s*(- - -|\d+ \d+\.\d+ -?\d+\.\d+( r[ow](->rw)?)?)?\s*$')
 TESTS = re.compile(r'odoo\.addons\.\w+\.tests\.|odoo\.tests\.suite$')
 STARTED = re.compile(r'Starting (\S+) \.\.\.')
@@ -52,12 +52,12 @@ UPGRADE = ' (during the upgrade)'
 
 
 def address(logger, name):
-    """A test's name such as `--tags` takes it: `/account/tests/test_tax.py:TestTax.test_division`."""
+    """Return a test's name in the form of `--tags`: `/account/tests/test_tax.py:TestTax.test_division`."""
     return f'/{logger.removeprefix("odoo.addons.").replace(".", "/")}.py:{name}'
 
 
 def records(log):
-    """Level, logger and text of everything in a log of Odoo, tracebacks included."""
+    """Yield level, logger and text of all records in a log of Odoo, tracebacks included."""
     found = None
     with open(log, encoding='utf-8', errors='replace') as lines:
         for line in lines:
@@ -73,12 +73,12 @@ def records(log):
 
 
 class Result:
-    """What a log of Odoo says about a run, complete or still going on."""
+    """The results in a log of Odoo, of a run that is finished or still going on."""
 
     def __init__(self, log):
         self.log = log
-        self.outcomes = {}  # of each test: passed, skipped, FAIL, ERROR
-        self.details = {}  # of each test that did not pass: its tracebacks
+        self.outcomes = {}  # test -> passed, skipped, FAIL or ERROR
+        self.details = {}  # test that did not pass -> its tracebacks
         self.totals = None
         self.phase = UPGRADE
         self.started = Counter()
@@ -112,9 +112,11 @@ class Result:
             )
 
     def _name_of(self, logger, name, holder=None):
-        """The name of a test, or of `setUpClass` and `tearDownClass`, which are logged under the name of the runner.
+        """Return the name of a test, or of `setUpClass` and `tearDownClass`.
 
-        :param holder: the class, where the runner's text gives it
+        Odoo logs the latter two under the runner's name.
+
+        :param holder: the class, if the runner's text has it
         """
         if holder:
             logger, _dot, class_name = holder.rpartition('.')
@@ -125,7 +127,10 @@ class Result:
         return sum(found == outcome for found in self.outcomes.values())
 
     def check(self):
-        """Odoo's own totals are what was read, or the comparison would be one of guesses."""
+        """Check that Odoo's own totals match what was read.
+
+        Raise `Fail` if not, because a comparison would be wrong.
+        """
         if not self.totals:
             raise Fail(f'Odoo ended before its tests did (see {self.log})')
         read = {'failed': self.flavours['FAIL'], 'errors': self.flavours['ERROR'], 'run': self.started.total()}
@@ -140,7 +145,7 @@ class Result:
 
 
 class Comparison:
-    """The runs of one choice of modules and tags: where their logs are, and what they are made of."""
+    """The runs for one choice of modules and tags: their logs, and what they depend on."""
 
     def __init__(self, runtime, modules, tags):
         self.runtime = runtime
@@ -169,7 +174,7 @@ class Comparison:
         return self.folder / ('without.log' if side == 'without' else f'with-{digest(CHECKOUT)}.log')
 
     def note(self, side):
-        """A file that is there when the side was run to its end: the modules that were installed, and the seconds."""
+        """Return the path of the note of a finished run: the installed modules, and the seconds."""
         return self.log(side).with_suffix('.json')
 
     def installed(self, name):
@@ -181,11 +186,11 @@ class Comparison:
         return side == 'without' and self.note(side).exists() and self.log(side).exists()
 
     def run(self, side):
-        """Run the tests of one side; returns its result."""
+        """Run the tests of one side. Return its result."""
         log, note = self.log(side), self.note(side)
         note.unlink(missing_ok=True)
         runtime = self.runtime
-        # what a shell may hold of Odoo's own switches (retries, a limit of failures) would make the sides unlike
+        # Odoo's switches in the shell (retries, a limit of failures) would make the sides differ.
         environ = {name: value for name, value in runtime.environ().items() if not name.startswith('ODOO_TEST_')}
         with database(runtime, runtime.base_template() if side == 'without' else runtime.template()) as name:
             missing = [module for module in self.modules if module not in self.installed(name)]
@@ -247,7 +252,7 @@ class Comparison:
         )
 
     def same_modules(self):
-        """The addon is all that the two databases differ in."""
+        """Check that the two databases differ in the addon only."""
         without, with_addon = (
             set(json.loads(self.note(side).read_text(encoding='utf-8'))['installed']) for side in SIDES
         )
@@ -273,7 +278,7 @@ def print_totals(comparison, results):
 
 
 def print_difference(without, with_addon):
-    """Print what differs, and in short what fails anyhow; returns the number of tests that differ."""
+    """Print what differs, and a summary of what fails on both sides. Return the number of tests that differ."""
     names = [*with_addon.outcomes, *(name for name in without.outcomes if name not in with_addon.outcomes)]
     both = [name for name in names if without.outcomes.get(name) == with_addon.outcomes.get(name) in ('FAIL', 'ERROR')]
     if both:
@@ -284,7 +289,7 @@ def print_difference(without, with_addon):
                 print(f'           {line.strip()[:120]}')
         print()
     different = [name for name in names if without.outcomes.get(name) != with_addon.outcomes.get(name)]
-    # the same test may fail on both sides for another reason in its subtests
+    # The same test may fail on both sides, but for another reason in its subtests.
     different += [name for name in both if len(without.details[name]) != len(with_addon.details[name])]
     print(f'Different: {len(different)}')
     for name in different:

@@ -1,7 +1,7 @@
-"""The main job, end to end: a simulated Ramp, a real Odoo on a real PostgreSQL, then an Odoo to look at.
+"""Run the connector end to end: a simulated Ramp, a real Odoo on a real PostgreSQL, then an Odoo to look at.
 
-Ramp begins without a chart. Odoo connects and sends its own; then people spend and code it with that; then it is
-booked.
+Ramp begins without a chart. Odoo connects and sends its own. Then people spend and code their spend with it, and Odoo
+books it.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from odoo_env import (
 from runtime import Fail, Runtime, background, cache_dir, say, script, wait_for
 
 DATABASE = 'ramp_demo'
-# Which objects of the simulated Ramp a flow sends
+# flow -> key of the objects it sends in the simulated Ramp
 SENT = {
     'account': 'accounts',
     'analytic_plan': 'fields',
@@ -45,12 +45,12 @@ PLANS = {
     'Markets': ('Americas', 'Europe', 'Japan', 'Middle East'),
 }
 SUPPLIERS = ('Amazon Web Services', 'Delta Air Lines', 'FedEx', 'GitHub', 'Staples', 'Uber', 'Verizon')
-WORDS = ('flow', 'entity', 'currency', 'coding', 'named', 'supplier')  # columns of these begin at the left
+WORDS = ('flow', 'entity', 'currency', 'coding', 'named', 'supplier')  # columns that are aligned left
 EXPONENTS = {'JPY': 0, 'KWD': 3}
 
 
 def flow_table(runs, records, once_more=()):
-    """One row a flow: what was seen, created, confirmed and held, and how long it took.
+    """Return one row per flow: what was seen, created, confirmed and held, and how long it took.
 
     :param once_more: runs that saw again what others had seen
     """
@@ -71,7 +71,7 @@ def flow_table(runs, records, once_more=()):
 
 
 def row_states(env, connection):
-    """{flow: {state: number of rows}}; `waiting`: what Ramp itself is not finished with, and says so."""
+    """Return {flow: {state: number of rows}}. `waiting`: Ramp has not finished with it, and the row says so."""
     found = {}
     for record in env['ramp.record'].search_fetch(
         [('connection_id', '=', connection.id)], ['flow', 'state', 'error_message', 'sync_key']
@@ -82,7 +82,7 @@ def row_states(env, connection):
 
 
 def sent_table(records, there):
-    """One row a flow that sends: what is in order here, and what Ramp has."""
+    """Return one row per flow that sends: the number of confirmed and held rows, and what Ramp has."""
     return [
         {
             'flow': flow,
@@ -95,7 +95,7 @@ def sent_table(records, there):
 
 
 def coding_table(ramp):
-    """How the booked transactions were coded in Ramp: one row for each way, with how many."""
+    """Return how the booked transactions were coded in Ramp: one row per way, with its number."""
     found = Counter()
     for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']:
         lines = [[selection['type'] for selection in line['accounting_field_selections']] for line in row['line_items']]
@@ -112,7 +112,7 @@ def coding_table(ramp):
 
 
 def add_chart(env):
-    """What the demo company adds to its chart of accounts: analytic plans, suppliers, an account for every tax."""
+    """Add analytic plans, suppliers and an account for every tax to the demo company."""
     Plan = env['account.analytic.plan']
     for name, accounts in PLANS.items():
         analytic_accounts(env, Plan.search([('name', '=', name)], limit=1) or Plan.create({'name': name}), accounts)
@@ -123,12 +123,13 @@ def add_chart(env):
         .invoice_repartition_line_ids.filtered(lambda line: line.repartition_type == 'tax')
     )
     for line in taxes.filtered(lambda line: not line.account_id):
-        line.account_id = taxes.account_id[:1]  # Ramp wants one, of a tax of 0 % too
+        line.account_id = taxes.account_id[:1]  # Ramp requires one, even for 0 %
 
 
 def salaries_account(env):
-    """The account of what employees get, or another one of what is owed: what they pay back without a transfer is kept
-    from that.
+    """Return the account of what employees get, or another one of what is owed.
+
+    Paybacks without a transfer are deducted from it.
     """
     owed = env['account.account'].search(
         [('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', env.company.ids)]
@@ -139,10 +140,7 @@ def salaries_account(env):
 
 
 def enter_payments(env, connection):
-    """Do what the reasons tell a person to do: enter the payments of the bills that somebody paid outside of Ramp.
-
-    Returns how many.
-    """
+    """Enter the payments of the bills that were paid outside of Ramp, as the reasons ask for. Return how many."""
     held = env['ramp.record'].search(
         [
             ('connection_id', '=', connection.id),
@@ -161,7 +159,7 @@ def enter_payments(env, connection):
 
 
 def tie_out_table(env, connection, ramp):
-    """Card liability in the ledger beside cleared and synced spend in Ramp, for each entity and currency."""
+    """Return the card liability in the ledger beside cleared and synced spend in Ramp, per entity and currency."""
     ledger = card_liability(env, connection)
     rows = []
     for total in ramp.totals(sync_status='SYNCED'):
@@ -194,7 +192,7 @@ def tie_out_table(env, connection, ramp):
 
 
 def payables_table(env, connection, ramp):
-    """What is owed to vendors, by currency: Ramp beside the payable accounts of the ledger."""
+    """Return what is owed to vendors, per currency: Ramp beside the payable accounts of the ledger."""
     ledger = open_payables(env, connection)
     rows = {}
     for total in ramp.ask('GET', '/payables')['payables']:
@@ -222,7 +220,7 @@ def payables_table(env, connection, ramp):
 
 
 def owed_to_ramp(env, connection):
-    """The tie-out report as it is on the screen: what is owed on the cards, and what explains each difference."""
+    """Return the tie-out report as shown: what is owed on the cards, and the explanation of each difference."""
     report = env['report.ramp_connector.tie_out'].get_report(connection.id)
     rows = []
     for section in report['sections']:
@@ -235,7 +233,7 @@ def owed_to_ramp(env, connection):
                 'owed': section['closing']['ramp'],
                 'odoo': section['closing']['odoo'],
                 'difference': section['closing']['difference'],
-                # a repayment is no part of what is owed
+                # Repayments are not part of what is owed.
                 'explained': round(
                     sum(item['difference'] for item in differences if item['measure'] != 'repayment'), 3
                 ),
@@ -289,7 +287,7 @@ def free_port(wanted):
 
 
 def begin_company(env, ramp, seed):
-    """The demo company, connected to a simulated Ramp that has no chart; returns the connection."""
+    """Connect the demo company to a simulated Ramp without a chart. Return the connection."""
     say('connecting the demo company to a simulated Ramp that has no chart')
     add_chart(env)
     connection = set_up_empty(
@@ -301,15 +299,15 @@ def begin_company(env, ramp, seed):
         push_receipts=True,
         repayment_account_id=salaries_account(env).id,
         statement_policy='closed',
-    )  # its people leave some transactions unfinished
-    # Odoo shows the lines of an entry only to users with its full accounting features
+    )  # some transactions stay unfinished
+    # Odoo shows the lines of an entry only to users with its full accounting features.
     env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
     env.cr.commit()
     return connection
 
 
 def order_and_spend(env, connection, ramp, options):
-    """Send what people in Ramp code with, buy, and let them spend; returns (runs, table of what was sent, orders)."""
+    """Send the coding data, buy, and let people in Ramp spend. Return (runs, table of what was sent, orders)."""
     say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
     runs = run_flows(env, connection, sends=True)
     sent = sent_table(row_states(env, connection), ramp.ask('GET', '/coding'))
@@ -328,7 +326,7 @@ def order_and_spend(env, connection, ramp, options):
 
 
 def synchronize(env, connection, options):
-    """Book what arrived, enter what people have to; returns (runs, runs that saw it again, seconds of the first)."""
+    """Book what arrived, and enter payments. Return (runs, runs that saw it again, seconds of the first)."""
     say(
         f'synchronizing {options.transactions} card transactions, {options.bills} bills, '
         f'{options.reimbursements} reimbursements'
@@ -342,16 +340,16 @@ def synchronize(env, connection, options):
             'system: '
             f'{"its payment is" if entered == 1 else "their payments are"} entered'
         )
-    # As the scheduler would: a charge that pays a bill is booked anew when the bill says so, and Ramp is to hear of it.
+    # Run again, as the scheduler would. A card charge that pays a bill is booked anew, and Ramp gets the change.
     once_more = run_flows(env, connection, sends=False)
     runs += run_flows(
         env, connection, sends=True
-    )  # vendors that came are suppliers now, and offered to code spend with
+    )  # vendors from Ramp are suppliers now, and sent to Ramp as coding values
     return runs, once_more, seconds
 
 
 def synchronize_again(env, connection, ramp):
-    """Once more, with nothing to do; returns (runs, write calls to Ramp, whether something changed)."""
+    """Synchronize again without changes. Return (runs, write calls to Ramp, whether something changed)."""
     say('synchronizing again: nothing may change, and nothing may be written to Ramp')
     before = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
     runs = run_flows(env, connection)
@@ -360,7 +358,7 @@ def synchronize_again(env, connection, ramp):
 
 
 def run_demo(ramp, options):
-    """Synchronize twice; returns the figures, with the reasons why the demo failed (an empty list when it did not)."""
+    """Synchronize twice. Return the figures, with the reasons of a failure (an empty list on success)."""
     with environment(options.database) as env:
         connection = begin_company(env, ramp, options.seed)
         runs, sent, orders = order_and_spend(env, connection, ramp, options)
@@ -403,7 +401,7 @@ def reasons_of_runs(runs):
 
 
 def reasons_of_rows(sent, flows):
-    """What is not in the state in which it ends."""
+    """Return the rows that are not in their final state, as reasons."""
     return [
         *(
             f'{row["confirmed"]} of flow {row["flow"]} are confirmed, Ramp has {row["in Ramp"]}'
@@ -418,7 +416,7 @@ def reasons_of_rows(sent, flows):
 
 
 def reasons_of_books(result, odd):
-    """Where the books say something else than Ramp. odd: {kind of document: how many that are open are}."""
+    """Return the differences between the books and Ramp, as reasons. odd: {kind of document: number of differences}."""
     return [
         *(
             f'{row["currency"]} of entity {row["entity"]} differs by {row["difference"]}'
@@ -457,7 +455,7 @@ def reasons_of_books(result, odd):
 
 
 def reasons_of_ramp(result, summary):
-    """What the simulated Ramp complains of, and what the second run did to it."""
+    """Return the complaints of the simulated Ramp and the effects of the second run, as reasons."""
     reasons = []
     if result['second_run']['write_calls'] or result['second_run']['changed']:
         reasons.append('the second run was not without effect')
@@ -470,7 +468,7 @@ def reasons_of_ramp(result, summary):
 
 
 def let_ramp_tell(database, address):
-    """Let Ramp tell this Odoo what happens; returns our id of an account to code with."""
+    """Switch on webhooks from Ramp to this Odoo. Return our id of an account to code with."""
     with environment(database) as env:
         env['ir.config_parameter'].set_param('web.base.url', address)
         env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
@@ -484,7 +482,7 @@ def let_ramp_tell(database, address):
 
 
 def serve_odoo(runtime, ramp, port, database):
-    """Odoo with its jobs, until somebody presses Ctrl-C."""
+    """Run Odoo with its jobs until Ctrl-C."""
     command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn')
     with background(command, name='Odoo', log=cache_dir() / 'demo-odoo.log', env=runtime.environ()) as process:
         address = f'http://127.0.0.1:{port}'
@@ -496,7 +494,7 @@ def serve_odoo(runtime, ramp, port, database):
                 return False
 
         wait_for(is_answering, what='Odoo did not start', seconds=120, process=process)
-        code = let_ramp_tell(database, address)  # a server looks for jobs when it is told of one, and only then at once
+        code = let_ramp_tell(database, address)  # a running server is notified of jobs and runs them at once
         print(
             f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
             f'Ramp:      {ramp.admin}/  (the simulator; it sends its events to Odoo)\n\n'
@@ -581,7 +579,7 @@ def show_result(result):
 
 def main():
     options = read_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped too
     port = None if options.no_serve else free_port(options.port)
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())

@@ -1,6 +1,6 @@
-"""`./dev house`: how easy the code is to find one's way in, as figures. A mirror to look into, not a gate.
+"""`./dev house`: figures on how easy the code is to read. They are information, not a gate.
 
-Standard library only. Everything is read from the syntax tree; nothing is imported.
+Standard library only. Everything is read from the syntax tree, and nothing is imported.
 """
 
 import ast
@@ -14,9 +14,9 @@ from runtime import CHECKOUT
 ROOMS = ('flows', 'models', 'ramp_api', 'controllers', 'report', 'wizard', 'simulator', 'tools', 'tests')
 PRODUCTION = ('flows', 'models', 'ramp_api', 'controllers', 'report', 'wizard')
 LONGEST_FILE = 500  # lines
-LONGEST_FLOW = 400  # lines of a file in flows, as the formatter spreads them
-DEEPEST = 3  # levels from a flow to its first ancestor of the addon
-WORDS = 2.7  # of a function's name, on average
+LONGEST_FLOW = 400  # lines per file in flows, as the formatter spreads them
+DEEPEST = 3  # levels from a flow to its first ancestor in the addon
+WORDS = 2.7  # average words per function name
 DUNDER = re.compile(r'^__\w+__$')
 
 
@@ -43,7 +43,7 @@ def sources():
     return [Source(path) for room in ROOMS for path in sorted((CHECKOUT / room).rglob('*.py'))]
 
 
-# -- what is measured
+# -- measurements
 
 
 def words_in(name):
@@ -51,7 +51,7 @@ def words_in(name):
 
 
 def named_functions(found):
-    """Functions whose names somebody chose: not Python's own, and not those that Odoo or pytest prescribe."""
+    """Return the functions whose names were chosen freely, not prescribed by Python, Odoo or pytest."""
     return [
         function
         for source in found
@@ -62,7 +62,7 @@ def named_functions(found):
 
 
 def constant(node, name):
-    """The value of a class's attribute, if it is a literal."""
+    """Return the value of a class attribute if it is a literal."""
     for statement in node.body:
         if isinstance(statement, ast.Assign) and [getattr(target, 'id', None) for target in statement.targets] == [
             name
@@ -75,7 +75,7 @@ def constant(node, name):
 
 
 def models_of(found):
-    """{name of a model: [names it inherits]} of the models that the addon makes, as far as they are of the addon."""
+    """Return {model: [models it inherits]} for the models of the addon. Other ancestors are left out."""
     parents = {}
     for source in found:
         for node in source.classes:
@@ -87,12 +87,12 @@ def models_of(found):
 
 
 def depth_of(name, parents):
-    """Levels from a model up to the furthest of its ancestors; 1 without any."""
+    """Return the number of levels from a model to its furthest ancestor; 1 without ancestors."""
     return 1 + max((depth_of(parent, parents) for parent in parents[name]), default=0)
 
 
 def imports_of(source):
-    """Modules of the project that a file imports when it is loaded, as paths without suffix."""
+    """Return the project modules that a file imports when it is loaded, as paths without suffix."""
     package = source.path.parent
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -106,7 +106,7 @@ def imports_of(source):
 
 
 def circles(found):
-    """Sets of modules that import each other (Tarjan's strongly connected components with more than one member)."""
+    """Return the sets of modules that import each other (Tarjan's strongly connected components of two or more)."""
     modules = {source.path.with_suffix(''): source for source in found if source.path.name != '__init__.py'}
     graph = {
         name: sorted({target for target in imports_of(source) if target in modules and target != name})
@@ -146,7 +146,7 @@ def parameters(function):
 
 
 def several_meanings(found):
-    """{name: signatures} of methods that the models of the addon define with different parameters."""
+    """Return {name: signatures} of methods that models of the addon define with different parameters."""
     signatures = collections.defaultdict(lambda: collections.defaultdict(list))
     for source in found:
         for node in source.classes:
@@ -167,7 +167,7 @@ def length(function):
     return function.end_lineno - function.lineno + 1
 
 
-# -- how it is said
+# -- output
 
 
 def main():

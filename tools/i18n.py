@@ -1,7 +1,7 @@
-"""The terms to translate, exported by Odoo itself: i18n/ramp_connector.pot.
+"""Export the translation template i18n/ramp_connector.pot with Odoo.
 
 ./dev i18n            write it
-./dev i18n --check    exit 1 when it is out of date
+./dev i18n --check    exit 1 if it is out of date
 """
 
 import argparse
@@ -27,9 +27,7 @@ HEADER = {
 
 
 def export_terms(runtime):
-    """What the addon, as it stands in the checkout now, has to translate: text of a .pot file without dates, in a fixed
-    order.
-    """
+    """Return the .pot text of the addon in the checkout, without dates and in a fixed order."""
     name = f'ramp_i18n_{os.getpid()}'
     runtime.database(name, fresh=True)
     try:
@@ -67,7 +65,7 @@ def normalise_catalogue(catalogue):
         f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'
     )
     for entry in catalogue:
-        # without line numbers, or every change of a file would be one of this file
+        # Without line numbers. Otherwise every change of a source file would change this file.
         entry.occurrences = [(path, '0') for path in sorted({path for path, _line in entry.occurrences})]
     catalogue.sort(key=lambda entry: (entry.msgid, entry.msgctxt or ''))
     return str(catalogue).rstrip() + '\n'

@@ -1,4 +1,4 @@
-"""ruff, its formatter, and pylint with the Odoo community's plugin; no finding is acceptable."""
+"""Run ruff, its formatter, and pylint with the Odoo community's plugin. Every finding is an error."""
 
 import subprocess
 import sys

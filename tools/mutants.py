@@ -1,8 +1,8 @@
-"""Which lines of the addon can be broken, and how: the operators are cosmic-ray's, the choice among them is ours.
+"""List the lines of the addon that can be broken, and how. The operators are those of cosmic-ray.
 
-What no test can be expected to notice is left out: texts, logging, annotations, caches, the attributes of fields that
-only an upgrade of the addon or a person who reads would see, and what the simulator is filled with. Of operators that a
-place has in several variants, one or two are used.
+Changes that no test can be expected to notice are left out: texts, logging, annotations, caches, field attributes that
+only matter to an upgrade or to a reader, and the simulator's seed data. If an operator has several variants for a
+place, one or two are used.
 """
 
 import ast
@@ -54,17 +54,17 @@ OPERATORS = {
 }
 ARITHMETIC = ('arith_expr', 'term', 'expr', 'and_expr')  # elsewhere, `*` and `**` unpack
 TALK = re.compile(r'(_logger|logging|warnings)\s*\.|(say|print|_|_lt|self\.env\._|env\._)\s*\(')
-# What a person reads, and what the database gets when the addon is upgraded: no run of the tests upgrades it.
+# Texts for people, and attributes that only matter to an upgrade. The tests do not upgrade the addon.
 SILENT = {'string', 'help', 'index', 'required', 'size', 'group_operator', 'aggregator'}
 
-# `api.model` matters to remote calls only
+# `api.model` only matters to remote calls.
 IDLE = re.compile(r'@(tools\.)?ormcache|@(functools\.)?(lru_cache|cache|wraps)\b|@api\.model$')
 SEEDS = 'simulator/seed'
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Mutant:
-    """One place, one way to break it. occurrence: as cosmic-ray counts the places of an operator in a file."""
+    """One way to break one place. occurrence: the operator's index in the file, as cosmic-ray counts."""
 
     path: str
     line: int
@@ -75,7 +75,7 @@ class Mutant:
         return f'{self.path}:{self.line}:{self.operator}#{self.occurrence}'
 
     def code(self, source):
-        """The broken file, or None if it is not another program, or none at all."""
+        """Return the broken file. Return None if it is the same program or not a valid one."""
         broken = mutate_code(source, OPERATORS[self.operator], self.occurrence)
         try:
             same = broken is None or ast.dump(ast.parse(broken)) == ast.dump(ast.parse(source))
@@ -91,7 +91,7 @@ class Mutant:
 
 
 def source_files(checkout, only=()):
-    """Paths of what may be broken, from the addon's folder."""
+    """Return the paths of the files to break, relative to the addon's folder."""
     found = [
         path
         for room in ROOMS
@@ -104,7 +104,7 @@ def source_files(checkout, only=()):
 
 
 def _counts(name, node):
-    """Whether a place that an operator found is one that a test could notice."""
+    """Return whether a test could notice a change at this place."""
     parent = node.parent
     if name.startswith('ReplaceBinary'):
         if (
@@ -130,7 +130,7 @@ def _counts(name, node):
 
 
 def mutants_of(path, source):
-    """Every mutant of a file, in order."""
+    """Return all mutants of a file, in order."""
     counts = dict.fromkeys(OPERATORS, 0)
     found = []
     for node in ast_nodes(get_ast(source)):
@@ -143,7 +143,7 @@ def mutants_of(path, source):
 
 
 def choose_sample(candidates, sources, count, seed):
-    """So many of them, always the same for a seed."""
+    """Return this many of them, always the same for a seed."""
     order = sorted(candidates)
     random.Random(seed).shuffle(order)
     chosen = []

@@ -1,15 +1,15 @@
-"""Does a test notice? Breaks lines of the addon, one at a time, and runs the tests that reach the broken line.
+"""Check that the tests notice broken lines: break one line of the addon at a time and run the tests that reach it.
 
     ./dev mutate --sample 40 --seed 1           forty mutants, chosen at random
-    ./dev mutate --paths flows/bills/bill.py flows         of these files and folders only
-    ./dev mutate --mutant flows/bills/bill.py:120    those of a line, or the one whose name the output has
-    ./dev mutate --map                          only make the map of what reaches which line anew
+    ./dev mutate --paths flows/bills/bill.py flows         only these files and folders
+    ./dev mutate --mutant flows/bills/bill.py:120    those of a line, or the one with this name in the output
+    ./dev mutate --map                          only renew the map of tests and lines
 
-The map comes from running every test file once under coverage (about an hour, on two busy cores). It is kept, one part
-for each test file, so a test file that changed is run again by itself; lines of the addon that moved since are found by
-comparing the files. A mutant runs in a copy of the addon and a database of its own. Survivors are printed as
-differences: some are equivalent to what was there, some are what a test should notice. What survived the tests nearest
-to it may be caught by others: see `--seconds`.
+The map comes from running every test file once under coverage (about an hour on two busy cores). It is kept in one part
+per test file, so a changed test file is run again by itself. Lines of the addon that have moved since are found by
+comparing the files. Each mutant runs in a copy of the addon with its own database. Survivors are printed as
+differences. Some are equivalent to the original, and others should be noticed by a test. Tests further away may catch
+what survived the nearest ones: see `--seconds`.
 """
 
 import argparse
@@ -38,19 +38,19 @@ from runtime import ADDON, CHECKOUT, Fail, Runtime, cache_dir, compiled_dir, dig
 
 PREFIX = 'ramp_mutate_'
 SKIPPED = ('.git', '__pycache__', '.hypothesis', '.pytest_cache', '.ruff_cache')
-CLASS = 6  # seconds that a class of tests takes to begin, at the most
+CLASS = 6  # maximum seconds that a test class takes to begin
 PATIENCE = 120  # seconds that a run may take before its tests begin
-SLOWER = 3  # times as long as the map knows that tests may take
+SLOWER = 3  # tests may take this many times as long as in the map
 MAPPING = 5400  # seconds that a test file may take under coverage
 FAILED = re.compile(r'^(?:(?:SUB)?FAILED.*?|ERROR) (tests/\S+\.py(?:::\S+)?)', re.M)
 PASSED, REFUSED = 0, 1  # pytest's exit codes: all passed, some failed
 
 
-# --------------------------------------------------------------------------------------------- where it runs
+# --------------------------------------------------------------------------------------------- workers
 
 
 class Worker:
-    """A copy of the addon with a database: what is broken in it is broken for nobody else."""
+    """A copy of the addon with its own database, so mutants do not affect each other."""
 
     def __init__(self, runtime, number):
         self.runtime = runtime
@@ -64,7 +64,7 @@ class Worker:
         self.config.write_text(
             runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8'
         )
-        self.template = runtime.template()  # of the copy's code, whatever becomes of the checkout meanwhile
+        self.template = runtime.template()  # of the copy's code, even if the checkout changes meanwhile
         self.renew_database()
 
     def renew_database(self):
@@ -77,15 +77,15 @@ class Worker:
             shutil.rmtree(path, ignore_errors=True)
 
     def stop(self):
-        """End what runs, with the browser and whatever else it started."""
-        process, self.process = self.process, None  # once: its number may be another's later
+        """End the running process, with the browser and other processes it started."""
+        process, self.process = self.process, None  # only once: the pid may be reused
         if process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def run_pytest(self, *arguments, timeout, **environ):
-        """Exit code and output of a run, or (None, output) when it took too long."""
+        """Return exit code and output of a run, or (None, output) if it took too long."""
         command = [
             self.runtime.python,
             '-m',
@@ -122,8 +122,9 @@ class Worker:
 
     @contextlib.contextmanager
     def with_mutant(self, path, code):
-        """A file of the copy with other text. Its time is another each time, or what Python compiled before would be
-        taken.
+        """Give a file of the copy another text within this context.
+
+        It also gets another modification time. Otherwise Python would use the code it compiled before.
         """
         target = self.addon / path
         original = target.read_bytes()
@@ -139,7 +140,7 @@ class Worker:
 
 
 class Workers:
-    """So many of them, for the time of a `with`. What killed runs left is removed."""
+    """Several workers, for the duration of a `with`. Remains of killed runs are removed."""
 
     def __init__(self, runtime, count):
         self.runtime, self.count = runtime, count
@@ -169,7 +170,7 @@ class Workers:
             worker.close()
 
     def share(self, function, items):
-        """Results of a function of a worker and an item, as they come; each worker has one item at a time."""
+        """Yield the results of function(worker, item) as they arrive. Each worker has one item at a time."""
 
         def run_one(item):
             worker = self.free.get()
@@ -199,14 +200,15 @@ def test_files():
 
 
 def map_part(test_file):
-    """Where the map of a test file is kept."""
+    """Return the path of the map of a test file."""
     name = Path(test_file)
     return cache_dir() / 'mutants/map' / f'{name.stem}-{digest((CHECKOUT / name).read_text(encoding="utf-8"))}.json'
 
 
 def test_seconds(junit):
-    """What pytest's report says of each test: its seconds, or None if it did not pass. Tests by (module with class,
-    name).
+    """Return the seconds of each test in pytest's report, or None for a test that did not pass.
+
+    Tests are given as (module with class, name).
     """
     found = {}
     for case in ElementTree.parse(junit).iter('testcase'):
@@ -217,10 +219,10 @@ def test_seconds(junit):
 
 
 def measure_file(worker, test_file):
-    """Run a test file under coverage and keep, for each line, which of its tests came there."""
+    """Run a test file under coverage. Save, for each line, the tests that reached it."""
     target = map_part(test_file)
     data, junit, config = worker.home / 'coverage', worker.home / 'junit.xml', worker.home / 'coveragerc'
-    # not sys.monitoring: that tells of a line once, not once for each test
+    # Not sys.monitoring: it reports a line once, not once per test.
     config.write_text(
         f'[run]\nsource = {worker.addon}\nomit = {worker.addon}/tests/*,{worker.addon}/tools/*\n'
         'concurrency = thread\ncore = ctrace\n',
@@ -269,7 +271,7 @@ def measure_file(worker, test_file):
     for text in sources.values():
         (keep / digest(text)).write_text(text, encoding='utf-8')
     for old in sorted(target.parent.glob(f'{Path(test_file).stem}-*.json'), key=lambda path: path.stat().st_mtime)[:-3]:
-        old.unlink()  # a few are kept, for other branches
+        old.unlink()  # some maps are kept, for other branches
     partial = target.with_suffix('.partial')
     partial.write_text(
         json.dumps(
@@ -289,8 +291,8 @@ def measure_file(worker, test_file):
 
 
 def make_map(runtime, options):
-    """Map the test files of which there is no map as they are now."""
-    with locked('mutants-map'):  # who waited for another's map has it then
+    """Map the test files that have no map of their current text."""
+    with locked('mutants-map'):  # a process that waited may find the map already made
         wanted = [name for name in test_files() if options.map or not map_part(name).exists()]
         if not wanted:
             return
@@ -307,13 +309,13 @@ def make_map(runtime, options):
 
 
 class Map:
-    """Which tests come to a line of the addon as it is now."""
+    """Which tests reach a line of the addon as it is now."""
 
     def __init__(self, sources):
         self.sources = sources
         self.reached = defaultdict(lambda: defaultdict(set))  # path -> line -> tests
         self.seconds = {}
-        # class -> seconds until its tests run, which the first of them was charged with
+        # class -> seconds until its tests run; pytest adds them to the first test
         self.beginning = defaultdict(float)
         self.modules = {}  # path -> tests that run a function in it
         self.changed = set()
@@ -338,7 +340,7 @@ class Map:
                         self.reached[path][now].update(names[number] for number in numbers)
 
     def _moved_lines(self, path, was):
-        """Where the lines of a former version of a file are now, or None if it is the same."""
+        """Return where the lines of a former version of a file are now, or None if it did not change."""
         new = self.sources[path]
         if digest(new) == was:
             return None
@@ -348,7 +350,7 @@ class Map:
         return {block.a + offset + 1: block.b + offset + 1 for block in blocks for offset in range(block.size)}
 
     def _parsed_lines(self, path):
-        """Of a file, the lines of functions (with decorators, without, last) and of statements (first, last)."""
+        """Return the lines of a file's functions (with decorators, without, last) and statements (first, last)."""
         if path not in self.trees:
             functions, statements = [], []
             for node in ast.walk(ast.parse(self.sources[path])):
@@ -377,23 +379,23 @@ class Map:
         return set().union(*(lines[line] for line in range(first, last + 1) if line in lines))
 
     def tests(self, path, line):
-        """The tests to which a line matters."""
+        """Return the tests that depend on a line."""
         functions, statements = self._parsed_lines(path)
         lines = self.reached[path]
         around = [function for function in functions if function[0] <= line <= function[2]]
-        if not around:  # what runs when the module is read: to all that use the module
+        if not around:  # module level: all tests that use the module
             if path not in self.modules:
                 self.modules[path] = set().union(
                     *(self._tests_between(path, first, last) for _head, first, last in functions)
                 )
             return self.modules[path] or set().union(*lines.values())
         _head, first, last = min(around, key=lambda function: function[2] - function[0])
-        if line < first:  # a decorator, a default
+        if line < first:  # a decorator or default
             return self._tests_between(path, first, last)
         if line in lines:
             return lines[line]
-        # a line of a statement of several: as the statement; one that was changed since it was mapped: as what is
-        # before it
+        # A line within a statement counts as the whole statement. A line changed since the mapping counts as the line
+        # before it.
         spans = [(end - start, start, end) for start, end in statements if start <= line <= end]
         found = self._tests_between(path, *min(spans)[1:]) if spans else set()
         if not found and path in self.changed:
@@ -402,11 +404,11 @@ class Map:
         return found
 
     def choose_tests(self, path, line, longest):
-        """Of these tests the nearest, as far as there is time: of modules named as the file first, the quick ones of
-        each in turns.
+        """Return the nearest tests that fit in the time, the seconds they should take, and the number of all tests.
 
-        With them, how many seconds they should take, and how many tests there are. longest: seconds, or 0 for all
-        tests.
+        Tests of modules named like the file come first. The modules take turns, each with its quick tests first.
+
+        :param longest: seconds; 0 for all tests
         """
 
         def words_of(name):
@@ -420,7 +422,7 @@ class Map:
             module = test.partition('::')[0]
             order.append((-len(words_of(path) & words_of(module)), turns[module], self.seconds[test], test))
             turns[module] += 1
-        taken, spent = defaultdict(list), 0  # by class: each begins with a company of its own
+        taken, spent = defaultdict(list), 0  # by class: each class sets up its own company
         for _far, _turn, seconds, test in sorted(order):
             holder = test.rpartition('::')[0]
             cost = seconds + (0 if holder in taken else self.beginning[holder])
@@ -451,7 +453,7 @@ def judge_mutant(worker, mutant, reach, sources, longest):
         )
     if code == PASSED:
         return Outcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
-    worker.renew_database()  # whatever it did there
+    worker.renew_database()  # the mutant may have damaged it
     if code is None:
         return Outcome(mutant, 'caught: takes too long', True)
     failed = FAILED.search(output)
@@ -461,7 +463,7 @@ def judge_mutant(worker, mutant, reach, sources, longest):
 
 
 def try_out(worker, test):
-    """Without a mutant, tests pass where mutants will run: or everything would look caught."""
+    """Check that the test passes without a mutant. Otherwise every mutant would look caught."""
     code, output = worker.run_pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
     if code != PASSED:
         (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
@@ -493,7 +495,7 @@ def read_options():
 
 
 def choose_mutants(options):
-    """The mutants of this run, and the text of every file."""
+    """Return the mutants of this run, and the text of every file."""
     paths = mutants.source_files(CHECKOUT, options.paths)
     if not paths:
         raise Fail(f'no file of the addon is in {" ".join(options.paths)}')
@@ -514,7 +516,7 @@ def choose_mutants(options):
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the tests are ended, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the tests are ended too
     options = read_options()
     chosen, sources = choose_mutants(options)
     if not chosen:

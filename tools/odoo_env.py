@@ -1,5 +1,6 @@
-"""Odoo inside this process, for the scripts of this folder; run with the environment that `runtime.Runtime.environ`
-gives.
+"""Odoo inside this process, for the scripts in this folder.
+
+Run these with the environment of `runtime.Runtime.environ`.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 @contextlib.contextmanager
 def environment(database, *, user=None):
-    """An Odoo environment of the superuser, with a cursor of its own; committed only where the caller commits."""
+    """Yield an Odoo environment of the superuser with its own cursor. Only the caller commits."""
     import odoo.api
     import odoo.tools
     from odoo.modules.registry import Registry
@@ -33,7 +34,7 @@ def environment(database, *, user=None):
 
 @contextlib.contextmanager
 def simulator(*arguments, log=None):
-    """A simulated Ramp in a process of its own; yields an object that speaks to its administration."""
+    """Run a simulated Ramp in its own process. Yield an object for its administration."""
     command = [sys.executable, '-m', 'simulator', '--port', '0', *map(str, arguments)]
     environ = {
         **os.environ,
@@ -69,7 +70,7 @@ def simulator(*arguments, log=None):
 
 
 class Ramp:
-    """The simulated Ramp as the scripts see it: its address, and what its administration tells."""
+    """The simulated Ramp for scripts: its address and its administration."""
 
     client_id = 'ramp_id_simulator'
     client_secret = 'ramp_sec_simulator'
@@ -88,7 +89,7 @@ class Ramp:
         return self.ask('POST', '/reset', options)
 
     def spend(self, **options):
-        """Let people spend, and code it with what Odoo has offered."""
+        """Let people spend, coded with the data that Odoo sent."""
         return self.ask('POST', '/spend', options)
 
     def totals(self, **query):
@@ -103,7 +104,7 @@ RATES = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79, 'CHF': 0.88}
 
 
 def activate_currencies(env):
-    """The currencies of the simulated business, each with a rate."""
+    """Activate the currencies of the simulated business, each with a rate."""
     for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
         currency.active = True
         if not currency.rate_ids and currency != env.company.currency_id:
@@ -118,7 +119,7 @@ def activate_currencies(env):
 
 
 def analytic_accounts(env, plan, names):
-    """The analytic accounts of these names in a plan; those that are not there are made."""
+    """Return the analytic accounts with these names in a plan. Create missing ones."""
     there = env['account.analytic.account'].search([('plan_id', '=', plan.id), ('name', 'in', names)])
     return there + env['account.analytic.account'].create(
         [
@@ -130,7 +131,7 @@ def analytic_accounts(env, plan, names):
 
 
 def hire_people(env, ramp):
-    """The people of the simulated business become employees."""
+    """Make the people of the simulated business employees."""
     people = ramp.ask('GET', '/objects/users')['data']
     known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
     env['hr.employee'].create(
@@ -140,7 +141,7 @@ def hire_people(env, ramp):
                 'work_email': person['email'],
                 'company_id': env.company.id,
             }
-            # Ramp lists nobody who was invited and has not come in, so Odoo cannot know them
+            # Ramp does not list users with an open invitation, so Odoo cannot know them.
             for person in people
             if person['email'] not in known and person['status'] != 'INVITE_PENDING'
         ]
@@ -148,7 +149,7 @@ def hire_people(env, ramp):
 
 
 def connect_company(env, ramp, **values):
-    """A connection of the company to the simulated business, connected and committed."""
+    """Connect the company to the simulated business and commit. Return the connection."""
     connection = env['ramp.connection'].create(
         {
             'name': 'Ramp (simulated)',
@@ -169,10 +170,10 @@ def connect_company(env, ramp, **values):
 
 
 def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
-    """Make the demo company fit the simulated business, tell the business the company's chart, and connect both.
+    """Prepare the demo company for the simulated business, add its chart to Ramp, and connect both.
 
-    Returns the connection. The people of the business become employees, its currencies are activated with a rate, and
-    the chart is in Ramp already, under the identities that the addon uses, as if it had been pushed long ago.
+    Return the connection. The people of the business become employees, and its currencies are activated with a rate.
+    The chart is in Ramp with the ids that the addon uses, as if it had been sent long ago.
     """
     activate_currencies(env)
     plan = env['account.analytic.plan'].search([], limit=1) or env['account.analytic.plan'].create({'name': 'Projects'})
@@ -215,8 +216,9 @@ def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
 
 
 def set_up_empty(env, ramp, *, seed=1, **values):
-    """The same with a Ramp that has neither a chart nor spend yet: `run_flows` gives it the one, `Ramp.spend` the
-    other.
+    """Do the same with a Ramp without chart and spend. Return the connection.
+
+    `run_flows` sends the chart, and `Ramp.spend` adds the spend.
 
     :param values: of the connection
     """
@@ -227,9 +229,9 @@ def set_up_empty(env, ramp, *, seed=1, **values):
 
 
 def run_flows(env, connection, limit=50, sends=None):
-    """Run every flow's job, as the scheduler would, until nothing is left to do; returns the runs it made.
+    """Run every flow's job, as the scheduler would, until nothing is left to do. Return its runs.
 
-    :param sends: only the flows that go from Odoo to Ramp (True), or only the others (False)
+    :param sends: True: only flows from Odoo to Ramp; False: only the others; None: all
     """
     last = env['ramp.run'].search([], limit=1, order='id desc').id or 0
     connection.with_context(ramp_quiet=True).action_sync_now()
@@ -264,7 +266,10 @@ def run_flows(env, connection, limit=50, sends=None):
 
 
 def card_liability(env, connection):
-    """The card liability in the general ledger by entity and currency, in minor units, beside what Ramp says was spent."""
+    """Return {(Ramp entity id, currency): (amount, number of entries)} of the card account.
+
+    Only entries of card transactions count. Amounts are major units of the currency; a liability is positive.
+    """
     env.cr.execute(
         """
         SELECT r.payload ->> 'entity_id', c.name, -SUM(l.amount_currency), COUNT(DISTINCT m.id)
@@ -280,8 +285,9 @@ def card_liability(env, connection):
 
 
 def open_payables(env, connection):
-    """What the general ledger owes by Ramp vendor and currency, in minor units; whatever else is booked on the partner
-    counts, too.
+    """Return what the general ledger owes by Ramp vendor and currency, in minor units.
+
+    Other entries of the partner count too.
     """
     env.cr.execute(
         """

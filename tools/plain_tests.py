@@ -1,4 +1,4 @@
-"""A plugin of pytest for tests of the addon that need no database: what `pytest_odoo` does, without a registry."""
+"""A pytest plugin for the tests that need no database: it does what `pytest_odoo` does, without a registry."""
 
 import os
 

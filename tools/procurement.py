@@ -1,5 +1,6 @@
-"""What the demo company buys: suppliers, products, orders with their amendments, receipts, returns and cancellations;
-and how much of it Ramp has.
+"""Purchases of the demo company: suppliers, products, orders with changes, receipts, returns and cancellations.
+
+The tables also show how much of it Ramp has.
 """
 
 import random
@@ -25,7 +26,7 @@ FATES = ('whole', 'part', 'returned', 'rest', 'amended', 'cancelled', 'again', '
 
 
 def make_catalogue(env):
-    """Suppliers that Ramp is to know, and what they sell; (partners with their currencies, products)."""
+    """Create the suppliers that Ramp gets, and their products. Return (partners with their currencies, products)."""
     Currency = env['res.currency'].with_context(active_test=False)
     partners = env['res.partner'].create(
         [
@@ -59,7 +60,7 @@ def make_catalogue(env):
 
 
 def buy_orders(env, connection, count, seed):
-    """Confirm so many orders, let Ramp have them, and let happen to them what happens to orders; returns them."""
+    """Confirm this many orders, send them to Ramp, and let typical things happen to them. Return the orders."""
     source = random.Random(seed)
     suppliers, products = make_catalogue(env)
     expense = env['account.account'].search(
@@ -109,7 +110,7 @@ def _order_values(source, partner, currency, products, analytics):
 
 
 def _let_happen(env, source, order, fate):
-    """What happens to an order after it was confirmed."""
+    """Let something happen to a confirmed order."""
     if fate in ('cancelled', 'again'):
         order.button_cancel()
         if fate == 'again':
@@ -142,12 +143,13 @@ def _let_happen(env, source, order, fate):
         if fate == 'rest' and order.picking_ids.filtered(lambda left: left.state == 'assigned'):
             receive_order(order, 1)
     for line in order.order_line.filtered(lambda line: line.product_id.type == 'service') if fate == 'whole' else ():
-        line.qty_received = line.product_qty  # of a service somebody says so
+        line.qty_received = line.product_qty  # a user enters this for services
 
 
 def receive_order(order, share):
-    """Validate what is open of an order's receipt, or a part of each line of it, with a back-order for the rest;
-    returns the receipt.
+    """Validate the open quantity of an order's receipt, or a part of each line with a back-order.
+
+    Return the receipt.
     """
     picking = order.picking_ids.filtered(lambda picking: picking.state == 'assigned')[:1]
     for move in picking.move_ids:
@@ -158,7 +160,7 @@ def receive_order(order, share):
 
 
 def _give_back(env, picking):
-    """Return one of each line of a receipt, to be refunded."""
+    """Return one unit of each line of a receipt, to be refunded."""
     wizard = (
         env['stock.return.picking']
         .with_context(active_id=picking.id, active_ids=picking.ids, active_model='stock.picking')
@@ -172,7 +174,7 @@ def _give_back(env, picking):
 
 
 def bill_orders(env, connection, ramp, orders):
-    """Bills of vendors in Ramp for the first line of each order that is received."""
+    """Add bills in Ramp for the first line of each received order."""
     there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data']}
     received = {row['purchase_order_id'] for row in ramp.ask('GET', '/objects/item_receipts')['data']}
     for row in _order_rows(env, connection, orders):
@@ -194,8 +196,9 @@ def _order_rows(env, connection, orders):
 
 
 def compare_orders(env, connection, ramp, orders):
-    """One row a supplier: its orders, what is ordered and received of them, Odoo beside Ramp. Amounts in the orders'
-    currency.
+    """Return one row per supplier: its orders, ordered and received amounts, Odoo beside Ramp.
+
+    Amounts are in the orders' currency.
     """
     env.invalidate_all()
     there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data'] if not row['archived_at']}
@@ -232,7 +235,7 @@ def compare_orders(env, connection, ramp, orders):
         amount = sum(line['amount']['amount'] for line in told['line_items']) / 10**digits if told else 0.0
         row['orders'] += len(mine)
         row['in Ramp'] += bool(told)
-        ordered = sum(mine.order_line.mapped('price_subtotal'))  # the order's own total may be rounded otherwise
+        ordered = sum(mine.order_line.mapped('price_subtotal'))  # the order's own total may be rounded differently
         row['ordered'] = round(row['ordered'] + ordered, digits)
         row['ordered in Ramp'] = round(row['ordered in Ramp'] + amount, digits)
         row['received'] = round(row['received'] + sum(lines.values()), 3)

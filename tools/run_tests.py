@@ -1,18 +1,18 @@
-"""Every test, in lanes that run side by side on as many cores as there are.
+"""Run the tests in lanes, side by side on all cores.
 
-    ./dev test                      what a commit has to pass
-    ./dev test test_bill            what a file, a class or a word of a test's name names, and nothing else
-    ./dev test --only unit -x       one lane; what is not known here is pytest's, or Odoo's, to read
-    ./dev test --full               every kill, every test under both runners, properties, chaos and order by new
-    chances
+    ./dev test                      what a commit must pass
+    ./dev test test_bill            only a file, a class or a part of a test's name
+    ./dev test --only unit -x       one lane; unknown options go to pytest or Odoo
+    ./dev test --full               every kill, every test under both runners, properties, and chaos and order by
+                                    new seeds
 
 | lane | what |
 |---|---|
 | lint, translations | `./dev lint`, `./dev i18n --check` |
 | plain | tests that need no database: the client of Ramp's API, and the simulator |
-| unit | the addon's tests by pytest, each in a transaction that is rolled back, on a database for each core; but for
-those of `odoo` | | odoo | the addon's tests as Odoo itself runs them, in the course of an upgrade: those with the tag
-`ramp_smoke`; in a full run all | | system | real processes, real HTTP, real SIGKILL |
+| unit | the addon's tests by pytest, each in a transaction that is rolled back, a database per core; without the `odoo` lane's |
+| odoo | the addon's tests run by Odoo during an upgrade: those with the tag `ramp_smoke`; in a full run all |
+| system | real processes, real HTTP, real SIGKILL |
 """
 
 import argparse
@@ -35,19 +35,19 @@ from pathlib import Path
 from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say, script
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-WORKERS = min(CORES, 4)  # each is a database and connections of its own, however many cores there are
+WORKERS = min(CORES, 4)  # each has its own database and connections, on any number of cores
 TESTS = CHECKOUT / 'tests'
-PLAIN = ('test_ramp_api_', 'test_simulator')  # how the files begin that need no database
-NO_TEST = 5  # pytest's exit code when the words that were given chose none
+PLAIN = ('test_ramp_api_', 'test_simulator')  # file name prefixes of tests that need no database
+NO_TEST = 5  # pytest's exit code if no test matches the given words
 CALM = {'PGOPTIONS': '-c synchronous_commit=off'}  # no test kills the server
-TOURS = 'Tours'  # how classes end that drive a browser: Odoo's runner has them all, the unit lane in a full run only
+TOURS = 'Tours'  # suffix of classes that drive a browser: Odoo's runner has them all, the unit lane only in a full run
 
 
 @dataclasses.dataclass(frozen=True)
 class Lane:
     """run(runtime, arguments) -> (command, environment, folder), in a context that lasts while the command runs.
 
-    cores: how many it keeps busy; seconds: more of them are worth a warning, as the suite grows unnoticed otherwise.
+    cores: the number it keeps busy. seconds: more than this prints a warning, so that slow growth is noticed.
     """
 
     run: Callable
@@ -57,10 +57,10 @@ class Lane:
 
 @contextlib.contextmanager
 def database(runtime, source=None, suite='any'):
-    """A database of this run's own: two runs at the same time do not meet. What killed runs left is dropped.
+    """Yield the name of a database for this run only. Databases of killed runs are dropped.
 
-    :param source: the template to clone, if not the one with the addon
-    :param suite: for its name, where several are at work in this process
+    :param source: the template to clone; default: the one with the addon
+    :param suite: part of the name, for several suites in this process
     """
     for name in runtime.postgres.databases():
         owner = name.removeprefix('ramp_test_').partition('_')[0]
@@ -78,19 +78,17 @@ def pytest_command(runtime, *arguments):
 
 
 def shuffled(options):
-    """pytest's options for another order of classes, and of the tests of each, in a full run: no test depends on the
-    one before.
-    """
+    """Return pytest's options for a random order of classes and tests in a full run. No test may depend on another."""
     return ('--random-order-bucket=class', f'--random-order-seed={os.environ["RAMP_ROTATION"]}') if options.full else ()
 
 
 def with_tools(runtime):
-    """The environment in which pytest finds the plugins beside this file."""
+    """Return the environment in which pytest finds the plugins beside this file."""
     return {'PYTHONPATH': f'{CHECKOUT / "tools"}{os.pathsep}{runtime.environ()["PYTHONPATH"]}'}
 
 
 def shared_out(options, by):
-    """pytest's options to share tests out among processes, unless few were named."""
+    """Return pytest's options to distribute tests over processes, unless the user chose some by name."""
     return () if options.names or WORKERS < 2 else ('-n', WORKERS, '--dist', by)
 
 
@@ -134,7 +132,7 @@ def run_unit(runtime, options):
         path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)
     ]
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
-    # in a whole run, Odoo's runner has them already
+    # In a whole run, Odoo's runner has them already.
     smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
     with database(runtime, runtime.test_template(), 'unit') as name:
         yield (
@@ -150,7 +148,7 @@ def run_unit(runtime, options):
                 *(tests / name for name in files),
                 *options.arguments,
             ),
-            # the processes clone the database with PostgreSQL's own programs
+            # The processes clone the database with PostgreSQL's own programs.
             {
                 **CALM,
                 **with_tools(runtime),
@@ -165,7 +163,7 @@ def run_unit(runtime, options):
 @contextlib.contextmanager
 def run_odoo(runtime, options):
     tags = f'/{ADDON}' if options.full else f'ramp_smoke/{ADDON}'
-    fetch_browser()  # waits, where that is under way
+    fetch_browser()  # waits if it is under way
     with database(runtime, runtime.test_template(), 'odoo') as name:
         yield (
             runtime.odoo(
@@ -211,22 +209,24 @@ def run_system(runtime, options):
     )
 
 
-LANES = {  # in the order in which they begin; the seconds are those of two cores
+LANES = {  # in starting order; seconds on two cores
     'plain': Lane(run_plain, 1, 120),
     'lint': Lane(run_lint, 1, 90),
     'translations': Lane(run_translations, 1, 90),
-    'system': Lane(run_system, WORKERS, 540),  # needs less than the others do
+    'system': Lane(run_system, WORKERS, 540),  # needs less than the other lanes
     'odoo': Lane(run_odoo, 1, 540),
     'unit': Lane(run_unit, WORKERS, 540),
 }
 
 
-# -- what a name names
+# -- choice by name
 
 
 def named(name):
-    """({lane: files in which a file, a class or a part of a test's name is found}, the keyword that pytest knows its
-    tests by, whether there are others in these files)."""
+    """Return ({lane: matching files}, the keyword for pytest, whether these files have other tests).
+
+    `name` is a file, a class or a part of a test's name. Raise `Fail` if nothing matches.
+    """
     path, _colons, inside = name.partition('::')
     stem = Path(path).name.removesuffix('.py')
     tests = [('system', path) for path in sorted((TESTS / 'system').glob('test_*.py'))] + [
@@ -247,11 +247,11 @@ def named(name):
     return files, (inside or stem).rpartition('::')[2] if of_file else name, not of_file
 
 
-# -- to run them
+# -- running
 
 
 def run(runtime, name, options, output=None):
-    """The exit code of a lane. `output`: file for what it prints, if that is to be shown later."""
+    """Return the exit code of a lane. `output`: a file for its output, if that is shown later."""
     lane, started, pid = LANES[name], time.monotonic(), None
     say(f'tests: {name}')
     with lane.run(runtime, options) as (command, environ, folder):
@@ -287,12 +287,12 @@ def run(runtime, name, options, output=None):
 
 
 def is_passed(codes):
-    """Whether lanes passed: words may choose no test in one of them, but not in all."""
+    """Return whether the lanes passed. A lane without matching tests passes, unless all are without."""
     return set(codes) <= {0, NO_TEST} and 0 in codes
 
 
 def slowest_of_odoo(output):
-    """Add to Odoo's log what pytest prints by itself: its slowest ten. Each test is logged when it starts."""
+    """Append the slowest ten tests to Odoo's log, as pytest does. Each test is logged when it starts."""
     output.seek(0)
     starts = re.findall(
         r'^\S+ (\d+):(\d+):(\d+),(\d+) .* Starting (\S+) \.\.\.', output.read().decode(errors='replace'), re.M
@@ -309,8 +309,9 @@ def slowest_of_odoo(output):
 
 
 def run_side_by_side(runtime, names, options):
-    """The exit codes of all lanes. One begins whenever a core is free: one that needs one may be beside one that takes
-    all.
+    """Return the exit codes of all lanes. A lane begins when a core is free.
+
+    One that needs a single core may run beside one that takes all.
     """
     waiting, running, codes = list(names), {}, []
     with ThreadPoolExecutor() as pool:
@@ -332,12 +333,12 @@ def run_side_by_side(runtime, names, options):
 
 
 def prepare(runtime):
-    """What several lanes wait for, made while those run that do not."""
+    """Prepare what several lanes need, while lanes that do not need it run."""
     runtime.test_template()
     return 0
 
 
-@functools.cache  # it is said once
+@functools.cache  # reported once
 def fetch_browser():
     if not chromium():
         say('there is no Chromium here: the browser tests are SKIPPED')
@@ -350,8 +351,9 @@ def run_and_show(runtime, name, options):
 
 
 def rotation():
-    """A number that changes with each commit: which of several cases of a kind it runs. The one in RAMP_ROTATION, if
-    there is any.
+    """Return a number that changes with each commit and selects which of several cases of a kind run.
+
+    RAMP_ROTATION overrides it.
     """
     given = os.environ.get('RAMP_ROTATION')
     if given:
@@ -363,7 +365,7 @@ def rotation():
 
 
 def beyond(runtime):
-    """What a full run has beyond `./dev test`, in words."""
+    """Return what a full run has beyond `./dev test`, in words."""
     command = [
         runtime.python,
         '-m',

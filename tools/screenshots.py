@@ -1,7 +1,7 @@
-"""The pictures of the README and of the store page: a real Odoo in a real browser, with a simulated Ramp.
+"""Make the pictures of the README and of the store page, with a real Odoo, a real browser and a simulated Ramp.
 
-./dev screenshots                    take them all
-./dev screenshots --serve            prepare the same Odoo and leave it running, to look around
+./dev screenshots                    make all of them
+./dev screenshots --serve            prepare the same Odoo and leave it running
 """
 
 import argparse
@@ -28,7 +28,7 @@ DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
 STORE = CHECKOUT / 'static/description'
 ON_STORE = ('connection', 'inbox', 'changed', 'bill', 'expense', 'entry', 'tie_out', 'order')
-WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document on wide screens only; those pictures are reduced
+WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document only on wide screens; these pictures are reduced
 LARGEST = 200 * 1024
 
 ACCOUNTS = {
@@ -43,7 +43,7 @@ ACCOUNTS = {
     'Advertising': ('Google Ads',),
     'Telephone and Internet': ('Verizon',),
 }
-# vendor, number of the invoice, where its lines belong, lines; the first one's number comes a second time
+# (vendor, invoice number, code of its lines, lines). The first number occurs a second time.
 BILLS = (
     ('Gotham Property Group', 'GPG-2041', 'Staples', (('Office rent', 420000), ('Cleaning', 36000))),
     (
@@ -67,7 +67,7 @@ PEOPLE = [
 
 
 def make_bills(ramp, codes, number=None, count=None):
-    """Bills of a few vendors, two of them paid by one transfer; returns {number: Ramp id}."""
+    """Add bills of some vendors, two of them paid by one transfer. Return {number: Ramp id}."""
     made = {}
     for vendor, invoice, account, lines in BILLS[:count]:
         made[invoice] = ramp.ask(
@@ -100,7 +100,7 @@ def make_bills(ramp, codes, number=None, count=None):
 
 
 def prepare_company(env, ramp):
-    """A company with some weeks of card spend and a few bills, most of it booked and some of it held."""
+    """Prepare a company with some weeks of card spend and a few bills, most of it booked and some of it held."""
     company = env.company
     company.name = 'Widget Works'
     accounts = env['account.account'].create(
@@ -111,7 +111,7 @@ def prepare_company(env, ramp):
     )
     env.ref('base.user_admin').group_ids += env.ref(
         'account.group_account_user'
-    )  # the lines of entries are shown to these only
+    )  # only these users see the lines of entries
     connection = set_up(
         env,
         ramp,
@@ -130,7 +130,7 @@ def prepare_company(env, ramp):
     connection.name = 'Ramp'
     env['ir.config_parameter'].set_param(
         'web.base.url', 'https://odoo.widgetworks.example'
-    )  # it is in reasons that name a document
+    )  # shown in reasons that name a document
     env.cr.commit()
     codes = {
         merchant: env['ramp.coding']._get_external_id(account)
@@ -198,7 +198,7 @@ def prepare_company(env, ramp):
         f'/transactions/{changed["id"]}',
         {'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'},
     )
-    make_bills(ramp, codes, number='GPG-2041', count=1)  # a number that is in the books already
+    make_bills(ramp, codes, number='GPG-2041', count=1)  # the books have this number already
     ramp.ask(
         'PATCH',
         f'/bills/{bills["BDS-118"]}',
@@ -209,7 +209,7 @@ def prepare_company(env, ramp):
             ]
         },
     )
-    # what was confirmed less than a minute ago counts as seen before
+    # Rows confirmed less than a minute ago count as seen before.
     env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
     env.cr.commit()
     run_flows(env, connection)
@@ -217,7 +217,7 @@ def prepare_company(env, ramp):
 
 
 def make_differences(env, ramp):
-    """A statement with its payment, everything looked at; and what people do to entries in Odoo afterwards."""
+    """Add a statement with its payment, and changes that people make to entries in Odoo afterwards."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.payment_journal_id = connection.payment_journal_id or env['account.journal'].search(
         [('type', '=', 'bank')], limit=1
@@ -260,7 +260,7 @@ def make_differences(env, ramp):
 
 
 def mend_differences(env, ramp, entry_id, by_hand_id):
-    """What the names of the differences tell a person to do, until there are none."""
+    """Resolve the differences as their names say, until none is left."""
     connection = env['ramp.connection'].search([], limit=1)
     Move = env['account.move']
     Move.browse(entry_id).action_post()
@@ -284,7 +284,7 @@ def mend_differences(env, ramp, entry_id, by_hand_id):
 
 
 def tie_out_pages(browser, address, database, ramp):
-    """The tie-out with differences, its analysis, and the tie-out without any."""
+    """Make pictures of the tie-out with differences, of its analysis, and of the tie-out without any."""
     with environment(database) as env:
         done = make_differences(env, ramp)
     browser.resize(WIDTH, 1180)
@@ -302,7 +302,7 @@ def tie_out_pages(browser, address, database, ramp):
 
 
 def make_purchase(env, ramp):
-    """An order of which a part is received and billed, and somebody new; returns (order, receipt, employee)."""
+    """Add a partly received and billed order, and a new employee. Return (order, receipt, employee)."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.write({'push_orders': True, 'push_receipts': True})
     suppliers, products = procurement.make_catalogue(env)
@@ -348,7 +348,7 @@ def make_purchase(env, ramp):
 
 
 def purchase_pages(browser, address, database, ramp):
-    """Orders, receipts, people, and the connection's pages for them."""
+    """Make pictures of orders, receipts, people, and the connection's pages for them."""
     with environment(database) as env:
         order, picking, person = make_purchase(env, ramp)
     browser.resize(WIDE, 1000)
@@ -370,7 +370,7 @@ def purchase_pages(browser, address, database, ramp):
 
 @contextlib.contextmanager
 def odoo_stage(runtime, database, port, jobs):
-    """Odoo with the data, its address; and the simulated Ramp."""
+    """Run Odoo with the data, and the simulated Ramp. Yield (address of Odoo, Ramp)."""
     runtime.database(database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
         with environment(database) as env:
@@ -410,12 +410,12 @@ def call_method(browser, model, method, *args, **kwargs):
 
 
 def save_picture(browser, name, *, width=WIDTH, height=None):
-    """Take the picture, reduce it to 256 colours, and write it where it is shown."""
+    """Take a picture, reduce it to 256 colours, and write it to its place."""
     from PIL import Image
 
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / 'raw.png'
-        browser.ask('document.activeElement.blur()')  # a form gives its first button the focus
+        browser.ask('document.activeElement.blur()')  # a form focuses its first button
         time.sleep(0.3)
         browser.picture(raw)
         image = Image.open(raw).convert('RGB')
@@ -482,14 +482,14 @@ def take_pictures(browser, address):
     )
     call_method(
         browser, 'ramp.record', 'action_rebook', [row['id']]
-    )  # at the end, for the inbox looks otherwise from here on
+    )  # last, because the inbox looks different from here on
     browser.resize(WIDTH, 1100)
     browser.open(f'{address}/odoo/account.move/{row["res_id"]}')
     save_picture(browser, 'reversed', height=1080)
 
 
 def bill_pages(browser, address):
-    """A bill that is held, one that Ramp changed after it was booked, and one that is paid, with its payment."""
+    """Make pictures of a held bill, a bill that Ramp changed after it was booked, and a paid bill with its payment."""
     browser.open(f'{address}/odoo/ramp-inbox')
     browser.click('.o_data_row .o_data_cell', 'Gotham Property Group')
     save_picture(browser, 'duplicate', height=620)
@@ -524,13 +524,13 @@ def read_options():
 
 def main():
     options = read_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then stopped too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped too
     executable = chromium()
     if not executable and not options.serve:
         raise Fail('there is no Chromium here, and it could not be installed: no pictures')
     runtime = Runtime().prepare()
     os.environ.update(runtime.environ())
-    # while pictures are taken, jobs run when the script says
+    # While pictures are made, jobs run only when the script says so.
     with odoo_stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
         if options.serve:
             print(

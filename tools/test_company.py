@@ -1,11 +1,10 @@
-"""Make the company of the tests, and what a browser loads, in a database and commit it: they then find it there.
+"""Make the tests' company and the browser assets in a database, and commit them, so that tests find them there.
 
-Scripts and style sheets that a test makes are rolled back with it: each tour would make them anew, for some ten
-seconds.
+Assets that a test makes are rolled back with it. Each tour would make them again, for some ten seconds.
 
     PYTHON tools/test_company.py DATABASE
 
-Run with the environment that `runtime.Runtime.environ` gives. A database that has the company already stays as it is.
+Run it with the environment of `runtime.Runtime.environ`. A database that has the company already is not changed.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""The runtime that `./dev` works in: Odoo 19, its Python environment and a PostgreSQL server of its own.
+"""The runtime of `./dev`: Odoo 19, its Python environment and its own PostgreSQL server.
 
-Standard library only: this package runs before anything is installed. Everything it makes lives under
-`${XDG_CACHE_HOME:-~/.cache}/ramp_connector`, keyed by version, so that a second checkout is ready in seconds.
-Each part of the machine has its module; :class:`Runtime` (`machine.py`) puts them together.
+Standard library only, because this package runs before anything is installed. Everything it makes is under
+`${XDG_CACHE_HOME:-~/.cache}/ramp_connector`, keyed by version, so a second checkout is ready in seconds. Each module is
+a part of the machine, and :class:`Runtime` (`machine.py`) combines them.
 """
 
 from .cache import ADDON, CHECKOUT, cache_dir, compiled_dir, digest, locked, need_space

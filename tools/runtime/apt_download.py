@@ -1,4 +1,4 @@
-"""Debian packages fetched into a folder of their own: nothing of the machine's package state is changed."""
+"""Download Debian packages into a separate folder, without changing the machine's package state."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from .commands import Fail, run
 
 @contextlib.contextmanager
 def apt_folder(*folders):
-    """A temporary folder for apt with these folders in it; `Fail` where the machine has no apt."""
+    """Yield a temporary folder for apt with these folders in it. Raise `Fail` if the machine has no apt."""
     if not (shutil.which('apt-get') and shutil.which('dpkg-deb')):
         raise Fail('apt is not available')
     with tempfile.TemporaryDirectory(prefix='apt-', dir=cache_dir()) as scratch:
@@ -23,11 +23,11 @@ def apt_folder(*folders):
 
 
 def update_lists(apt, *, settings='', state='', what, **environ):
-    """Read the package lists into an `apt_folder`; returns the environment for further commands of apt.
+    """Read the package lists into an `apt_folder`. Return the environment for further apt commands.
 
-    :param settings: lines of apt's configuration before those of its folders, `state` after them
-    :param what: the sentence if the lists cannot be had
-    :param environ: more variables for the commands
+    :param settings: lines of apt's configuration before those of its folders; `state`: lines after them
+    :param what: the error text if the lists cannot be fetched
+    :param environ: further variables for the commands
     """
     (apt / 'apt.conf').write_text(
         f'{settings}Dir::State::lists "{apt}/lists";\nDir::Cache "{apt}/cache";\nDir::Log "{apt}/log";\n{state}'
@@ -40,6 +40,6 @@ def update_lists(apt, *, settings='', state='', what, **environ):
 
 
 def unpack_packages(packages, tree):
-    """Unpack these .deb files over each other in the folder `tree`, which is there."""
+    """Unpack these .deb files one after another into the existing folder `tree`."""
     for package in sorted(packages):
         run(['dpkg-deb', '-x', package, tree], what=f'{package.name} could not be unpacked')

@@ -1,4 +1,4 @@
-"""The cache: where everything is kept that is made once, and how builders take turns."""
+"""The cache of everything that is made once, and the lock between builders."""
 
 import contextlib
 import fcntl
@@ -27,7 +27,7 @@ def cache_dir():
 
 
 def compiled_dir():
-    """Where Python keeps what it compiled, of whichever program: none of it belongs in a checkout."""
+    """Return the folder for the compiled code of all Python programs. None of it belongs in a checkout."""
     return cache_dir() / 'compiled'
 
 
@@ -37,7 +37,7 @@ def digest(*parts):
 
 @contextlib.contextmanager
 def locked(name):
-    """One builder at a time: several `./dev` may start together on an empty cache."""
+    """Lock a build in this context. Several `./dev` may start at once on an empty cache."""
     with open(cache_dir() / f'{name}.lock', 'w', encoding='utf-8') as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Commands that are run, what is told about them, and how they fail."""
+"""Run commands, report progress, and fail with a message."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 class Fail(Exception):
-    """Something the user can act on; its text is the one sentence that is printed."""
+    """An error that the user can act on. Its text is the one sentence that is printed."""
 
 
 def script(main):
-    """Run a script's `main` and exit with the code it returns; what failed is one sentence, not a traceback."""
+    """Run a script's `main` and exit with its return code. A `Fail` prints its sentence, not a traceback."""
     try:
         sys.exit(main())
     except (Fail, subprocess.SubprocessError) as failure:
@@ -26,12 +26,12 @@ def script(main):
 
 
 def say(text):
-    """Tell on standard error what is being done (standard output belongs to the command's result)."""
+    """Print progress on standard error. Standard output is for the command's result."""
     print(f'-- {text}', file=sys.stderr, flush=True)
 
 
 def run(command, *, what, log=None, **kwargs):
-    """Run a command quietly; on failure raise `Fail` with the sentence `what` and the last line it printed."""
+    """Run a command quietly. On failure raise `Fail` with the sentence `what` and the last line it printed."""
     kwargs.setdefault('stdin', subprocess.DEVNULL)
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, errors='replace', check=False, **kwargs
@@ -50,7 +50,7 @@ def run(command, *, what, log=None, **kwargs):
 
 @contextlib.contextmanager
 def background(command, *, name, log, **kwargs):
-    """Run a server beside a command; it is stopped, with its children, at the end."""
+    """Run a server in this context. It is stopped at the end, with its children."""
     with open(log, 'wb') as output:
         process = subprocess.Popen(
             list(map(str, command)),

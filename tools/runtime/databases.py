@@ -1,4 +1,4 @@
-"""Databases with their filestores: made, copied and dropped."""
+"""Create, copy and drop databases with their filestores."""
 
 import os
 import re
@@ -13,14 +13,15 @@ DATABASE_NAME = re.compile(r'^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$')
 class Databases:
     """The databases of a runtime.
 
-    The runtime sets `postgres` (the server), `data_dir` (where Odoo keeps files) and has `environ()` and `template()`.
+    The runtime must set `postgres` (the server) and `data_dir` (Odoo's file folder), and have `environ()` and
+    `template()`.
     """
 
     def filestore(self, database):
         return self.data_dir / 'filestore' / database
 
     def drop(self, database):
-        # as superuser: autovacuum may be at work in it, and only a superuser may end that
+        # As superuser: autovacuum may be working in it, and only a superuser can end that.
         self.postgres.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', user='postgres')
         shutil.rmtree(self.filestore(database), ignore_errors=True)
 
@@ -32,9 +33,9 @@ class Databases:
             shutil.copytree(self.filestore(source), self.filestore(target), copy_function=_link_or_copy)
 
     def _build_whole(self, name, what, build, state=''):
-        """Make a database under another name and rename it when it is whole: an interrupted build leaves no half.
+        """Build a database under another name and rename it at the end, so an interrupted build leaves no half.
 
-        :param state: what it is made of, kept with it as its comment; one of another state is made anew
+        :param state: text of what it is made from, stored as its comment; a database with another state is built anew
         """
         if name in self.postgres.databases() and self.postgres.comment(name) == state:
             return name
@@ -42,7 +43,7 @@ class Databases:
         partial = f'{name}_partial'
         self.drop(partial)
         build(partial)
-        # Odoo's own processes may linger for a moment after they have ended
+        # Odoo's processes may stay connected for a moment after they have ended.
         self.postgres.sql(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{partial}'", user='postgres'
         )
@@ -59,7 +60,7 @@ class Databases:
         run(command, what=what, env=self.environ(), log=cache_dir() / f'{name}.log', cwd=CHECKOUT)
 
     def database(self, name, *, fresh=False, source=None):
-        """Make sure that a database of this name exists, cloned from the template (or from `source`) when it is new."""
+        """Make sure that the database exists. A new one is cloned from the template, or from `source`."""
         if not DATABASE_NAME.match(name) or name.startswith('template') or name == 'postgres':
             raise Fail(f'{name!r} cannot be the name of a database: use letters, digits, "_", "-" and "."')
         if fresh:

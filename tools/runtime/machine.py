@@ -1,4 +1,4 @@
-"""The machine made ready: all parts together."""
+"""Everything a developer command needs, combined."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +13,10 @@ from .web_browser import browser_link
 
 
 class Runtime(Templates):
-    """Everything together: call `prepare()` first; then `odoo()`, `database()` and `environ()` are usable."""
+    """The whole runtime. Call `prepare()` before `odoo()`, `database()` and `environ()`."""
 
     def prepare(self):
-        with ThreadPoolExecutor() as pool:  # none needs another one, and each waits for what it fetches
+        with ThreadPoolExecutor() as pool:  # the steps are independent and wait for downloads
             home, python, found = pool.submit(odoo_home), pool.submit(venv_python), pool.submit(printer)
         self.home, self.python, self.printer = home.result(), python.result(), found.result()
         self.postgres = Postgres(self.python).start()
@@ -50,7 +50,7 @@ class Runtime(Templates):
             self.config.write_text(config, encoding='utf-8')
 
     def environ(self):
-        """Environment variables for any Python that imports Odoo."""
+        """Return the environment variables for any Python that imports Odoo."""
         environ = {
             name: value
             for name, value in os.environ.items()
@@ -64,13 +64,13 @@ class Runtime(Templates):
             'PATH': os.pathsep.join(
                 map(str, filter(None, [self.python.parent, self.printer, browser_link().parent, environ.get('PATH')]))
             ),
-            # of Odoo above all, which comes without: to compile its modules is half of the start of a process
+            # Odoo comes without compiled modules. Compiling them is half of a process's start.
             'PYTHONPYCACHEPREFIX': str(compiled_dir()),
             'RAMP_SOCKET': str(self.postgres.socket),
         }
 
     def odoo(self, *arguments):
-        """The command line of Odoo with these arguments."""
+        """Return the command line of Odoo with these arguments."""
         if arguments and arguments[0] == 'shell':
             return [str(self.python), '-m', 'odoo', 'shell', '-c', str(self.config), *map(str, arguments[1:])]
         return [str(self.python), '-m', 'odoo', '-c', str(self.config), *map(str, arguments)]

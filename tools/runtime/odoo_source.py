@@ -12,7 +12,7 @@ from .commands import Fail, run, say
 SERIES = '19.0'
 ODOO_GIT = 'https://github.com/odoo/odoo.git'
 INSTALLED_IN = ('/usr/lib/python3/dist-packages', '/opt/odoo', '/usr/local/lib/python3/dist-packages')
-PACKAGED_IN = 'usr/lib/python3/dist-packages'  # of Debian's package
+PACKAGED_IN = 'usr/lib/python3/dist-packages'  # in Debian's package
 # The Debian package's fonts and JavaScript libraries are symbolic links into packages of their own.
 DEBIAN_PACKAGES = (
     'odoo-19',
@@ -25,15 +25,15 @@ DEBIAN_PACKAGES = (
     'fonts-ocr-b',
     'fonts-montserrat',
 )
-# A file that Debian leaves out; without it the web client complains in the console.
+# Debian leaves this file out. The web client prints an error in the console without it.
 MISSING_IN_DEBIAN = 'odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js'
 
 
 def odoo_home():
-    """The folder to put on PYTHONPATH for `import odoo`, of series 19.0.
+    """Return the folder to put on PYTHONPATH for `import odoo`, series 19.0.
 
-    In this order: `ODOO_HOME`, an Odoo installed for the system's Python, the one in the cache, Debian's
-    package, a clone of the branch.
+    It tries `ODOO_HOME`, an Odoo of the system's Python, the cache, Debian's package and a clone of the branch, in this
+    order.
     """
     given = os.environ.get('ODOO_HOME')
     if given:
@@ -110,7 +110,7 @@ def _fetch_debian(target):
 
 
 def _sid_sources():
-    """The machine's own Debian sources with the suite replaced by `sid`, where `odoo-19` lives."""
+    """Return the machine's Debian sources with the suite `sid`, which has `odoo-19`."""
     for uri, suites, signed_by in _package_sources():
         if 'security' not in suites and re.search(r'debian/?$', uri):
             lines = ['Types: deb', f'URIs: {uri}', 'Suites: sid', 'Components: main']
@@ -119,7 +119,7 @@ def _sid_sources():
 
 
 def _package_sources():
-    """(address, suites, key or None) of each source of packages of the component "main", in both of apt's notations."""
+    """Yield (address, suites, key or None) per "main" package source, in both of apt's formats."""
     for path in [Path('/etc/apt/sources.list'), *sorted(Path('/etc/apt/sources.list.d').glob('*'))]:
         if not path.is_file() or path.suffix not in ('.list', '.sources'):
             continue

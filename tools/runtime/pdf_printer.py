@@ -1,4 +1,4 @@
-"""The program that makes Odoo's PDF, unpacked from the machine's own packages."""
+"""The program that makes Odoo's PDF, unpacked from Debian packages."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ from .cache import cache_dir, digest, locked, need_space
 from .commands import Fail, run, say
 
 PRINTER = 'wkhtmltopdf'
-RETRY_AFTER = 86400  # seconds after which it is tried again to fetch it
+RETRY_AFTER = 86400  # seconds before the next attempt to fetch it
 
 
 def printer():
-    """Folder of a program that makes Odoo's PDF, to be put on PATH; None where the machine has one, or none can be had.
+    """Return the folder of a program that makes Odoo's PDF, to put on PATH.
 
-    Unpacked in the cache, with the libraries that this machine lacks; nothing is installed. That it cannot be had is
-    remembered for a day.
+    Return None if the machine has one already, or if none can be fetched. The program is unpacked in the cache with the
+    libraries that this machine lacks; nothing is installed. A failure is remembered for a day.
     """
     if shutil.which(PRINTER):
         return None
@@ -56,8 +56,7 @@ def _fetch_printer(target):
     with apt_folder('tree') as apt:
         need_space(1, cache_dir())
         say(f"fetching {PRINTER} from this machine's packages, for reports as PDF (about 60 MB)")
-        # The machine's own sources and package state, read only: what it has need not be fetched, and its libraries
-        # fit.
+        # Read the machine's own sources and package state. What it has need not be fetched, and its libraries fit.
         environ = update_lists(
             apt,
             state='Debug::NoLocking "1";\n',
@@ -76,7 +75,7 @@ def _fetch_printer(target):
 
 
 def _write_wrapper(target):
-    """A script that starts the unpacked program with its own libraries; returns its path."""
+    """Write a script that starts the unpacked program with its own libraries. Return its path."""
     plugged = {str(path.parent) for path in target.rglob('plugins/*/*.so')}
     libraries = sorted({str(path.parent) for path in target.rglob('*.so*')} - plugged)
     plugins = next(iter(sorted(target.glob('usr/lib/*/qt5/plugins'))), target)

@@ -12,7 +12,10 @@ from .commands import run, say
 
 
 class Postgres:
-    """A PostgreSQL server from a folder: no service, no port, only a socket; kept running between commands."""
+    """A PostgreSQL server from a folder, with a socket but no service and no port.
+
+    It keeps running between commands.
+    """
 
     user = 'odoo'
 
@@ -25,8 +28,8 @@ class Postgres:
         self.owner = None
         home = cache_dir()
         if os.geteuid() == 0:
-            # PostgreSQL refuses to run as root. The account that owns nothing may also not be able to enter
-            # root's folders, so then the server lives beside them, under a name made from theirs.
+            # PostgreSQL refuses to run as root. The other account may not be able to enter root's folders. In that case
+            # the server is placed elsewhere, under a name derived from theirs.
             self.owner = pwd.getpwnam('nobody')
             if not self._is_enterable(home):
                 home = Path('/var/tmp') / f'{ADDON}-{digest(cache_dir())}'
@@ -35,7 +38,7 @@ class Postgres:
                 self.install = self._copy_programs(self.install, home)
         self.data = home / 'postgresql-18'
         self.socket = home / 'socket'
-        if len(str(self.socket)) > 80:  # a socket's path holds 107 bytes at the most
+        if len(str(self.socket)) > 80:  # a socket's path has 107 bytes at most
             self.socket = Path(tempfile.gettempdir()) / f'{ADDON}-{digest(self.data)}'
 
     @staticmethod
@@ -44,10 +47,10 @@ class Postgres:
 
     @staticmethod
     def _copy_programs(install, home):
-        """Copy the programs and their libraries, in the same arrangement: they find each other by relative paths."""
+        """Copy the programs and their libraries in the same layout. They find each other by relative paths."""
         package = install.parent
         target = home / f'program-{digest(install)}'
-        with locked('postgresql'):  # another checkout may copy them now
+        with locked('postgresql'):  # another checkout may be copying them
             if not target.exists():
                 partial = target.with_name(target.name + '.partial')
                 shutil.rmtree(partial, ignore_errors=True)
@@ -71,7 +74,7 @@ class Postgres:
         return run(command, what=what, cwd='/', env={**environ, 'LC_ALL': 'C'}, **kwargs)
 
     def start(self):
-        """Start the server unless it runs; make its files and the role on first use."""
+        """Start the server if it is not running. On first use, create its files and the role."""
         with locked('postgresql'):
             if self.is_running():
                 return self
@@ -97,7 +100,7 @@ class Postgres:
                     'PostgreSQL could not be made',
                 )
             say('starting PostgreSQL')
-            # pg_ctl's child keeps its standard output open: a file, or whoever reads ours waits forever
+            # pg_ctl's child keeps its standard output open. Use a file, or a reader of our output waits forever.
             log = self.data / 'server.log'
             self._run(
                 [
@@ -160,7 +163,7 @@ class Postgres:
         ).strip()
 
     def comment(self, database):
-        """What was noted with a database, '' if nothing was."""
+        """Return the comment of a database, or '' if there is none."""
         return self.sql(f"SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{database}'")
 
     def databases(self):

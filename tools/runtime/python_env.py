@@ -11,7 +11,7 @@ from .commands import Fail, run, say
 
 
 def venv_python():
-    """The Python of a virtual environment holding Odoo's requirements and the tools of this project."""
+    """Return the Python of a virtual environment with Odoo's requirements and the tools of this project."""
     requirements = [CHECKOUT / 'tools/requirements-odoo.txt', CHECKOUT / 'tools/requirements-dev.txt']
     key = digest(sys.version_info[:3], sys.base_prefix, *(path.read_text(encoding='utf-8') for path in requirements))
     target = cache_dir() / f'venv-{key}'
@@ -44,7 +44,7 @@ def venv_python():
 
 
 def _venv_without_ensurepip(target, made):
-    """Debian splits `ensurepip` off Python: borrow any pip or apt that is there."""
+    """Make the environment without `ensurepip`, which Debian splits off: use any pip or apt that is there."""
     with tempfile.TemporaryDirectory() as scratch:
         borrowed = subprocess.run(
             [sys.executable, '-m', 'pip', 'install', '--quiet', '--target', scratch, 'virtualenv'],

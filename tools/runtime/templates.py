@@ -1,4 +1,4 @@
-"""Templates: databases that are made once and cloned for each use."""
+"""Template databases, made once and cloned for each use."""
 
 import ast
 import hashlib
@@ -9,7 +9,7 @@ from .commands import Fail, say
 from .databases import Databases
 
 TEMPLATE_MODULES = 'account,purchase_stock,hr_expense,l10n_us'
-# What an installation reads: declarations in Python, and what is loaded into the database.
+# The folders that an installation reads: declarations in Python, and data for the database.
 ROOMS = ('models', 'flows', 'wizard', 'report', 'views', 'data', 'security', 'i18n')
 LOADED = ('.xml', '.csv', '.po')
 ONCE = ('--stop-after-init', '--no-http', '--log-level=warn')
@@ -26,11 +26,11 @@ END $$"""
 class Templates(Databases):
     """The template databases of a runtime.
 
-    The runtime also sets `home` (the folder of Odoo) and has `odoo()` (its command line).
+    The runtime must also set `home` (Odoo's folder) and have `odoo()` (its command line).
     """
 
     def base_template(self):
-        """A database with the modules this addon builds on and the chart of accounts of the United States."""
+        """Return a database with the modules this addon depends on and the US chart of accounts."""
         name = (
             f'template_base_{digest(self.home, (self.home / "odoo/release.py").stat().st_mtime_ns, TEMPLATE_MODULES)}'
         )
@@ -46,12 +46,12 @@ class Templates(Databases):
         return self._build_whole(name, 'making a template database, once (one to two minutes)', build)
 
     def template(self, *, new=False):
-        """The base template with this addon installed.
+        """Return the base template with this addon installed.
 
-        It is upgraded when what an upgrade reads has changed, installed anew when what only an installation reads has,
-        and left as it is when only the code of functions has.
+        It is upgraded if something that an upgrade reads has changed. It is installed anew if something that only an
+        installation reads has changed. Changes of function bodies alone do not matter.
 
-        :param new: install it anew, as a full run of the tests does
+        :param new: install it anew, as a full test run does
         """
         with locked('template'):
             base = self.base_template()
@@ -80,7 +80,7 @@ class Templates(Databases):
                     self.drop(name)
 
     def _loader(self, source, option):
-        """A function that makes a database: a clone of `source` in which Odoo installs (-i) or upgrades (-u) the addon."""
+        """Return a function that clones `source` and lets Odoo install (-i) or upgrade (-u) the addon in the clone."""
 
         def load(database):
             self.clone(source, database)
@@ -91,7 +91,7 @@ class Templates(Databases):
         return load
 
     def test_template(self):
-        """The template with the company of the unit tests and the scripts of the screens, made once for all classes."""
+        """Return the template with the unit tests' company and the assets of the screens, made once for all classes."""
         template = self.template()
         made_by = [
             CHECKOUT / 'tools/test_company.py',
@@ -109,19 +109,18 @@ class Templates(Databases):
                 "the tests' company could not be made",
             )
             self.postgres.sql('ANALYZE', database=database)
-            # A test is one transaction. Whoever counts rows meanwhile finds none of its own, and the planner believes
-            # that.
+            # A test is one transaction. Autovacuum in the meantime would count none of its rows, and mislead the
+            # planner.
             self.postgres.sql(NO_AUTOVACUUM, database=database)
 
-        with locked('test-template'):  # what needs the other template does not wait for this one
+        with locked('test-template'):  # processes that need the other template do not wait
             return self._build_whole(template.replace('addon', 'test'), "making the tests' company", build, state)
 
     def source_digest(self):
-        """Identity of everything that an installation of the addon writes to the database, in two parts with a dash
-        between.
+        """Return the identity of everything that an installation writes to the database: two parts with a dash between.
 
-        The first is of what only a new installation reads (records that an upgrade leaves alone, hooks), the second of
-        the rest.
+        The first part covers what only a new installation reads (records that an upgrade leaves alone, hooks), the
+        second the rest.
         """
         found = hashlib.sha256(), hashlib.sha256()
         for path in [
@@ -141,10 +140,10 @@ class Templates(Databases):
 
 
 def declarations(source):
-    """A Python source without what its functions do: what is left is what an installation writes down.
+    """Return a Python source without function bodies. The rest is what an installation writes down.
 
-    These are models, fields, constraints and defaults. What `init` and `_auto_init` do is written by an installation,
-    too.
+    These are models, fields, constraints and defaults. `init` and `_auto_init` are kept, because an installation runs
+    them.
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):

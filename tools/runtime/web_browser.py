@@ -1,4 +1,4 @@
-"""The browser that Odoo's tours and the pictures are made with."""
+"""The browser for Odoo's tours and the pictures."""
 
 import os
 import shutil
@@ -12,12 +12,10 @@ WITH_WINDOWS = ('google-chrome', 'chromium', 'chromium-browser', 'google-chrome-
 
 
 def chromium():
-    """Path of a Chromium or Chrome for the browser tests and the pictures, or None where there is none.
+    """Return the path of a Chromium or Chrome, or None if there is none.
 
-    The one without windows comes first: it draws the same pages, and a tour takes it half the time. Odoo finds it by
-    the link in the cache.
-
-    As root on a machine with apt it is installed when there is none (some 15 seconds); `RAMP_BROWSER=no` forbids that.
+    The headless one is preferred. It draws the same pages, and tours take half the time. Odoo finds it by a link in the
+    cache. As root on a machine with apt it is installed if missing (some 15 seconds). `RAMP_BROWSER=no` forbids that.
     """
     with locked('chromium'):
         is_allowed = os.environ.get('RAMP_BROWSER') != 'no' and not os.geteuid() and shutil.which('apt-get')
@@ -34,12 +32,12 @@ def chromium():
 
 
 def browser_link():
-    """The first name by which Odoo's tours look for a browser."""
+    """Return the first name by which Odoo's tours look for a browser."""
     return cache_dir() / 'browser' / 'google-chrome'
 
 
 def _find_browser():
-    # Debian starts it by a script, whose end would leave it running
+    # Debian starts it with a script. Ending the script would leave the browser running.
     return shutil.which(HEADLESS, path='/usr/lib/chromium') or next(filter(None, map(shutil.which, WITH_WINDOWS)), None)
 
 
@@ -57,7 +55,7 @@ def _install_browser():
     run(['apt-get', 'update', '-qq'], what='the package list was not reached', env=environ, timeout=120)
     try:
         install_package(HEADLESS)
-    except Fail:  # not every distribution has it by itself
+    except Fail:  # some distributions lack this package
         install_package('chromium')
 
 
