@@ -1,12 +1,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Ramp's developer API in plain Python: it knows nothing of Odoo, and Odoo's side knows nothing of HTTP.
+"""A client of Ramp's developer API in plain Python. It does not import Odoo, and the Odoo side does not use HTTP.
 
-The way of a request: client, pipeline (limit, send, classify, repeat), limiter, transport; beside them auth, addresses,
-paging, files, errors. What comes back is read by reading and coding, with money and dates; each kind of object has a
-file: transactions, receipts, vendors, bills, bill_payments, vendor_credits, reimbursements, repayments, statements,
-people, procurement, business, webhooks.
+A request goes through client, pipeline (limit, send, classify, repeat), limiter and transport. Further modules are
+auth, addresses, paging, files and errors. Answers are read by reading and coding, with money and dates. Each kind of
+object has a module: transactions, receipts, vendors, bills, bill_payments, vendor_credits, reimbursements, repayments,
+statements, people, procurement, business, webhooks.
 
-Facts about Ramp are from its OpenAPI document and its guides of 2026-08-01, where nothing else is said.
+Facts about Ramp are from its OpenAPI document and guides of 2026-08-01, unless another source is given.
 """
 
 from .auth import DEFAULT_SCOPES, MemoryTokenStore, TokenSource

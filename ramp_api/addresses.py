@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Addresses of the API: what is asked, and that the token is sent nowhere else.
+"""Addresses of the API. The token is sent to no other host.
 
 Guide followed: "Pagination" (2026-08-01).
 """
@@ -13,7 +13,7 @@ _DEFAULT_PORTS = {'https': 443, 'http': 80}
 
 
 def normalise_base_url(base_url, *, allow_http=False):
-    """The address under which the paths of the API are, without a slash at its end.
+    """Return the address under which the paths of the API are, without a slash at its end.
 
     :param base_url: str, 'https://api.ramp.com' or with its path; '/developer/v1' is added if there is none
     :param allow_http: bool, also take http:// (simulator, custom environment)
@@ -35,7 +35,7 @@ def normalise_base_url(base_url, *, allow_http=False):
 
 
 def origin_of_url(url):
-    """Where an address leads.
+    """Return the origin of an address.
 
     :param url: str
     :return: tuple (scheme, host, port), or None if it has no clear one
@@ -45,14 +45,14 @@ def origin_of_url(url):
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
     except (ValueError, KeyError):
         return None
-    # Parsers disagree about backslashes, spaces and user names: such an address has no clear host.
+    # Parsers disagree about backslashes, spaces and user names, so such an address has no clear host.
     if not parts.hostname or '@' in parts.netloc or any(char == '\\' or ord(char) <= 32 for char in url):
         return None
     return parts.scheme, parts.hostname, port
 
 
 def address_of_path(path, base_url):
-    """The address of a path of the API.
+    """Return the address of a path of the API.
 
     :param path: str such as '/transactions/<id>'
     :param base_url: str, of `normalise_base_url`
@@ -65,12 +65,12 @@ def address_of_path(path, base_url):
 
 
 def path_of_address(url, base_url):
-    """The path (str) of an address (str) below `base_url`, as it may be shown: without its query."""
+    """Return the path (str) of an address (str) below `base_url`, as it may be shown: without its query."""
     return urlsplit(url).path.removeprefix(urlsplit(base_url).path)
 
 
 def rebuild_own_url(url, base_url, path):
-    """The address of a next page, rebuilt on our own host: no trick of spelling can carry the token elsewhere.
+    """Return the address of a next page, rebuilt on our own host, so that no odd spelling sends the token elsewhere.
 
     :param url: str, as Ramp sent it
     :param base_url: str, of `normalise_base_url`
@@ -88,7 +88,7 @@ def rebuild_own_url(url, base_url, path):
 
 
 def encode_query_params(params):
-    """A query as the API reads it: true/false, ISO dates in UTC, lists repeated, None left out.
+    """Return a query as the API reads it: true/false, ISO dates in UTC, lists repeated, None left out.
 
     :param params: dict | None
     :return: list of pairs (name, text)

@@ -11,7 +11,7 @@ import time
 
 from .errors import RampProtocolError
 
-# One list for the whole connector. Ramp drops silently what the app lacks: compare with TokenSource.granted_scopes.
+# The scopes of the whole connector. Ramp silently drops what the app lacks: compare with TokenSource.granted_scopes.
 DEFAULT_SCOPES = (
     'accounting:read',
     'accounting:write',
@@ -45,22 +45,22 @@ DEFAULT_SCOPES = (
     'vendors:write',
 )
 
-EXPIRY_MARGIN = 300  # seconds before its end that a token counts as over
-SUSPECT_AGE = 60  # seconds: a younger token is not the reason for a 404
-SUSPECT_PAUSE = 300  # seconds: after a renewal because of a 404, the next 404s are what they say
+EXPIRY_MARGIN = 300  # seconds before its end from which a token counts as expired
+SUSPECT_AGE = 60  # seconds; a younger token is not the reason for a 404
+SUSPECT_PAUSE = 300  # seconds after a renewal because of a 404 in which further 404s are taken literally
 
 
 class MemoryTokenStore:
-    """Where a token is kept between requests: `get() -> dict | None`, `set(dict)`, `clear()`.
+    """A store for the token between requests: `get() -> dict | None`, `set(dict)`, `clear()`.
 
-    The dict holds only JSON values. This one forgets with the process; Odoo brings its own.
+    The dict has JSON values only. This store lives as long as the process; Odoo has its own.
     """
 
     def __init__(self):
         self._token = None
 
     def get(self):
-        """The token as it was kept: dict | None."""
+        """Return the token as it was kept: dict | None."""
         return self._token
 
     def set(self, token):
@@ -74,11 +74,10 @@ class MemoryTokenStore:
 
 @dataclasses.dataclass(frozen=True)
 class Token:
-    """A token of Ramp's.
+    """A token from Ramp.
 
-    access_token: str, never shown; minted_at, expires_at: float, seconds since 1970; scopes: tuple of str, as
-    granted; owner: str, fingerprint of what it was asked for; suspected: bool, minted because a 404 threw suspicion
-    on another.
+    access_token: str, never shown; minted_at, expires_at: float, seconds since 1970; scopes: tuple of str, as granted;
+    owner: str, fingerprint of realm, app and scopes; suspected: bool, minted because a 404 made another token suspect.
     """
 
     access_token: str = dataclasses.field(repr=False)
@@ -90,18 +89,18 @@ class Token:
 
 
 class TokenSource:
-    """Hands out a valid token, minting one when needed. Safe between threads."""
+    """Provide a valid token, and mint one when needed. Thread-safe."""
 
     def __init__(self, client_id, client_secret, scopes, post_form, *, realm='', store=None, clock=time.time):
-        """Whose token, and where it is asked for and kept.
+        """Create a token source.
 
         :param client_id: str
         :param client_secret: str
-        :param scopes: iterable of str, asked for
+        :param scopes: iterable of str, to ask for
         :param post_form: (path, form, basic) -> decoded JSON, sends a form with Basic auth `basic` = (id, secret),
             raises RampError
-        :param realm: str, the address the credentials belong to; a stored token of another realm, app or scope is not
-            used
+        :param realm: str, the address that the credentials belong to; a stored token of another realm, app or scope is
+            not used
         :param store: see MemoryTokenStore
         :param clock: () -> float, seconds since 1970
         :raise ValueError: if the credentials are missing
@@ -121,17 +120,17 @@ class TokenSource:
 
     @property
     def granted_scopes(self):
-        """frozenset of str: what Ramp really granted. Mints a token if there is none."""
+        """Return the scopes (frozenset of str) that Ramp granted. Mint a token if there is none."""
         return frozenset(self.current_token().scopes)
 
     @property
     def known_secrets(self):
-        """tuple of str: what must never be shown. Mints nothing."""
+        """Return the texts (tuple of str) that must never be shown. Mint nothing."""
         token = self._read_stored_token()
         return (self._basic[1], token.access_token) if token else (self._basic[1],)
 
     def current_token(self):
-        """A Token that is not about to expire. Raises RampAuthError and the other RampErrors of a request."""
+        """Return a Token that is not about to expire. Raise RampAuthError or another RampError of a request."""
         with self._lock:
             token = self._read_stored_token()
             if token and self._clock() < token.expires_at:
@@ -139,10 +138,10 @@ class TokenSource:
             return self._mint_token()
 
     def renew_token(self, rejected, *, suspected=False):
-        """A Token other than one that Ramp no longer accepts.
+        """Return a Token other than one that Ramp no longer accepts.
 
         :param rejected: Token
-        :param suspected: bool, it is only perhaps no longer accepted
+        :param suspected: bool, `rejected` may still be accepted
         :raise RampError: as of `current_token`
         """
         with self._lock:
@@ -152,16 +151,16 @@ class TokenSource:
             return self._mint_token(suspected=suspected)
 
     def is_suspect(self, token):
-        """Whether a token could be the reason for a 404: bool.
+        """Return whether a token could be the reason for a 404: bool.
 
         Ramp answers 404 DEVELOPER_7002 for a dead token, too (seen in its sandbox, 2026-10-01).
         """
         return self._clock() - token.minted_at > (SUSPECT_PAUSE if token.suspected else SUSPECT_AGE)
 
     def revoke_token(self):
-        """Make the stored token, if any, worthless at Ramp and forget it.
+        """Revoke the stored token, if any, at Ramp and forget it.
 
-        It is forgotten even if Ramp cannot be reached; the RampError is raised all the same.
+        It is forgotten even if Ramp cannot be reached. The RampError is raised anyway.
         """
         with self._lock:
             token = self._read_stored_token()
@@ -179,7 +178,7 @@ class TokenSource:
         return token if token and token.owner == self._owner else None
 
     def _mint_token(self, *, suspected=False):
-        """A new Token, stored. Raises RampProtocolError where the answer has none."""
+        """Return a new Token and store it. Raise RampProtocolError if the answer has none."""
         now = self._clock()
         answer = self._post_form(
             '/token', {'grant_type': 'client_credentials', 'scope': ' '.join(self._wanted)}, self._basic
@@ -194,7 +193,7 @@ class TokenSource:
             or life <= 0
         ):
             raise RampProtocolError('the token answer has no access_token or expires_in', method='POST', path='/token')
-        # RFC 6749, 5.1: no scope in the answer means exactly what was asked for.
+        # No scope in the answer means exactly what was asked for (RFC 6749, 5.1).
         scopes = granted.split() if isinstance(granted, str) else self._wanted
         token = Token(secret, now, now + life - min(EXPIRY_MARGIN, life / 10), tuple(scopes), self._owner, suspected)
         self._store.set({**dataclasses.asdict(token), 'scopes': list(scopes)})

@@ -100,7 +100,7 @@ class BillPayment:
 
 
 def read_bill_payment(bill):
-    """The payment of a bill.
+    """Read the payment of a bill.
 
     :param bill: PayloadReader of the bill
     :return: BillPayment, None if Ramp tells of none
@@ -150,7 +150,7 @@ _DETAILS_READERS = {
 
 
 def _read_payment_details(reader, payment_method):
-    """The details, by `schema_type`, else by the payment method.
+    """Read the details, by `schema_type`, else by the payment method.
 
     There may be none, as in examples of the specification: then the result is None.
     """

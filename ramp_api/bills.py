@@ -85,7 +85,7 @@ class BillLine:
 
     @property
     def is_inventory(self):
-        """Whether (bool) it has a quantity or a price."""
+        """Return whether (bool) it has a quantity or a price."""
         return self.quantity is not None or self.unit_price is not None
 
 
@@ -162,13 +162,12 @@ class Bill:
 
 
 def read_bill(payload, with_payment=True):
-    """A bill from an object of GET /bills or /bills/{id}.
+    """Read a bill from an object of GET /bills or /bills/{id}.
 
     :param payload: dict
-    :param with_payment: bool, False leaves `payment` unread (None): a payment that nobody understands says nothing
-        against the bill
+    :param with_payment: bool, False leaves `payment` None, because an unreadable payment does not make the bill wrong
     :return: Bill
-    :raise PayloadError: also where lines or currencies do not add up
+    :raise PayloadError: also if lines or currencies do not add up
     """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
@@ -215,7 +214,7 @@ def read_bill(payload, with_payment=True):
 
 
 def read_invoice_urls(payload):
-    """The pre-signed links of a bill, whatever else is in it. They are secrets as long as they work.
+    """Read the pre-signed links of a bill, whatever else is in it. They are secrets as long as they work.
 
     :param payload: dict, an object of GET /bills/{id}
     :return: tuple of str
@@ -225,7 +224,7 @@ def read_invoice_urls(payload):
 
 
 def scrub_bill(payload):
-    """A payload of a bill as it may be stored and shown: of each of its links only scheme and host are left.
+    """Return a bill's payload that may be stored and shown: only scheme and host are left of each link.
 
     :param payload: of any type, however malformed; it is not changed itself
     :return: of the same type; `read_bill` reads it as it reads the original
@@ -238,7 +237,7 @@ def scrub_bill(payload):
 
 
 def _keep_host_of_link(link):
-    """A link without what makes it a key; of something else only what it is not: a link."""
+    """Return scheme and host of a link, and '(link)' for any other text. Lists and objects become empty."""
     if isinstance(link, (dict, list)):
         return type(link)()
     if not isinstance(link, str):
@@ -270,7 +269,7 @@ def _read_bill_vendor(reader):
 
 
 def _read_conversion_rate(reader):
-    """The rate (Decimal | None) from the currency of the invoice to that of whoever pays; positive."""
+    """Read the rate (Decimal | None) from the currency of the invoice to that of whoever pays; positive."""
     rate = read_optional_decimal(reader, 'fx_conversion_rate')
     if rate is not None and rate <= 0:
         raise PayloadError(
@@ -280,7 +279,7 @@ def _read_conversion_rate(reader):
 
 
 def _read_bill_lines(reader, whole, selections):
-    """The lines of both lists, each with its coding. Raises PayloadError unless they add up to the whole."""
+    """Read the lines of both lists, each with its coding. Raises PayloadError unless they add up to the whole."""
     stock = readers_of_items(reader, 'inventory_line_items')
     readers = readers_of_items(reader, 'line_items') + stock
     amounts = [read_required_amount(item, 'amount', whole.currency, 'the bill') for item in readers]
@@ -306,7 +305,7 @@ def _read_bill_lines(reader, whole, selections):
 
 
 def _read_bill_line_selections(readers, whole):
-    """The selections of each line: its own, and those of the whole in the fields of which it has none."""
+    """Read the selections of each line: its own, and those of the whole in the fields of which it has none."""
     coded = []
     for own in map(read_coding_selections, readers):
         known = {_field_of_selection(selection) for selection in own}
@@ -315,15 +314,15 @@ def _read_bill_line_selections(readers, whole):
 
 
 def _field_of_selection(selection):
-    """Which field of accounting a selection is of; custom fields share one type."""
+    """Return the key of the accounting field of a selection. Custom fields share one type."""
     return selection.type, selection.category_external_id if selection.type == 'OTHER' else None
 
 
 def _read_line_withholding(line, amount):
-    """What is kept back of a line: Withholding | None.
+    """Return what is withheld of a line: Withholding | None.
 
-    Ramp calls `gross_amount` the one before withholding and nowhere says that a line's `amount` is the one after it.
-    Where the figures do not show that, what the bill is over is a guess, and it is not made.
+    Ramp calls the amount before withholding `gross_amount`. It does not say that a line's `amount` is the one after it.
+    If the figures do not show that, the bill's amount would be a guess, so PayloadError is raised.
     """
     if line.values.get('withholding_line_item') is None:
         return None

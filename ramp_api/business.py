@@ -58,14 +58,14 @@ class AccountingProvider:
 
 @dataclasses.dataclass(frozen=True)
 class Business:
-    """The business that a token belongs to. name: to be shown only, businesses are told apart by their id."""
+    """The business that a token belongs to. name: for display only; the id identifies a business."""
 
     id: str
     name: str
 
 
 def read_entity(payload):
-    """An entity from an object of GET /entities.
+    """Read an entity from an object of GET /entities.
 
     :param payload: dict
     :return: Entity
@@ -83,7 +83,7 @@ def read_entity(payload):
 
 
 def _readable_bank_accounts(items):
-    """Those that can be read: the entity itself is worth more than how its bank accounts are called."""
+    """Return the bank accounts that can be read. An unreadable one does not make the entity unreadable."""
     for value, path in items:
         with contextlib.suppress(PayloadError):
             account = PayloadReader(value, path)
@@ -95,7 +95,7 @@ def _readable_bank_accounts(items):
 
 
 def read_accounting_provider(payload):
-    """The accounting connection from GET /accounting/connection.
+    """Read the accounting connection from GET /accounting/connection.
 
     :param payload: dict | None
     :return: AccountingProvider, or None of an empty answer: nothing is connected
@@ -115,7 +115,7 @@ def read_accounting_provider(payload):
 
 
 def read_business(payload):
-    """The business from GET /business, whose id the schema does not promise (2026-08-01).
+    """Read the business from GET /business, whose id the schema does not promise (2026-08-01).
 
     :param payload: dict
     :return: Business

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The client of Ramp's API: what may be asked. How it is asked is in `pipeline`.
+"""The client of Ramp's API with its methods for callers. `pipeline` has the rest.
 
 Guide followed: "Pagination" (2026-08-01).
 """
@@ -14,25 +14,25 @@ from .errors import RampFileError, RampProtocolError
 from .paging import LARGEST_PAGE, check_page_size, read_list_page
 from .pipeline import RequestCall, RequestPipeline
 
-MAX_FILE_HOPS = 3  # addresses that are asked for one file
+MAX_FILE_HOPS = 3  # addresses that are tried for one file
 
 
 class RampClient(RequestPipeline):
-    """A connection to one Ramp account. One client per thread. How it is made: see RequestPipeline.
+    """A connection to one Ramp account. Use one client per thread. For the constructor see RequestPipeline.
 
-    All but the lists return decoded JSON, or None when the answer has no content, and raise RampError.
+    All methods but the lists return decoded JSON, or None if the answer has no content, and raise RampError.
     """
 
     def get(self, path, params=None):
-        """Ask for an object.
+        """Request an object.
 
         :param path: str such as '/transactions/<id>'
-        :param params: dict | None; None leaves out, bool, date, datetime and lists work
+        :param params: dict | None; None leaves a value out; bool, date, datetime and lists work
         """
         return self._request_with_token('GET', path, params=params)
 
     def post(self, path, json=None, *, idempotent=False):
-        """Create something, or tell Ramp.
+        """Create something, or report something to Ramp.
 
         :param path: str such as '/accounting/syncs'
         :param json: the body, of JSON values
@@ -74,7 +74,7 @@ class RampClient(RequestPipeline):
             if page.next_url in seen:
                 raise RampProtocolError('the list of pages goes in a circle', method='GET', path=path)
             if page.next_url is not None:
-                rebuild_own_url(page.next_url, self.base_url, path)  # before anybody stores it
+                rebuild_own_url(page.next_url, self.base_url, path)  # checked before a caller stores it
             yield page
             if page.next_url is None:
                 return
@@ -96,16 +96,16 @@ class RampClient(RequestPipeline):
                 yield row
 
     def download_file(self, url, max_bytes, allowed_types=None, max_pixels=math.inf):
-        """The file behind a pre-signed link, asked for without our credentials.
+        """Return the file behind a pre-signed link, requested without our credentials.
 
         :param url: str
         :param max_bytes: int
-        :param allowed_types: iterable of mimetypes, judged by the content, not by what the server says; None: all
-        :param max_pixels: int, of a picture, as its header says: a few bytes can be decoded to gigabytes
+        :param allowed_types: iterable of mimetypes, compared with the content, not with the server's header; None: all
+        :param max_pixels: int, of a picture, from its header: a few bytes can be decoded to gigabytes
         :return: Download
         :raise RampLinkExpired: get a new link from the receipt
         :raise RampFileError: too large, empty, type not allowed; it names the file
-        :raise RampProtocolError: a place that must not be asked, a redirect to another host
+        :raise RampProtocolError: the link leads to a forbidden address, or redirects to another host
         :raise RampConnectionError, RampServerError: as of any request
         """
         for _hop in range(MAX_FILE_HOPS):
@@ -122,7 +122,7 @@ class RampClient(RequestPipeline):
 
 
 def _check_downloaded_file(file, allowed_types, max_pixels, call):
-    """Raise RampFileError unless the file may be taken."""
+    """Raise RampFileError if the file must not be accepted."""
     if allowed_types is not None and file.mimetype not in set(allowed_types):
         raise RampFileError(f'{file.filename}: files of type {file.mimetype} are not allowed', **call.error_facts)
     width, height = files.picture_size(file)

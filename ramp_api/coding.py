@@ -27,7 +27,7 @@ class Selection:
 
 
 def read_coding_selections(reader):
-    """The selections (tuple of Selection) of an object or a line.
+    """Read the selections (tuple of Selection) of an object or a line.
 
     :param reader: PayloadReader
     :raise PayloadError: if one does not say which field it belongs to
@@ -56,7 +56,7 @@ def _read_coding_selection(reader):
 
 
 def read_line_selections(readers, whole):
-    """The selections of each line: its own; those of the whole for a single line that has none.
+    """Read the selections of each line: its own; those of the whole for a single line that has none.
 
     :param readers: list of PayloadReader, one for each line
     :param whole: tuple of Selection

@@ -16,11 +16,11 @@ _ISO = re.compile(
 
 
 def parse_utc(text):
-    """The moment that a text of Ramp's names.
+    """Return the moment of a text from Ramp.
 
-    Accepted is what Ramp is seen to send: `Z`, `+00:00`, `+0000`, no offset at all (UTC), fractions of a second (cut
-    to microseconds). Refused is a bare date, whose day in another time zone would be a guess, and a time without its
-    hour (`T:00:00`, as some examples of the specification have it).
+    Accepted are `Z`, `+00:00`, `+0000`, no offset (UTC) and fractions of a second (cut to microseconds). A bare date is
+    refused, because its day in another time zone would be a guess. So is a time without its hour (`T:00:00`, as in some
+    examples of the specification).
 
     :param text: str, ISO 8601
     :return: aware datetime in UTC
@@ -50,12 +50,12 @@ def _parse_utc_offset(offset):
 
 
 def to_company_date(moment, tzname):
-    """The date on the wall calendar in a time zone.
+    """Return the calendar date in a time zone.
 
     :param moment: aware datetime
     :param tzname: str such as 'America/New_York'
     :return: date
-    :raise ValueError: on a naive `moment` or an unknown zone: a wrong day can be a wrong period
+    :raise ValueError: on a naive `moment` or an unknown zone, because a wrong day can be a wrong period
     """
     if moment.tzinfo is None:
         raise ValueError('A moment without a time zone has no date; make it UTC first')

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What can go wrong on the way to Ramp, one class per thing a caller would do differently.
+"""Errors of requests to Ramp: one class for each different reaction of a caller.
 
-Error body: Ramp's guide "Error handling" (2026-08-01; `error_v2` = error_code, message, additional_info; `error` is
-its legacy twin) and, for the token endpoint, the OAuth form (`error`, `error_description`).
+Error body: Ramp's guide "Error handling" (2026-08-01; `error_v2` = error_code, message, additional_info; `error` is its
+legacy twin) and, for the token endpoint, the OAuth form (`error`, `error_description`).
 """
 
 import json
@@ -26,7 +26,7 @@ _SCRUB = (
 
 
 def scrub(text, secrets=()):
-    """A short line without known secrets, tokens, email addresses and long numbers.
+    """Return a short line without known secrets, tokens, email addresses and long numbers.
 
     :param text: any object
     :param secrets: iterable of str, to be left out wherever they stand
@@ -54,7 +54,7 @@ class RampError(Exception):
     """
 
     summary = 'Ramp could not be used'
-    retryable = False  # is the same request likely to succeed later, with nobody changing anything?
+    retryable = False  # whether the same request may succeed later without any change
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class RampError(Exception):
         maybe_done=False,
         retry_after=None,
     ):
-        super().__init__(message)  # the only positional argument: what pickle rebuilds from, the rest is in __dict__
+        super().__init__(message)  # the only positional argument, for pickle; the rest is in __dict__
         self.message = message
         self.status = status
         self.code = code
@@ -98,7 +98,7 @@ class RampError(Exception):
 
 
 class RampAuthError(RampError):
-    """No token: 400/401 ``invalid_client``, grant switched off (7012), or a token that stays refused."""
+    """No token: 400/401 ``invalid_client``, grant switched off (7012), or a token that is still refused."""
 
     summary = (
         'Ramp does not accept the credentials; check the client ID, the client secret and the allowed grant '
@@ -138,14 +138,14 @@ class RampIdempotencyReused(RampError):
 
 
 class RampRateLimited(RampError):
-    """429 that outlived all attempts. Nothing was processed."""
+    """429 on all attempts. Nothing was processed."""
 
     summary = 'Ramp is receiving too many requests from this server'
     retryable = True
 
 
 class RampServerError(RampError):
-    """5xx (or 408) that outlived all attempts, or that answered a write which must not be repeated blindly."""
+    """5xx (or 408) on all attempts, or on a write that must not be repeated without a check."""
 
     summary = 'Ramp is having a problem on its side'
     retryable = True
@@ -166,12 +166,12 @@ class RampConnectionError(RampError):
 
 
 class RampOutOfTime(RampError):
-    """The time of a run, or of somebody who waits, is over.
+    """The time of a run, or of a waiting user, is over.
 
-    It is over before the next request, or would be after the pause that Ramp asks for. Nothing is wrong with what was
-    to be asked: it is asked for later.
+    It is over before the next request, or would be after the pause that Ramp asks for. The request itself is fine and
+    can be made later.
 
-    retry_after: float | None, seconds until it is worth while; maybe_done: as of an attempt before.
+    retry_after: float | None, seconds until it makes sense; maybe_done: as of an earlier attempt.
     """
 
     summary = 'Ramp took too long, so the rest was not asked for'
@@ -205,7 +205,7 @@ class RampFileError(RampError):
 
 
 def error_from_response(status, body, *, minting=False, secrets=(), **facts):
-    """The RampError for an HTTP answer that is not a success.
+    """Return the RampError for an HTTP answer that is not a success.
 
     :param status: int
     :param body: decoded JSON, or None if there was none
@@ -233,7 +233,7 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
 
 
 def _scrub_error_details(fields, secrets):
-    """{name of a field: list of messages} of what Ramp says of the fields of a request."""
+    """Return Ramp's messages on the fields of a request: {name of a field: list of messages}."""
     details = {}
     if isinstance(fields, dict):
         for field, value in list(fields.items())[:_MAX_FIELDS]:
@@ -250,7 +250,7 @@ def _scrub_field_messages(value, secrets):
 
 
 def _error_class_of_status(status, code, minting):
-    """What a caller would do: it is said by the status, and by Ramp's code where one status means several things."""
+    """Return the error class for an HTTP status, and for Ramp's code if the status has several meanings."""
     if status == 429:
         return RampRateLimited
     if status >= 500 or status == 408:

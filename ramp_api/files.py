@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Files behind pre-signed links: where we may ask, and what it is that came back.
+"""Files behind pre-signed links: which addresses may be asked, and the type of what they send.
 
 Schema Receipt, `receipt_url` (2026-08-01).
 """
@@ -24,8 +24,8 @@ _EXTENSIONS = {
     'image/webp': ('.webp',),
     'image/heic': ('.heic', '.heif'),
 }
-_XML = dict.fromkeys(('application/xml', 'text/xml'), ('.xml',))  # said to be: it need not begin with a declaration
-_HEIC_HEADER = 65536  # bytes in which a picture's measures are
+_XML = dict.fromkeys(('application/xml', 'text/xml'), ('.xml',))  # by the header only: a declaration is optional
+_HEIC_HEADER = 65536  # bytes that contain the size of a picture
 _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
 
@@ -44,11 +44,11 @@ class Download:
 def check_file_url(url, *, allow_http=False):
     """Raise RampProtocolError unless a link is https on a public host.
 
-    A link comes from outside; it must not make this server ask its own network. Name and connection could still
-    resolve differently, but then the certificate would not match.
+    A link comes from outside and must not make this server send requests into its own network. The name may resolve
+    differently for the connection, but then the certificate would not match.
 
     :param url: str
-    :param allow_http: bool, lifts all of it (simulator, custom environment)
+    :param allow_http: bool, skips all these checks (simulator, custom environment)
     """
     try:
         parts = urlsplit(url)
@@ -66,7 +66,7 @@ def check_file_url(url, *, allow_http=False):
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        return  # it will not connect either, unless through a proxy, which resolves names where we cannot
+        return  # it cannot connect either, unless a proxy resolves the name
     for *_rest, address in found:
         ip = ipaddress.ip_address(address[0])
         ip = getattr(ip, 'ipv4_mapped', None) or ip
@@ -75,7 +75,7 @@ def check_file_url(url, *, allow_http=False):
 
 
 def sniff_mimetype(content):
-    """The mimetype (str) of a content by its first bytes.
+    """Return the mimetype (str) of a content by its first bytes.
 
     :param content: bytes
     :return: str, None if it is none of the usual kinds of a receipt or an invoice
@@ -98,28 +98,28 @@ def sniff_mimetype(content):
 
 
 def build_download(content, headers, url):
-    """The file that came as an answer.
+    """Return the file of an answer.
 
     :param content: bytes
     :param headers: mapping, of the answer
-    :param url: str, where it was
+    :param url: str, its address
     :return: Download
     """
     mimetype = sniff_mimetype(content)
     if mimetype is None:
         mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
-            mimetype = 'application/octet-stream'  # it says it is a picture, and is not
+            mimetype = 'application/octet-stream'  # the header says picture, but the content is none
     return Download(content, mimetype, _safe_file_name(headers, url, mimetype))
 
 
 def picture_size(download):
-    """The size of a picture, as its header says it, the largest where it says several.
+    """Return the size of a picture from its header, and the largest if it has several.
 
-    Nothing is decoded, and nothing broken raises.
+    Nothing is decoded. A broken file does not raise.
 
     :param download: Download
-    :return: tuple (width, height) in pixels; (0, 0) of anything else, and where the header says none
+    :return: tuple (width, height) in pixels; (0, 0) for other files, and if the header has no size
     """
     size = _PIXEL_SIZE_READERS.get(download.mimetype)
     try:
@@ -154,7 +154,7 @@ def _jpeg_pixel_size(content):
 
 
 def _gif_pixel_size(content):
-    """A frame may be larger than the screen it is on."""
+    """Return the size of the screen or of the largest frame: a frame may be larger than its screen."""
     width, height, flags = struct.unpack_from('<HHB', content, 6)
     place = 13 + _gif_palette_bytes(flags)
     while place < len(content):
@@ -191,7 +191,7 @@ def _webp_pixel_size(content):
 
 
 def _heic_pixel_size(content):
-    """The boxes `ispe` say it, of the whole, of its tiles and of its previews."""
+    """Return the largest size in the boxes `ispe`: of the whole, its tiles and its previews."""
     width = height = 0
     for place in (found.end() for found in re.finditer(b'ispe', content[:_HEIC_HEADER])):
         wide, high = struct.unpack_from('>II', content, place + 4)

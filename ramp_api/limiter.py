@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting", 2026-08-01).
 
-The unit is the machine, not the process: Odoo's workers share one budget through a small locked file. Machines behind
-one NAT address still share it unknowingly; for them there are 429 and `penalize`.
+The limit applies to the machine, not to the process. So Odoo's workers share one budget in a small locked file. Several
+machines behind one NAT address share the limit without knowing it; 429 and `penalize` handle that case.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import time
 
 try:
     import fcntl
-except ImportError:  # not on Windows: each process then counts for itself
+except ImportError:  # not on Windows: each process then counts by itself
     fcntl = None
 
 _logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _local_lock = threading.Lock()
 
 
 class LimitReached(Exception):
-    """There is no place in time. seconds: float, how long one would have to wait from now on."""
+    """No place is free in time. seconds: float, the wait that would be needed from now on."""
 
     def __init__(self, seconds):
         super().__init__(seconds)
@@ -38,7 +38,7 @@ class LimitReached(Exception):
 
 
 class SlidingWindow:
-    """At most `limit` calls of `acquire` return in any `window` seconds.
+    """Let at most `limit` calls of `acquire` return in any `window` seconds.
 
     They are counted over all processes of this user and machine.
     """
@@ -46,13 +46,13 @@ class SlidingWindow:
     def __init__(
         self, host, *, limit=190, window=10.0, shared=True, directory=None, clock=time.monotonic, sleep=time.sleep
     ):
-        """How many, in which time, counted where.
+        """Create a window.
 
-        :param host: str, what the budget is counted for
-        :param limit: int, kept below Ramp's 200 because the network may bunch requests
+        :param host: str, the host that the budget is for
+        :param limit: int, below Ramp's 200, because the network may bunch requests
         :param window: float, seconds
         :param shared: bool, False counts in this process only
-        :param directory: str | None, where the file lives; None: the system's place for temporary files
+        :param directory: str | None, folder of the file; None: the system's folder for temporary files
         :param clock: () -> float, seconds; must be comparable between processes of the machine
         :param sleep: (seconds) -> None
         :raise ValueError: on a limit below 1
@@ -69,11 +69,11 @@ class SlidingWindow:
         self._sleep = sleep
 
     def acquire(self, longest=math.inf):
-        """Take one place in the window, sleeping until there is one.
+        """Take one place in the window, and sleep until there is one.
 
         :param longest: float, seconds
         :return: float, the seconds slept
-        :raise LimitReached: where it would take longer; without sleeping on
+        :raise LimitReached: if it would take longer; this does not sleep any further
         """
         slept = 0.0
         while True:
@@ -91,18 +91,21 @@ class SlidingWindow:
             wait = max(wait, 0.001)  # never spin on a rounding error
             if slept + wait > longest:
                 raise LimitReached(wait)
-            self._sleep(wait)  # outside the lock: others may still be allowed to look
+            self._sleep(wait)  # outside the lock, so that others can look
             slept += wait
 
     def penalize(self, seconds):
-        """After a 429: nobody on this machine asks again for `seconds` (float, at most MAX_PENALTY)."""
+        """Block all requests of this machine after a 429, for `seconds` (float, at most MAX_PENALTY)."""
         with self._locked_shared_state() as state:
             now = self._clock()
             until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
             state['blocked_until'] = max(self._blocked_until(state, now), until)
 
     def _hits_in_window(self, hits, now):
-        """Moments in the future come from before a reboot: the monotonic clock starts again."""
+        """Return the hits within the window.
+
+        Future ones are from before a reboot, which restarts the monotonic clock.
+        """
         return [hit for hit in hits if now - self.window < hit <= now]
 
     def _blocked_until(self, state, now):
@@ -110,7 +113,7 @@ class SlidingWindow:
 
     @contextlib.contextmanager
     def _locked_shared_state(self):
-        """The state, exclusively: {'hits': ascending moments, 'blocked_until': moment}. Changes are kept."""
+        """Lock and yield the state: {'hits': ascending moments, 'blocked_until': moment}. Changes are saved."""
         descriptor = self._open_state_file() if self._shared else None
         if descriptor is None:
             with _local_lock:
@@ -127,7 +130,7 @@ class SlidingWindow:
             os.close(descriptor)  # and with it the lock
 
     def _open_state_file(self):
-        """A descriptor of our own private file, or None when the place cannot be trusted or used."""
+        """Return a descriptor of our own private file, or None if its place cannot be trusted or used."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             descriptor = os.open(self.path, flags, 0o600)

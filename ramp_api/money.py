@@ -43,7 +43,7 @@ class MoneyError(ValueError):
 
 
 def exponent(currency):
-    """The number of decimals (int) of a currency.
+    """Return the number of decimals (int) of a currency.
 
     :param currency: str, ISO 4217 code or one of Ramp's stablecoins
     :raise MoneyError: if it is not known
@@ -71,14 +71,14 @@ class Money:
 
     @classmethod
     def from_minor(cls, minor, currency, rate=None):
-        """From an amount of the API in minor units.
+        """Return Money from an amount of the API in minor units.
 
         :param minor: int, signed
         :param currency: str, code
         :param rate: int | None, `minor_unit_conversion_rate` of the payload, if it has one
         :return: Money
-        :raise MoneyError: if the rate contradicts the currency, rather than choosing which of the two to believe; and
-            of a stablecoin without one
+        :raise MoneyError: if the rate contradicts the currency, because either may be wrong; and for a stablecoin
+            without a rate
         """
         money = cls(minor, currency)
         expected = 10 ** exponent(currency)
@@ -96,7 +96,7 @@ class Money:
 
     @classmethod
     def from_major(cls, value, currency, strict=True):
-        """From an amount in major units.
+        """Return Money from an amount in major units.
 
         :param value: str ('-12.50'), int, Decimal, or float by its shortest notation
         :param currency: str, code
@@ -115,7 +115,7 @@ class Money:
 
     @property
     def decimal(self):
-        """Decimal in major units, with exactly the decimals of the currency."""
+        """Return the amount in major units (Decimal), with exactly the decimals of the currency."""
         return Decimal(f'{self.minor}E-{exponent(self.currency)}')  # the constructor is exact at any size
 
     def __str__(self):
@@ -152,7 +152,7 @@ class Money:
 
 
 def _fraction_of_amount(value, digits):
-    """The exact value (Fraction) of an amount in major units. Raises MoneyError."""
+    """Return the exact value (Fraction) of an amount in major units. Raises MoneyError."""
     if isinstance(value, float) and math.isfinite(value):
         if math.ulp(value) * 10**digits > 0.1:
             raise MoneyError(f'{value!r} is too large to be an exact amount with {digits} decimals')

@@ -26,7 +26,7 @@ def check_page_size(size):
 
 
 def read_list_page(answer, path):
-    """A page from the answer to GET of a list.
+    """Read a page from the answer to GET of a list.
 
     :param answer: decoded JSON
     :param path: str, of the list, for the error

@@ -66,7 +66,7 @@ class UserTask:
 
     @property
     def is_done(self):
-        """Whether (bool) it has ended, one way or the other."""
+        """Return whether (bool) it has ended, one way or the other."""
         return self.status in ('ERROR', 'SUCCESS')
 
 
@@ -88,7 +88,7 @@ class Location:
 
 
 def read_user(payload):
-    """A user from an object of GET /users or /users/{id}.
+    """Read a user from an object of GET /users or /users/{id}.
 
     :param payload: dict
     :return: User
@@ -119,7 +119,7 @@ def _moment_or_none(reader, key):
 
 
 def read_user_task(payload):
-    """A task from GET /users/deferred/status/{task_id}.
+    """Read a task from GET /users/deferred/status/{task_id}.
 
     :param payload: dict
     :return: UserTask
@@ -138,7 +138,7 @@ def read_user_task(payload):
 
 
 def read_department(payload):
-    """A department from an object of GET or POST /departments.
+    """Read a department from an object of GET or POST /departments.
 
     :param payload: dict
     :return: Department
@@ -149,7 +149,7 @@ def read_department(payload):
 
 
 def read_location(payload):
-    """A location from an object of GET or POST /locations.
+    """Read a location from an object of GET or POST /locations.
 
     :param payload: dict
     :return: Location

@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""The way to Ramp's API: one pipeline for every request (limit, send, classify, perhaps repeat).
+"""The pipeline of every request to Ramp's API: limit, send, classify, perhaps repeat.
 
-From the top down: `_request_with_token` has the token, `_attempt_until_answered` the repeats, `_send_api_attempt` one
-attempt, `_open_response` the wire.
+From the top down: `_request_with_token` handles the token, `_attempt_until_answered` the repeats, `_send_api_attempt`
+one attempt, `_open_response` the connection.
 
 Guides followed: "Authorization", "Rate limiting", "Error handling", "Debugging" (2026-08-01).
 """
@@ -48,11 +48,11 @@ USER_AGENT = 'ramp-connector-odoo/19.0'
 MAX_BODY = 50 * 1024 * 1024  # bytes
 MAX_RETRY_AFTER = 60.0  # seconds
 MAX_BACKOFF = 30.0  # seconds
-ANSWER_SECONDS = 30.0  # for all of an answer, from the first try to connect to the last byte
-LEAST_SECONDS = 10.0  # that an answer has: with less left of a run, nothing is asked any more
+ANSWER_SECONDS = 30.0  # for a whole answer, from the first attempt to connect to the last byte
+LEAST_SECONDS = 10.0  # that an answer needs: with less time left in a run, no request is made
 
 _READS = ('GET', 'HEAD')
-KNOWN_PATH = '/business'  # answers every token that is accepted
+KNOWN_PATH = '/business'  # answers every accepted token
 
 
 @dataclasses.dataclass
@@ -71,18 +71,18 @@ class RequestCall:
     json: object = None
     form: dict | None = None
     minting: bool = False
-    foreign: bool = False  # not to the API: to where Ramp keeps its files
+    foreign: bool = False  # not to the API, but to Ramp's file storage
     attempts: int = 0
     maybe_done: bool = False  # an attempt may have changed something at Ramp
 
     @property
     def error_facts(self):
-        """What an error says of the request: dict of method and path."""
+        """Return what an error says of the request: dict of method and path."""
         return {'method': self.method, 'path': self.path}
 
     @property
     def is_write(self):
-        """Whether (bool) it may change something at Ramp."""
+        """Return whether (bool) it may change something at Ramp."""
         return self.method not in _READS and not self.minting
 
 
@@ -96,20 +96,20 @@ class _BearerAuth(requests.auth.AuthBase):
 
 
 def _send_no_credentials(request):
-    """Passed as `auth`: keeps requests from looking for credentials of its own (netrc, the session)."""
+    """Prevent requests from looking for credentials of its own (netrc, the session). Pass this as `auth`."""
     request.headers.pop('Authorization', None)
     return request
 
 
 class RequestPipeline:
-    """How a request gets to Ramp and its answer back. One pipeline per thread; token and rate limit are shared safely.
+    """Send requests to Ramp. Use one pipeline per thread; token and rate limit are shared safely.
 
-    A request is repeated only if it is a read, if `idempotent` says that repeating does no harm (it carries an
-    idempotency key), if Ramp refused it unread (429, 401), or if it certainly was not sent.
+    A request is repeated only in these cases: it is a read; `idempotent` says that repeating does no harm (it has an
+    idempotency key); Ramp refused it unread (429, 401); or it certainly was not sent.
 
-    base_url: str, the address of the API, with its path; allow_http: bool; tokens: TokenSource;
-    silence: RampConnectionError | None, what the last request to the API ended with, if nobody answered it;
-    answered: bool, whether any request was answered.
+    base_url: str, the address of the API, with its path; allow_http: bool; tokens: TokenSource; silence:
+    RampConnectionError | None, the error of the last request to the API if it got no answer; answered: bool, whether
+    any request was answered.
     """
 
     def __init__(
@@ -134,25 +134,25 @@ class RequestPipeline:
         user_agent=USER_AGENT,
         allow_http=False,
     ):
-        """Where is asked, as whom, and how long.
+        """Create a pipeline.
 
         :param base_url: str, 'https://api.ramp.com' or with its path ('/developer/v1' is added if there is none)
         :param client_id: str, of the app in Ramp
         :param client_secret: str, of the app in Ramp
-        :param scopes: iterable of str, asked for with the token
+        :param scopes: iterable of str, to ask for with the token
         :param session: requests.Session, becomes the pipeline's own
         :param limiter: object with acquire(longest) and penalize(seconds), both in seconds
         :param token_store: see MemoryTokenStore
-        :param timeout: (connect, read) in seconds, of which the second is for the pause between two bytes
-        :param answer_seconds: float, for all of one answer
+        :param timeout: (connect, read) in seconds; the second is the longest pause between two bytes
+        :param answer_seconds: float, for a whole answer
         :param max_attempts: int, per request
-        :param deadline: float, the moment of `monotonic` beyond which no answer and no pause lasts; what would is not
-            begun and raises RampOutOfTime
-        :param closed: str | None, why nothing may be asked now: every request then fails with these words, unsent
+        :param deadline: float, the time of `monotonic` at which every answer and pause must have ended; what would take
+            longer is not begun and raises RampOutOfTime
+        :param closed: str | None, why no request may be made now: every request then fails with these words, unsent
         :param sleep: (seconds) -> None, for tests; so are rng, clock and monotonic
         :param user_agent: str, the header's value
         :param allow_http: bool, also take http:// and hosts of the own network (simulator, custom environment)
-        :raise ValueError: if the address is none of an API, or the credentials are missing
+        :raise ValueError: if the address is not one of an API, or the credentials are missing
         """
         self.allow_http = allow_http
         self.base_url = normalise_base_url(base_url, allow_http=allow_http)
@@ -181,11 +181,11 @@ class RequestPipeline:
 
     @property
     def granted_scopes(self):
-        """frozenset of str: the scopes that Ramp granted, which may be fewer than asked for."""
+        """Return frozenset of str: the scopes that Ramp granted, which may be fewer than asked for."""
         return self.tokens.granted_scopes
 
     def _request_with_token(self, method, path, *, url=None, params=None, json=None, idempotent=False):
-        """Decoded JSON of the answer to a request, None if it has no content.
+        """Return decoded JSON of the answer to a request, None if it has no content.
 
         :param method: str, in capitals
         :param path: str such as '/transactions/<id>', or None with a `url` on our own host
@@ -210,7 +210,7 @@ class RequestPipeline:
         except RampAuthError as error:
             refusal = error
         except RampNotFound as error:
-            # The trap: Ramp answers "not found", not "unauthorized", to a token it no longer knows.
+            # Ramp answers "not found", not "unauthorized", to a token that it no longer knows.
             if error.code != DEAD_TOKEN_OR_MISSING:
                 raise
             if not self.tokens.is_suspect(token) and (path == KNOWN_PATH or self._is_token_known(token)):
@@ -221,17 +221,17 @@ class RequestPipeline:
         try:
             return self._attempt_with_token(call, token)
         except RampIdempotencyReused:
-            # Ramp burns the key of a request that fails: if the first answer was a true 404, this is only its
-            # echo.
+            # Ramp also consumes the key of a request that fails. If the first answer was a true 404, this one only
+            # follows from it.
             if not missing or call.maybe_done:
                 raise
         raise refusal
 
     def _is_token_known(self, token):
-        """Whether Ramp still accepts a token: it is asked for what is always there.
+        """Return whether Ramp still accepts a token, by requesting an object that always exists.
 
-        A young token is seldom dead, so it is not renewed on suspicion. But nobody may take an object for gone
-        because of a token that is.
+        A young token is seldom dead, so it is not renewed on suspicion. But an object must not be taken for deleted
+        because of a dead token.
         """
         probe = RequestCall('GET', self.base_url + KNOWN_PATH, repeatable=True, path=KNOWN_PATH)
         try:
@@ -246,14 +246,14 @@ class RequestPipeline:
         return self._attempt_until_answered(partial(self._send_api_attempt, call, _BearerAuth(token)), call)
 
     def _post_token_form(self, path, form, basic):
-        """Decoded JSON of the answer to a form of the token endpoint. Raises RampError."""
-        # Asking for one token more, or revoking one twice, harms nobody: repeatable.
+        """Return decoded JSON of the answer to a form of the token endpoint. Raises RampError."""
+        # Repeatable: minting one more token, or revoking one twice, does no harm.
         call = RequestCall('POST', self.base_url + path, repeatable=True, path=path, form=form, minting=True)
         auth = HTTPBasicAuth(*(part.encode() for part in basic))
         return self._attempt_until_answered(partial(self._send_api_attempt, call, auth), call)
 
     def _attempt_until_answered(self, send, call):
-        """The result of `send()`, called again as often as the rules of `call`, and the time, allow."""
+        """Return the result of `send()`. Repeat it as often as the rules of `call` and the time allow."""
         while True:
             call.attempts += 1
             self._wait_for_turn(call)
@@ -276,8 +276,8 @@ class RequestPipeline:
                 if call.attempts >= self._max_attempts or not _may_be_repeated(error, call):
                     raise
                 if delay > self._seconds_left_to_begin():
-                    # Nobody answered: that is what there is to say. What was answered would be asked again, in the
-                    # next run.
+                    # Without an answer, this error is the result. A request that was answered is made again in the next
+                    # run.
                     if isinstance(error, RampConnectionError) or call.maybe_done:
                         raise
                     problem = RampOutOfTime(error.message, retry_after=delay, **call.error_facts)
@@ -305,17 +305,17 @@ class RequestPipeline:
         self._answer_time.begin_answer(min(self._answer_seconds, self._deadline - self._monotonic()))
 
     def _seconds_left_to_begin(self):
-        """Seconds that may pass before an answer is begun; negative: there is no time for one any more."""
+        """Return the seconds within which an answer must begin. Negative: it is too late for one."""
         return self._deadline - self._monotonic() - min(LEAST_SECONDS, self._answer_seconds / 2)
 
     def _delay_before_retry(self, error, attempt):
-        """Seconds (float) to wait: what Ramp asks for, else longer with each attempt."""
+        """Return seconds (float) to wait: what Ramp asks for, else longer with each attempt."""
         if error.retry_after is not None:
             return error.retry_after
-        return self._rng() * min(MAX_BACKOFF, 2.0**attempt)  # full jitter: workers must not come back in step
+        return self._rng() * min(MAX_BACKOFF, 2.0**attempt)  # full jitter, so that workers do not retry in step
 
     def _send_api_attempt(self, call, auth):
-        """One attempt at an API request: decoded JSON or None. Raises the RampError that describes the answer."""
+        """Make one attempt at an API request. Return decoded JSON or None. Raise the RampError for the answer."""
         with self._open_response(call, auth, {'Accept': 'application/json'}) as response:
             content = self._read_limited_body(response, call, MAX_BODY)
         facts = {**call.error_facts, 'trace_id': response.headers.get('x-trace-id')}
@@ -344,7 +344,7 @@ class RequestPipeline:
         return decoded
 
     def _fetch_file_attempt(self, call, max_bytes):
-        """One attempt at a file: a files.Download, or the address (str) of a redirect."""
+        """Make one attempt at a file. Return a files.Download, or the address (str) of a redirect."""
         with self._open_response(call, _send_no_credentials, {'Accept-Encoding': 'identity'}) as response:
             status = response.status_code
             if status in (301, 302, 303, 307, 308):
@@ -366,7 +366,7 @@ class RequestPipeline:
         return files.build_download(content, response.headers, call.url)
 
     def _open_response(self, call, auth, headers):
-        """The response to one attempt, headers only. Raises RampConnectionError."""
+        """Return the response to one attempt, headers only. Raises RampConnectionError."""
         started = time.monotonic()
         problem = None
         try:
@@ -382,8 +382,7 @@ class RequestPipeline:
                 stream=True,
             )
         except requests.RequestException as error:
-            # Only its kind is kept: the exception itself holds the address with its query and the request
-            # with its token.
+            # Only its kind is kept. The exception itself has the address with its query and the request with its token.
             problem = RampConnectionError(
                 describe_transport_failure(error),
                 sent=not was_never_sent(error),
@@ -404,7 +403,7 @@ class RequestPipeline:
         return response
 
     def _read_limited_body(self, response, call, limit, too_large=RampProtocolError, name=''):
-        """The content (bytes) of an answer, at most `limit` bytes. Raises `too_large` of more."""
+        """Return the content (bytes) of an answer. Raise `too_large` if it has more than `limit` bytes."""
         content, problem = bytearray(), None
         try:
             for chunk in response.iter_content(65536):
@@ -422,7 +421,7 @@ class RequestPipeline:
         return bytes(content)
 
     def _read_retry_after(self, response):
-        """Seconds to wait as asked for by Retry-After (a number or an HTTP date): float | None.
+        """Read seconds to wait as asked for by Retry-After (a number or an HTTP date): float | None.
 
         At most MAX_RETRY_AFTER.
         """
@@ -431,7 +430,7 @@ class RequestPipeline:
             if value.replace('.', '', 1).isdigit():
                 seconds = float(value)
             else:
-                try:  # by the clock of whoever says so, which may be minutes beside this one
+                try:  # by the sender's clock, which may differ from ours by minutes
                     now = email.utils.parsedate_to_datetime(response.headers.get('Date')).timestamp()
                 except (ValueError, TypeError, IndexError, OverflowError):
                     now = self._clock()
@@ -442,7 +441,7 @@ class RequestPipeline:
 
 
 def _may_be_repeated(error, call):
-    """Whether (bool) a request that failed may be sent again."""
+    """Return whether (bool) a request that failed may be sent again."""
     if isinstance(error, RampRateLimited):
         return True  # never processed
     if isinstance(error, RampConnectionError):

@@ -88,7 +88,7 @@ class PurchaseOrder:
 
     @property
     def currency(self):
-        """The code (str) of the order's currency."""
+        """Return the code (str) of the order's currency."""
         return self.amount.currency
 
 
@@ -123,7 +123,7 @@ class ItemReceipt:
 
 
 def read_purchase_order(payload):
-    """A purchase order from an object of /purchase-orders, of a list or alone.
+    """Read a purchase order from an object of /purchase-orders, of a list or alone.
 
     :param payload: dict
     :return: PurchaseOrder
@@ -180,7 +180,7 @@ def _read_order_line(reader, currency):
 
 
 def read_item_receipt(payload):
-    """An item receipt from an object of /item-receipts, of a list or alone.
+    """Read an item receipt from an object of /item-receipts, of a list or alone.
 
     :param payload: dict
     :return: ItemReceipt
@@ -219,7 +219,7 @@ def _day_of_midnight(reader, key):
 
 
 def _lines_with_unique_ids(reader, key, lines):
-    """The lines as a tuple; they are told apart by their ids."""
+    """Return the lines as a tuple; they are told apart by their ids."""
     if len({line.id for line in lines}) < len(lines):
         raise PayloadError(reader.at(key), 'two lines have one id; ask Ramp which one is right')
     return tuple(lines)

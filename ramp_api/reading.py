@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""How a payload of Ramp is read: checked once, here, so that the flows can trust what they book.
+"""Reading of Ramp's payloads. They are checked here once, so that the flows can rely on them.
 
-Whatever is malformed, unknown or does not add up raises PayloadError. Unknown *keys* are ignored: Ramp adds some
-often. What Ramp declares optional may be absent as well as null. Schemas and values are those of Ramp's OpenAPI
-document of 2026-08-01, where nothing else is said.
+Whatever is malformed, unknown or does not add up raises PayloadError. Unknown *keys* are ignored, because Ramp often
+adds some. What Ramp declares optional may be absent as well as null. Schemas and values are those of Ramp's OpenAPI
+document of 2026-08-01, unless another source is given.
 """
 
 import datetime
@@ -51,11 +51,11 @@ class PayloadReader:
         self.path = path
 
     def at(self, key):
-        """The full path (str) of a field, for an error."""
+        """Return the full path (str) of a field, for an error."""
         return f'{self.path}.{key}' if self.path else key
 
     def get(self, key, kind, label, required=False):
-        """The value under a key.
+        """Return the value under a key.
 
         :param key: str
         :param kind: type, or tuple of types; bool does not pass for int
@@ -72,20 +72,20 @@ class PayloadReader:
         return value
 
     def text(self, key, required=False):
-        """The text under `key`: str | None."""
+        """Return the text under `key`: str | None."""
         return self.get(key, str, 'a text', required)
 
     def flag(self, key):
-        """Whether `key` is true: bool, False where Ramp says nothing."""
+        """Return whether `key` is true (bool); False if it is absent."""
         return bool(self.get(key, bool, 'true or false'))
 
     def uuid(self, key, required=False):
-        """The id under `key`: str | None, a uuid in lower case."""
+        """Return the id under `key`: str | None, a uuid in lower case."""
         value = self.get(key, str, 'an id (uuid)', required)
         return value if value is None else checked_uuid(value, self.at(key))
 
     def choice(self, key, allowed, required=False, normalise=str):
-        """The text under `key`, which must be one of those that are known: str | None.
+        """Return the text under `key`, which must be one of those that are known: str | None.
 
         :param allowed: set of str
         :param normalise: str -> str, applied before it is compared and returned, such as `str.lower`
@@ -100,7 +100,7 @@ class PayloadReader:
         return value if value is None else normalise(value)
 
     def moment(self, key, required=False):
-        """The moment under `key`: aware datetime in UTC, or None."""
+        """Return the moment under `key`: aware datetime in UTC, or None."""
         value = self.text(key, required)
         try:
             return value if value is None else parse_utc(value)
@@ -108,18 +108,18 @@ class PayloadReader:
             raise PayloadError(self.at(key), str(error)) from None
 
     def object(self, key):
-        """A PayloadReader of the object under `key`, of an empty one if there is none."""
+        """Return a PayloadReader of the object under `key`, of an empty one if there is none."""
         return PayloadReader(self.get(key, dict, 'an object') or {}, self.at(key))
 
     def items(self, key):
-        """The list under `key`, as a list of pairs (value, path); empty if there is none."""
+        """Return the list under `key`, as a list of pairs (value, path); empty if there is none."""
         return [(value, f'{self.at(key)}[{i}]') for i, value in enumerate(self.get(key, list, 'a list') or [])]
 
     def minor(self, key, amount='amount', currency='currency_code', rate=None):
-        """Money | None from an object of minor units under `key`.
+        """Return Money | None from an object of minor units under `key`.
 
-        :param amount: str, the name of the amount in it: 'amount' of a CurrencyAmount, 'value' of an ApiAmount
-        :param currency: str, the name of the currency's code in it: 'currency_code', or 'currency' of an ApiAmount
+        :param amount: str, the key of the amount in it: 'amount' of a CurrencyAmount, 'value' of an ApiAmount
+        :param currency: str, the key of the currency's code in it: 'currency_code', or 'currency' of an ApiAmount
         :param rate: int | None, minor units for one of the currency, stated elsewhere in the payload
         """
         if self.values.get(key) is None:
@@ -133,7 +133,7 @@ class PayloadReader:
 
 
 def _describe_json_type(value):
-    """What kind of value Ramp sent (str). Only the kind: the value itself would be payload data in a log."""
+    """Return the kind (str) of a value that Ramp sent."""
     # Only the type: a value in an error message would be payload data in a log.
     names = {
         dict: 'an object',
@@ -147,7 +147,7 @@ def _describe_json_type(value):
 
 
 def checked_money(field, build, *args):
-    """The result of `build(*args)`, whose MoneyError becomes a PayloadError of `field` (str)."""
+    """Return the result of `build(*args)`. Turn its MoneyError into a PayloadError of `field` (str)."""
     try:
         return build(*args)
     except MoneyError as error:
@@ -155,19 +155,19 @@ def checked_money(field, build, *args):
 
 
 def checked_uuid(value, path):
-    """A uuid (str, lower case) from a value of any type at `path` (str). Raises PayloadError."""
+    """Return a uuid (str, lower case) from a value of any type at `path` (str). Raises PayloadError."""
     if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value.lower()):
         raise PayloadError(path, 'Ramp sent something that is not an id (uuid)')
     return value.lower()
 
 
 def read_uuid_list(reader, key):
-    """The uuids (tuple of str) of the list under `key`. Raises PayloadError."""
+    """Read the uuids (tuple of str) of the list under `key`. Raises PayloadError."""
     return tuple(checked_uuid(value, path) for value, path in reader.items(key))
 
 
 def read_text_list(reader, key):
-    """The texts (tuple of str) of the list under `key`. Raises PayloadError."""
+    """Read the texts (tuple of str) of the list under `key`. Raises PayloadError."""
     found = tuple(reader.items(key))
     for value, path in found:
         if not isinstance(value, str):
@@ -176,12 +176,12 @@ def read_text_list(reader, key):
 
 
 def readers_of_items(reader, key):
-    """Readers (list of PayloadReader) of the objects of the list under `key`. Raises PayloadError."""
+    """Return readers (list of PayloadReader) of the objects of the list under `key`. Raises PayloadError."""
     return [PayloadReader(value, path) for value, path in reader.items(key)]
 
 
 def read_optional_day(reader, key):
-    """The day under `key`: date | None, from a text such as 2026-01-31. Raises PayloadError."""
+    """Read the day under `key`: date | None, from a text such as 2026-01-31. Raises PayloadError."""
     text = reader.text(key)
     try:
         if text is not None and not _DAY.fullmatch(text):
@@ -192,7 +192,7 @@ def read_optional_day(reader, key):
 
 
 def read_optional_decimal(reader, key):
-    """The number under `key`: Decimal | None, from a number or a text such as "1.0873".
+    """Read the number under `key`: Decimal | None, from a number or a text such as "1.0873".
 
     A float is read by its shortest notation. Raises PayloadError.
     """
@@ -209,7 +209,7 @@ def read_optional_decimal(reader, key):
 
 
 def read_required_amount(reader, key, currency, what):
-    """The CurrencyAmount under `key`, which must be there: Money, in minor units.
+    """Read the CurrencyAmount under `key`, which must be there: Money, in minor units.
 
     :param reader: PayloadReader of a part of what is read
     :param currency: str | None, the code that the amount must have
@@ -225,7 +225,7 @@ def read_required_amount(reader, key, currency, what):
 
 
 def read_unsigned_amount(reader, key, amount='amount', currency='currency_code'):
-    """The amount under `key`, which must not be negative: Money | None.
+    """Read the amount under `key`, which must not be negative: Money | None.
 
     Parameters: as of `PayloadReader.minor`. Raises PayloadError.
     """
@@ -251,9 +251,9 @@ def check_lines_total(field, amounts, whole, what):
 
 
 def read_quantity_and_price(reader, currency, what):
-    """Quantity (Decimal | None, units) and unit price (Money | None, in `currency`) of an inventory line.
+    """Read quantity (Decimal | None, units) and unit price (Money | None, in `currency`) of an inventory line.
 
-    Bills before 2026, and credits, call the quantity unit_quantity. Raises PayloadError.
+    Bills before 2026, and credits, call the quantity unit_quantity. Raise PayloadError if one is malformed.
     """
     price = reader.minor('unit_price')
     if price is not None:

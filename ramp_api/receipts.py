@@ -25,7 +25,7 @@ class Receipt:
 
 
 def read_receipt(payload):
-    """A receipt from an object of GET /receipts.
+    """Read a receipt from an object of GET /receipts.
 
     :param payload: dict
     :return: Receipt

@@ -119,7 +119,7 @@ class Reimbursement:
 
 
 def read_reimbursement(payload):
-    """A reimbursement from an object of GET /reimbursements or /reimbursements/{id}.
+    """Read a reimbursement from an object of GET /reimbursements or /reimbursements/{id}.
 
     :param payload: dict
     :return: Reimbursement
@@ -180,9 +180,9 @@ def _read_attendee_pairs(reader):
 
 
 def _read_entity_amount(reader, state):
-    """What the entity pays: Money | None.
+    """Read what the entity pays: Money | None.
 
-    `entity_amount` replaces `amount`, in *major* units of `currency` (which is not called currency_code).
+    `entity_amount` replaces `amount`, which is in *major* units of `currency` (not `currency_code`).
     """
     new = read_unsigned_amount(reader, 'entity_amount', 'value', 'currency')
     major = reader.get('amount', (int, float, Decimal), 'a number')
@@ -199,7 +199,7 @@ def _read_entity_amount(reader, state):
 
 
 def _read_submitted_amount(reader, amount):
-    """What was submitted: Money | None, in the currency in which it was spent."""
+    """Return what was submitted: Money | None, in the currency in which it was spent."""
     old = read_unsigned_amount(reader, 'original_reimbursement_amount')
     new = read_unsigned_amount(reader, 'merchant_amount', 'value', 'currency')
     if old is not None and new is not None and old != new:
@@ -217,7 +217,7 @@ def _read_submitted_amount(reader, amount):
 
 
 def _read_reimbursement_lines(reader, amount, original, selections):
-    """The lines are in the currency of what was submitted; a missing one stands for the whole."""
+    """Read the lines, in the currency of what was submitted. Without lines, return one over the whole."""
     readers = readers_of_items(reader, 'line_items')
     own = [item.minor('amount') for item in readers]
     if amount is None:
@@ -237,7 +237,7 @@ def _read_reimbursement_lines(reader, amount, original, selections):
 
 
 def _convert_line_amounts(readers, own, amount, original):
-    """What each line is in the currency the entity pays in: list of Money."""
+    """Return the amount of each line in the currency the entity pays in: list of Money."""
     for item, money in zip(readers, own):
         if money is None:
             raise PayloadError(item.at('amount'), 'the line has no amount; correct the split in Ramp')

@@ -34,7 +34,7 @@ class Repayment:
 
 
 def read_repayment(payload):
-    """A repayment from an object of GET /repayments.
+    """Read a repayment from an object of GET /repayments.
 
     :param payload: dict
     :return: Repayment

@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""What is owed on cards, as value objects: statements, the transfers that pay them, cashbacks.
+"""Statements, the transfers that pay them, and cashbacks, as value objects.
 
-The rules are those of `reading`. What a statement says of itself is read as it is: whether its sections add up, and
-are what happened, is for whoever books it. Its amounts as a whole are not read: Ramp deprecates them, and they are in
-one currency.
+The rules are those of `reading`. A statement is read as it is. Whoever books it checks whether its sections add up and
+match what happened. The amounts of the whole statement are not read: Ramp deprecates them, and they are in one
+currency.
 
 Schemas: Statement, StatementBalanceSection, ApiStatementItem, Transfer, Cashback (2026-08-01).
 """
@@ -16,7 +16,7 @@ from .money import Money
 from .reading import SYNC_STATUSES, PayloadError, PayloadReader, read_required_amount, readers_of_items
 
 STATEMENT_LINE_TYPES = frozenset({'CARD_TRANSACTION', 'CASHBACK', 'TRANSFER_PAYMENT'})
-# The bank took it: the money counts as paid, until it fails after all. In any other status it has not moved.
+# The bank accepted it: the money counts as paid unless it fails later. In any other status it has not moved.
 TRANSFER_ACCEPTED_STATUSES = frozenset(
     {'ACH_CONFIRMED', 'COMPLETED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI'}
 )
@@ -41,7 +41,7 @@ class StatementSection:
 
     @property
     def currency(self):
-        """The code (str) of the section's currency."""
+        """Return the code (str) of the section's currency."""
         return self.ending_balance.currency
 
 
@@ -94,11 +94,11 @@ class Cashback:
 
 
 def read_statement(payload):
-    """A statement from an object of GET /statements or /statements/{id}, or from what `scrub_statement` left of it.
+    """Read a statement from an object of GET /statements or /statements/{id}, or from `scrub_statement`.
 
     :param payload: dict
     :return: Statement
-    :raise PayloadError: also where a section has amounts in two currencies, or two sections have one id
+    :raise PayloadError: also if a section has amounts in two currencies, or two sections have one id
     """
     reader = PayloadReader(payload)
     ramp_id = reader.uuid('id', required=True)
@@ -142,7 +142,7 @@ def _read_statement_line(value, path):
 
 
 def read_statement_url(payload):
-    """The pre-signed link to the PDF, whatever else is in the payload. It is a secret as long as it works.
+    """Read the pre-signed link to the PDF, whatever else is in the payload. It is a secret as long as it works.
 
     :param payload: dict, an object of GET /statements/{id}
     :return: str | None
@@ -152,9 +152,9 @@ def read_statement_url(payload):
 
 
 def scrub_statement(payload):
-    """A payload of a statement as it may be stored and shown: without its link, and with short lines.
+    """Return a statement's payload that may be stored and shown: without its link, and with short lines.
 
-    Of each line, of which there may be thousands, only [type, id] is left.
+    A statement may have thousands of lines. Only [type, id] is left of each.
 
     :param payload: of any type, however malformed; it is not changed itself
     :return: of the same type; `read_statement` reads it as it reads the original
@@ -170,7 +170,7 @@ def scrub_statement(payload):
 
 
 def read_transfer(payload):
-    """A transfer from an object of GET /transfers or /transfers/{id}.
+    """Read a transfer from an object of GET /transfers or /transfers/{id}.
 
     :param payload: dict
     :return: Transfer
@@ -190,7 +190,7 @@ def read_transfer(payload):
 
 
 def read_cashback(payload):
-    """A cashback from an object of GET /cashbacks or /cashbacks/{id}.
+    """Read a cashback from an object of GET /cashbacks or /cashbacks/{id}.
 
     :param payload: dict
     :return: Cashback

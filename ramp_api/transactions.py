@@ -69,7 +69,7 @@ class Transaction:
 
 
 def read_transaction(payload):
-    """A transaction from an object of GET /transactions or /transactions/{id}.
+    """Read a transaction from an object of GET /transactions or /transactions/{id}.
 
     :param payload: dict
     :return: Transaction
@@ -118,7 +118,7 @@ def _read_attendee_names(reader):
 
 
 def _read_settled_amount(reader):
-    """`amount` is a float in *major* units of `currency_code`; newer specifications replace it by `entity_amount`."""
+    """Read the settled amount. `amount` is a float in *major* units; newer specifications have `entity_amount`."""
     rate = reader.get('minor_unit_conversion_rate', int, 'a whole number')
     new = reader.minor('entity_amount', 'value', 'currency', rate)
     major = reader.get('amount', (int, float, Decimal), 'a number')
@@ -140,11 +140,10 @@ def _read_settled_amount(reader):
 
 
 def _read_original_amount(reader, settled):
-    """What the merchant charged: Money | None, with the sign of the settled amount."""
+    """Return what the merchant charged: Money | None, with the sign of the settled amount."""
     old = reader.minor('original_transaction_amount')
     new = reader.minor('merchant_amount', 'value', 'currency')
-    # Ramp documents the sign of the settled amount only: both are brought to that sign before they are
-    # compared.
+    # Ramp documents the sign of the settled amount only. Both are given that sign before they are compared.
     old, new = (money and (-abs(money) if settled.minor < 0 else abs(money)) for money in (old, new))
     if old is not None and new is not None and old != new:
         raise PayloadError(
@@ -155,7 +154,7 @@ def _read_original_amount(reader, settled):
 
 
 def _read_transaction_lines(reader, settled):
-    """The lines; a transaction that is not split has one, with its own memo and coding."""
+    """Read the lines. A transaction that is not split has one, with its own memo and coding."""
     selections = read_coding_selections(reader)
     lines = readers_of_items(reader, 'line_items')
     if not lines:
@@ -175,7 +174,7 @@ def _read_transaction_lines(reader, settled):
 
 
 def _read_line_amounts(lines, settled, original):
-    """What each line is in the settlement currency.
+    """Return the amount of each line in the settlement currency.
 
     `converted_amount` is in it; `amount` may be in the merchant's, so its own code decides.
     """
@@ -193,7 +192,7 @@ def _read_line_amounts(lines, settled, original):
         return amounts
     if len(currencies) > 1:
         raise PayloadError('line_items', f'the lines mix {" and ".join(sorted(currencies))}; they cannot be added up')
-    # All lines in the merchant's currency only: the settled total is spread over them in their proportion.
+    # All lines are in the merchant's currency only, so the settled total is allocated to them in proportion.
     total = sum(amounts, Money(0, currencies.pop()))
     if original is not None and abs(total) != abs(original):
         raise PayloadError(

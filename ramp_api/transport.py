@@ -1,9 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""One answer has one time, whatever the server does in it.
+"""A time limit for a whole answer, whatever the server does.
 
-`requests` alone bounds the pause between two bytes only, so that a server that sends a byte a second is waited for
-without end. Here, the sockets of a session wait for no byte longer than is left of the answer's time. That holds for
-status line, headers and body, in whichever encoding, and needs no second thread.
+`requests` alone limits only the pause between two bytes, so a server that sends one byte per second would be waited for
+without end. Here the sockets of a session wait no longer than the rest of the answer's time. That covers status line,
+headers and body, in any encoding, and needs no second thread.
 """
 
 import http.client
@@ -19,11 +19,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 from urllib3.poolmanager import pool_classes_by_scheme
 
-SHORTEST_WAIT = 0.001  # seconds; 0 would mean: do not wait at all, in another error's words
+SHORTEST_WAIT = 0.001  # seconds; 0 would mean not to wait at all, and raise another error
 
 
 class AnswerTime:
-    """How long the answer under way may still take. One per session, as a session has one request at a time.
+    """The time left for the current answer. One per session, because a session makes one request at a time.
 
     pause: float, seconds between two bytes; clock: () -> float, seconds.
     """
@@ -34,11 +34,11 @@ class AnswerTime:
         self._ends = math.inf
 
     def begin_answer(self, seconds):
-        """From now on, `seconds` (float) for all of an answer."""
+        """Allow `seconds` (float) for a whole answer, from now on."""
         self._ends = self._clock() + seconds
 
     def seconds_left(self, most):
-        """Seconds (float) that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
+        """Return seconds (float) that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
         left = self._ends - self._clock()
         if left <= 0:
             raise TimeoutError('the answer took too long')
@@ -50,7 +50,7 @@ class AnswerTime:
 
 
 class _TimedReader(io.RawIOBase):
-    """What arrives on a socket, each wait within the answer's time."""
+    """Read from a socket. Each wait is within the answer's time."""
 
     def __init__(self, sock, answer_time):
         self._sock = sock
@@ -71,7 +71,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedFile:
-    """Stands in for the socket where `http.client.HTTPResponse` makes a file of it."""
+    """Replaces the socket where `http.client.HTTPResponse` calls `makefile`."""
 
     def __init__(self, sock, answer_time):
         self._sock = sock
@@ -82,7 +82,7 @@ class _TimedFile:
 
 
 def _timed_pool_class(pool, answer_time):
-    """A class of connection pools whose connections keep to `answer_time`."""
+    """Return a class of connection pools whose connections keep to `answer_time`."""
 
     class Response(http.client.HTTPResponse):
         def __init__(self, sock, *args, **kwargs):
@@ -92,7 +92,7 @@ def _timed_pool_class(pool, answer_time):
         response_class = Response
 
         def _new_conn(self):
-            # The time to connect is shared by all addresses that the name has: urllib3 would give it to each.
+            # All addresses of the name share the time to connect. urllib3 would give it to each of them.
             name, most = self._dns_host, self.timeout
             addresses = _resolve_host_addresses(name, self.port)
             try:
@@ -118,7 +118,10 @@ def _timed_pool_class(pool, answer_time):
 
 
 def _resolve_host_addresses(name, port):
-    """The addresses of a host, at least one; where it has none, its name: that fails in the words of urllib3."""
+    """Return the addresses of a host.
+
+    If there are none, return its name; connecting then fails with urllib3's error.
+    """
     try:
         found = socket.getaddrinfo(name.strip('[]'), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -127,7 +130,7 @@ def _resolve_host_addresses(name, port):
 
 
 class TimedAdapter(HTTPAdapter):
-    """The times belong to the transport: no call can forget them, and wrappers of Session.send see none to compare.
+    """An adapter with its own timeouts, so no call can forget them, and wrappers of Session.send see none to compare.
 
     timeout: (connect, read) in seconds; an answer has no end until `answer_time.begin_answer`.
     """
@@ -156,7 +159,7 @@ class TimedAdapter(HTTPAdapter):
 
 
 def was_never_sent(error):
-    """Whether a request certainly did not leave: bool.
+    """Return whether a request certainly did not leave: bool.
 
     It was refused, its name not resolved, no connection made in time, or the certificate is wrong.
 
@@ -172,7 +175,7 @@ def was_never_sent(error):
 
 
 def describe_transport_failure(error):
-    """What happened on the wire: str, for the message of a RampConnectionError.
+    """Return what happened on the wire: str, for the message of a RampConnectionError.
 
     :param error: requests.RequestException
     """

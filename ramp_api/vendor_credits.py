@@ -33,7 +33,7 @@ class CreditLine:
 
     @property
     def is_inventory(self):
-        """Whether (bool) it has a quantity or a price."""
+        """Return whether (bool) it has a quantity or a price."""
         return self.quantity is not None or self.unit_price is not None
 
 
@@ -71,7 +71,7 @@ class VendorCredit:
 
 
 def read_vendor_credit(payload):
-    """A vendor credit from an object of GET /vendors/credits or /vendors/credits/{id}.
+    """Read a vendor credit from an object of GET /vendors/credits or /vendors/credits/{id}.
 
     :param payload: dict
     :return: VendorCredit

@@ -100,12 +100,12 @@ class VendorDetail:
 
     @property
     def id(self):
-        """Ramp's id (str) of the vendor."""
+        """Return Ramp's id (str) of the vendor."""
         return self.vendor.id
 
 
 def read_vendor(payload):
-    """A vendor from an object of GET /vendors or /vendors/{id}.
+    """Read a vendor from an object of GET /vendors or /vendors/{id}.
 
     :param payload: dict
     :return: Vendor
@@ -140,7 +140,7 @@ def read_vendor(payload):
 
 
 def _read_vendor_address(reader, listed=False):
-    """Address | None: Ramp leaves out the one there is not, or sends null or an empty object."""
+    """Read an address: Address | None. Ramp omits a missing one, or sends null or an empty object."""
     if not reader.values and not listed:
         return None
     return Address(
@@ -156,7 +156,7 @@ def _read_vendor_address(reader, listed=False):
 
 
 def _read_custom_fields(reader):
-    """Only the texts: Ramp has no field for a tax number, so that businesses keep it there."""
+    """Read the text columns only. Ramp has no field for a tax number, so businesses keep it there."""
     found = []
     for item in readers_of_items(reader, 'custom_record_fields'):
         value = item.object('value')
@@ -168,7 +168,7 @@ def _read_custom_fields(reader):
 
 
 def read_vendor_contact(payload):
-    """A contact from an object of GET /vendors/{id}/contacts.
+    """Read a contact from an object of GET /vendors/{id}/contacts.
 
     :param payload: dict
     :return: VendorContact
@@ -189,7 +189,7 @@ def _contact_from_reader(reader):
 
 
 def read_vendor_detail(payload):
-    """A vendor with its contacts, from what two requests brought.
+    """Read a vendor with its contacts, from what two requests brought.
 
     :param payload: dict, an object of GET /vendors/{id} to which the objects of GET /vendors/{id}/contacts were added
         as the list `contacts_detail`

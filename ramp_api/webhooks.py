@@ -1,8 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""Webhooks from Ramp: is it Ramp, and what is it about.
+"""Check that webhooks come from Ramp, and read their events.
 
-An event says that something changed, never what: whoever gets one asks Ramp. Events are lost, doubled and out of
-order.
+An event says that something changed, but not what. The receiver asks Ramp for it. Events may be lost, doubled and out
+of order.
 
 Guide "Webhooks"; schemas OutboundWebhookSubscriptionResource, OutboundWebhookSubscriptionWithSecretResource,
 MockOutboundWebhookEventPayload (2026-08-01).
@@ -17,7 +17,7 @@ import json
 
 from .reading import UUID_PATTERN, PayloadError, PayloadReader
 
-# Of today's guide, and of last year's.
+# The current guide has the first name, the guide of 2025-08-10 the second.
 SIGNATURE_HEADERS = ('x-ramp-signature', 'x-ramp-webhook-signature')
 ID_HEADER = 'x-ramp-webhook-id'
 VERIFICATION = 'webhooks.verification'
@@ -44,7 +44,7 @@ class Event:
 
     @property
     def is_verification(self):
-        """Whether (bool) Ramp asks if the address is ours."""
+        """Return whether (bool) Ramp asks if the address is ours."""
         return self.type == VERIFICATION
 
 
@@ -60,15 +60,14 @@ class Subscription:
 
 
 def verify_signature(secret, body, headers):
-    """Was the body signed with the subscription's secret?
+    """Return whether the body was signed with the subscription's secret.
 
-    Ramp does not say whether the signature is hex or base64 (guide of 2026-08-01), nor which of two headers has it:
-    all are tried, in constant time. Without a secret, a signature or bytes the answer is False; nothing is ever
-    raised.
+    Ramp does not say whether the signature is hex or base64 (guide of 2026-08-01), nor which of two headers has it. So
+    all are tried, in constant time. Without a secret, a signature or bytes the answer is False. Nothing is raised.
 
     :param secret: str
     :param body: bytes, as received
-    :param headers: a mapping, however spelt
+    :param headers: a mapping, in any spelling of the names
     :return: bool
     """
     if not isinstance(secret, str) or not secret or not isinstance(body, bytes):
@@ -83,7 +82,7 @@ def verify_signature(secret, body, headers):
 
 
 def _signatures_to_try(headers):
-    """What may be a signature: list of bytes, without a prefix such as "sha256="."""
+    """Return the possible signatures: list of bytes, without a prefix such as "sha256="."""
     return [
         value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass')
         for value in _values_of_headers(headers, SIGNATURE_HEADERS)
@@ -91,10 +90,10 @@ def _signatures_to_try(headers):
 
 
 def _values_of_headers(headers, names):
-    """The texts of the headers with these names (lower case)."""
+    """Return the texts of the headers with these names (lower case)."""
     try:
         pairs = [(name, value) for name, value in headers.items()]
-    except Exception:  # anything may be handed in, and nothing may come out but "no"
+    except Exception:  # any input is possible, and the answer must then be "no"
         return []
     return [
         value for name, value in pairs if isinstance(name, str) and isinstance(value, str) and name.lower() in names
@@ -102,10 +101,9 @@ def _values_of_headers(headers, names):
 
 
 def read_event(body, headers=None):
-    """The event of a delivery. Verify it first: anybody can send one.
+    """Read the event of a delivery. Verify it first, because anybody can send one.
 
-    Ramp does not send again what is refused, so only what nothing can be done without is asked for: the type, and a
-    challenge.
+    Ramp does not send a refused event again. So only what is indispensable is required: the type, and a challenge.
 
     :param body: bytes or str
     :param headers: a mapping, or None
@@ -138,13 +136,13 @@ def read_event(body, headers=None):
 
 
 def _read_object_id(about):
-    """Receivers have seen the id of what changed under each of these names."""
+    """Return the id of what changed. Receivers have seen it under each of these names."""
     names = ('id', 'resource_id', 'object_id')
     return next((_lower_case_uuid(text) for name in names if (text := _storable_text_or_none(about.get(name)))), None)
 
 
 def _storable_text_or_none(value):
-    """A text that may be stored as it is, else None."""
+    """Return a text that may be stored as it is, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
 
 
@@ -160,7 +158,7 @@ def _read_or_none(read, key):
 
 
 def read_subscription(payload):
-    """A subscription from an object of GET or POST /webhooks.
+    """Read a subscription from an object of GET or POST /webhooks.
 
     :param payload: dict
     :return: Subscription
