@@ -15,7 +15,7 @@ class AccountMove(models.Model):
     _inherit = ['account.move', 'ramp.document']
 
     _ramp_id_once = models.UniqueIndex(
-        '(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object has a journal entry already.'
+        '(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp object already has a journal entry.'
     )
 
     ramp_payment = fields.Char(
@@ -24,7 +24,7 @@ class AccountMove(models.Model):
         search='_search_ramp_payment',
         compute_sudo=True,
         groups='base.group_user',
-        help='Where the payment by Ramp stands, of a bill that is open here and that Ramp pays.',
+        help="The status of Ramp's payment of a bill that is open here.",
     )
 
     @api.depends('ramp_id', 'state', 'payment_state')
@@ -65,11 +65,11 @@ class AccountMove(models.Model):
         if state == 'scheduled' and day:
             return self.env._('Ramp pays it: scheduled for %s.', day)
         return {
-            'failed': self.env._('Ramp was to pay it, and the payment failed. Ramp may try again.'),
-            'paid': self.env._('Ramp has paid it. The payment is not booked here yet, or not reconciled.'),
-            'planned': self.env._('Ramp is to pay it. The payment is not scheduled yet.'),
+            'failed': self.env._('Ramp tried to pay it, but the payment failed. Ramp may try again.'),
+            'paid': self.env._('Ramp has paid it. The payment is not posted here yet, or not reconciled.'),
+            'planned': self.env._('Ramp will pay it. The payment is not scheduled yet.'),
             'scheduled': self.env._('Ramp pays it: scheduled.'),
-            'stopped': self.env._('Ramp is to pay it. It is on hold or blocked there.'),
+            'stopped': self.env._('Ramp will pay it. It is on hold or blocked there.'),
             'under_way': self.env._('Ramp pays it: the payment is on its way.'),
         }[state]
 

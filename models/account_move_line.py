@@ -14,7 +14,7 @@ class AccountMoveLine(models.Model):
         search='_search_ramp_tie_out',
         exportable=False,
         groups='account.group_account_readonly,account.group_account_invoice',
-        help='Only to search by: the journal items behind a figure of the Ramp tie-out.',
+        help='Only for searching: the journal items behind a figure of the Ramp tie-out.',
     )
 
     @api.depends()

@@ -11,8 +11,7 @@ class AccountPayment(models.Model):
         readonly=True,
         copy=False,
         groups='base.group_user',
-        help='The reference under which the bank shows the payment, as Ramp tells it: a trace id, or the number of a '
-        'check.',
+        help='The reference of the payment at the bank, as reported by Ramp: a trace ID or a check number.',
     )
 
     def _compute_outstanding_account_id(self):

@@ -43,13 +43,13 @@ class HrEmployee(models.Model):
         index='btree_not_null',
         copy=False,
         groups=OFFICERS,
-        help="Ramp's id of this person; found by the login, or the work email of who has none. Once it is there, it "
-        'decides.',
+        help="Ramp's ID of this person. Odoo finds it by the login, or by the work email of a person without a "
+        'login. Once it is set, only this ID counts.',
     )
 
     _ramp_user_once = models.UniqueIndex(
         '(company_id, ramp_user_id) WHERE ramp_user_id IS NOT NULL',
-        'Another employee of the company is linked to this Ramp user.',
+        'Another employee of the company is already linked to this Ramp user.',
     )
 
     def _ramp_is_sure(self):
@@ -99,8 +99,8 @@ class HrEmployee(models.Model):
                 else (
                     self.browse(),
                     self.env._(
-                        'More than one employee of %(company)s has the email %(email)s: %(names)s. Give each one an '
-                        'email of their own.',
+                        'More than one employee of %(company)s has the email %(email)s: %(names)s. Give each of them '
+                        'a different email.',
                         company=connection.company_id.name,
                         email=email,
                         names=', '.join(employees.mapped('name')),
@@ -112,10 +112,9 @@ class HrEmployee(models.Model):
                 named[email] = (
                     self.browse(),
                     self.env._(
-                        'The email %(email)s is the work email of %(people)s. Users may change a work email '
-                        'themselves, so it does not say '
-                        'who it is. If it is the same person, enter %(user)s as the Ramp ID of the employee; if not, '
-                        'correct the work email.',
+                        'The email %(email)s is the work email of %(people)s. Users may change their work email '
+                        'themselves, so it does not prove who it is. If it is the same person, enter %(user)s as the '
+                        '"Ramp User" of the employee. If not, correct the work email.',
                         email=email,
                         user=emails[email],
                         people=', '.join(
@@ -197,7 +196,7 @@ class HrEmployee(models.Model):
         for employee in lonely:
             if employee.company_id in connections.company_id:
                 employee.ramp_state = self.env._(
-                    'Not sent: Ramp knows people by their email address, and there is none.'
+                    'Not sent: Ramp identifies people by their email address, and there is none.'
                 )
         return result
 

@@ -8,7 +8,7 @@ class HrExpense(models.Model):
     _inherit = ['hr.expense', 'ramp.document']
 
     _ramp_id_once = models.UniqueIndex(
-        '(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp transaction has an expense already.'
+        '(ramp_id) WHERE ramp_id IS NOT NULL', 'This Ramp transaction already has an expense.'
     )
 
     @api.constrains('state', 'approval_state', 'total_amount', 'total_amount_currency')

@@ -57,7 +57,7 @@ class PurchaseOrder(models.Model):
         compute='_compute_ramp_progress',
         compute_sudo=True,
         groups='base.group_user',
-        help='What the nightly check saw in Ramp of receipts and bills of this order.',
+        help='Receipts and bills of this order in Ramp, as seen by the nightly check.',
     )
 
     def _ramp_new_records(self):
@@ -126,7 +126,7 @@ class PurchaseOrderLine(models.Model):
         compute='_compute_ramp_qty_received',
         compute_sudo=True,
         groups='base.group_user',
-        help='What Ramp was told, and accepted, of what is received.',
+        help='The received quantity that was sent to Ramp and accepted.',
     )
 
     @api.depends_context('allowed_company_ids', 'uid')

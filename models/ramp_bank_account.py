@@ -18,17 +18,17 @@ class RampBankAccount(models.Model):
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='cascade')
     company_id = fields.Many2one(related='connection_id.company_id')
     ramp_id = fields.Char(string='Ramp ID', required=True, readonly=True)
-    name = fields.Char(string='Bank Account', readonly=True, help='As Ramp calls it; Ramp does not name all of them.')
+    name = fields.Char(string='Bank Account', readonly=True, help='The name in Ramp. Not every account has one there.')
     last_four = fields.Char(string='Last Digits', readonly=True)
     journal_id = fields.Many2one(
         'account.journal',
         check_company=True,
         domain=[('type', 'in', ('bank', 'cash'))],
-        help='Payments from this bank account are booked here from now on. Empty: in the payment journal of the '
+        help='Payments from this bank account are posted here from now on. Empty: in the payment journal of the '
         'connection.',
     )
 
-    _once = models.UniqueIndex('(connection_id, ramp_id)', 'A bank account of Ramp has exactly one row.')
+    _once = models.UniqueIndex('(connection_id, ramp_id)', 'This Ramp bank account already has a row.')
 
     @api.model
     def _learn_accounts(self, connection, accounts):

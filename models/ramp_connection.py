@@ -24,7 +24,7 @@ class RampConnection(models.Model):
         index=True,
         default=lambda self: self.env.company,
         tracking=True,
-        help='The company whose books receive what this connection brings in.',
+        help='The company in whose books this connection posts.',
     )
     environment = fields.Selection(
         [('production', 'Production'), ('sandbox', 'Sandbox'), ('custom', 'Custom address')],
@@ -47,23 +47,22 @@ class RampConnection(models.Model):
     has_credentials = fields.Boolean(compute='_compute_has_credentials', compute_sudo=True)
     ramp_entity_id = fields.Char(
         tracking=True,
-        help='Id of the Ramp entity whose spend belongs to this company. Empty: every entity of the Ramp business.',
+        help='ID of the Ramp entity whose spend belongs to this company. Empty: every entity of the Ramp business.',
     )
     ramp_business_name = fields.Char(string='Ramp Business', readonly=True, copy=False, prefetch=SETTINGS)
     start_date = fields.Date(
         required=True,
         default=lambda self: fields.Date.context_today(self).replace(month=1, day=1),
         tracking=True,
-        help='Spend before this day is left alone.',
+        help='Spend before this date is left alone.',
     )
     existing_policy = fields.Selection(
         [('book', 'Post them: they are not in the books'), ('leave', 'Leave them alone: they are in the books')],
         string='Statements and Vendor Credits in Ramp Already',
         tracking=True,
         copy=False,
-        help='Ramp does not say of card statements and vendor credits whether another system, or an earlier '
-        'installation, has exported '
-        'them. What there was before Connect was pressed is treated so.',
+        help='Ramp does not say whether another system, or an earlier installation, has exported card statements and '
+        'vendor credits. Decide what happens to those that existed before you pressed Connect.',
     )
     connected_at = fields.Datetime(string='Connected Since', readonly=True, copy=False)
     state = fields.Selection(
@@ -79,20 +78,20 @@ class RampConnection(models.Model):
         readonly=True,
         copy=False,
         groups='base.group_system',
-        help='Which database was connected, as uuid and name. A copy of it never speaks to Ramp until somebody says '
-        'that it may.',
+        help='The database that was connected, as UUID and name. A copy of it never contacts Ramp until a user '
+        'allows it.',
     )
     is_copy = fields.Boolean(
         string='Database is a Copy',
         compute='_compute_is_copy',
         compute_sudo=True,
-        help='This database was made from the one that was connected, by a copy or by restoring a backup.',
+        help='This database is a copy or a restored backup of the one that was connected.',
     )
     accounting_connection_id = fields.Char(
         string='Accounting Connection in Ramp',
         readonly=True,
         copy=False,
-        help="Ramp's id of the accounting integration that this database holds.",
+        help="Ramp's ID of the accounting integration that this database holds.",
     )
 
     card_journal_id = fields.Many2one(
@@ -101,7 +100,7 @@ class RampConnection(models.Model):
         domain=[('type', '=', 'credit')],
         copy=False,
         tracking=True,
-        help="Card spend is posted here; the journal's default account is the card liability.",
+        help="Card spend is posted here. The journal's default account is the card liability.",
         prefetch=SETTINGS,
     )
     card_account_id = fields.Many2one(related='card_journal_id.default_account_id', string='Card Liability')
@@ -126,14 +125,14 @@ class RampConnection(models.Model):
         string='Card Merchant',
         check_company=True,
         default=lambda self: self.env.ref('ramp_connector.partner_card_merchant', raise_if_not_found=False),
-        help='Partner of card spend at a merchant who is not one of your vendors.',
+        help='The partner for card spend at a merchant that is not one of your vendors.',
         prefetch=SETTINGS,
     )
     fallback_employee_id = fields.Many2one(
         'hr.employee',
         check_company=True,
         tracking=True,
-        help='Receives the expenses of cardholders who are not employees here. Empty: such spend waits.',
+        help='Receives the expenses of cardholders who are not employees here. Empty: such spend is put on hold.',
         prefetch=SETTINGS,
     )
     lock_date_policy = fields.Selection(
@@ -151,7 +150,7 @@ class RampConnection(models.Model):
         required=True,
         default='all',
         tracking=True,
-        help='Which accounts people can pick as accounting category in Ramp.',
+        help='Which accounts people can pick as the accounting category in Ramp.',
         prefetch=SETTINGS,
     )
     account_type_ids = fields.Many2many(
@@ -162,13 +161,13 @@ class RampConnection(models.Model):
         string='Analytic Plans in Ramp',
         domain=[('parent_id', '=', False)],
         default=lambda self: self.env['account.analytic.plan'].search([('parent_id', '=', False)]),
-        help='Each becomes an accounting field in Ramp; its analytic accounts, and those of the plans below it, are '
+        help='Each plan becomes an accounting field in Ramp. Its analytic accounts, and those of its subplans, are '
         'the options.',
     )
     offer_taxes = fields.Boolean(
         string='Taxes in Ramp',
         tracking=True,
-        help='Offer purchase taxes as tax codes. A line coded with one is booked with that tax, included in the '
+        help='Offer purchase taxes as tax codes. A line coded with one is posted with that tax, included in the '
         'amount.',
     )
     offer_vendors = fields.Boolean(
@@ -188,22 +187,20 @@ class RampConnection(models.Model):
         string='Receipts',
         default=True,
         tracking=True,
-        help='What is received of purchase orders is sent to Ramp, which matches bills with it. Needs Ramp Plus.',
+        help='Receipts of purchase orders are sent to Ramp, which matches bills with them. Needs Ramp Plus.',
     )
-    ramp_entities = fields.Json(
-        readonly=True, copy=False, help='Names of the Ramp entities by their id.', prefetch=SETTINGS
-    )
+    ramp_entities = fields.Json(readonly=True, copy=False, help='Names of the Ramp entities, by ID.', prefetch=SETTINGS)
     primary_entity_id = fields.Char(
         readonly=True,
         copy=False,
-        help='Id of the primary Ramp entity: purchase orders belong to it.',
+        help='ID of the primary Ramp entity, to which purchase orders belong.',
         prefetch=SETTINGS,
     )
     last_watch = fields.Datetime(
         string='Last Nightly Check',
         readonly=True,
         copy=False,
-        help='When everything in Ramp was last looked at, offered or not.',
+        help='When everything in Ramp was last checked, ready to sync or not.',
         prefetch=SETTINGS,
     )
     last_sync = fields.Datetime(string='Last Synchronization', compute='_compute_last_sync', compute_sudo=True)
@@ -214,20 +211,20 @@ class RampConnection(models.Model):
     waiting_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Waiting')
     problem_count = fields.Integer(compute='_compute_counts', compute_sudo=True, string='Needs Attention')
     offer_counts = fields.Json(
-        compute='_compute_counts', compute_sudo=True, help='What Odoo offers, by kind and by what became of it.'
+        compute='_compute_counts', compute_sudo=True, help='What Odoo offers, by kind and status.'
     )
     run_state = fields.Selection(
         [('idle', 'Idle'), ('queued', 'Queued'), ('running', 'Running')], compute='_compute_progress', compute_sudo=True
     )
     progress = fields.Float(
-        compute='_compute_progress', compute_sudo=True, help='Percent of the running synchronization.'
+        compute='_compute_progress', compute_sudo=True, help='Percentage of the running synchronization that is done.'
     )
     progress_text = fields.Char(compute='_compute_progress', compute_sudo=True)
     sync_requested_at = fields.Datetime(readonly=True, copy=False)
 
     _entity_once = models.UniqueIndex(
         "(company_id, environment, COALESCE(api_url, ''), COALESCE(ramp_entity_id, '')) WHERE active",
-        'This company has a connection to that Ramp entity already.',
+        'This company already has a connection to that Ramp entity.',
     )
 
     @api.model_create_multi
@@ -267,9 +264,8 @@ class RampConnection(models.Model):
             if connection.state == 'connected' or connection._has_ledger_rows():
                 raise UserError(
                     self.env._(
-                        'Connection %(name)s belongs to the company %(company)s, in whose books its documents are. To '
-                        'connect another company, '
-                        'make a connection there.',
+                        'Connection %(name)s belongs to the company %(company)s, whose books contain its documents. '
+                        'To connect another company, create a connection there.',
                         name=connection.name,
                         company=connection.company_id.name,
                     )
@@ -280,8 +276,8 @@ class RampConnection(models.Model):
         for connection in self.filtered(lambda connection: connection.rate_tolerance < 0):
             raise ValidationError(
                 self.env._(
-                    'Connection %s, field "Rates May Differ By": enter how many percent a rate of Ramp may differ '
-                    "from Odoo's; 0 for none.",
+                    'Connection %s, field "Rates May Differ By": enter the percentage by which a rate of Ramp may '
+                    "differ from Odoo's, or 0 for none.",
                     connection.name,
                 )
             )
@@ -292,7 +288,8 @@ class RampConnection(models.Model):
             if not connection.active and connection.state == 'connected':
                 raise ValidationError(
                     self.env._(
-                        'Disconnect %s before you archive it: it would keep the accounting integration in Ramp.',
+                        'Disconnect %s before you archive it. Otherwise it would keep the accounting integration in '
+                        'Ramp.',
                         connection.name,
                     )
                 )
@@ -318,7 +315,7 @@ class RampConnection(models.Model):
             if not connection.card_journal_id.default_account_id:
                 raise ValidationError(
                     self.env._(
-                        'Journal %s has no default account: choose one of the type Credit Card on the journal.',
+                        'Journal %s has no default account. Choose one of the type Credit Card on the journal.',
                         connection.card_journal_id.display_name,
                     )
                 )
@@ -331,7 +328,7 @@ class RampConnection(models.Model):
             if self.env['ramp.record'].sudo().search_count([('connection_id', '=', connection.id)], limit=1):
                 raise UserError(
                     self.env._(
-                        '%s has brought documents into Odoo; archive it instead, so that their history stays.',
+                        '%s has created documents in Odoo. Archive it instead, so that their history is kept.',
                         connection.name,
                     )
                 )

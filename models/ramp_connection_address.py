@@ -34,8 +34,8 @@ class RampConnection(models.Model):
             raise AccessError(
                 self.env._(
                     'Only a system administrator may set the API address of a Ramp connection or the environment '
-                    '"Custom address", as the '
-                    'client id and secret are sent there. Choose the environment "Production" or "Sandbox", or ask one.'
+                    '"Custom address", because the client id and secret are sent there. Choose the environment '
+                    '"Production" or "Sandbox", or ask a system administrator.'
                 )
             )
         for connection in self:
@@ -45,17 +45,16 @@ class RampConnection(models.Model):
             if moves and connection._has_ledger_rows():
                 raise UserError(
                     self.env._(
-                        'Connection %s has brought records of its Ramp business, which mean nothing anywhere else: '
-                        'its environment and API '
-                        'address stay as they are. Make a new connection for the other address; press Disconnect here '
-                        'and archive this one.',
+                        'Connection %s has records of its Ramp business that are valid nowhere else, so its '
+                        'environment and API address cannot change. Create a new connection for the other address. '
+                        'Press Disconnect here and archive this one.',
                         connection.name,
                     )
                 )
             if moves and connection.state == 'connected':
                 raise UserError(
                     self.env._(
-                        'Connection %s is connected: press Disconnect before you change its environment or API '
+                        'Connection %s is connected. Press Disconnect before you change its environment or API '
                         'address.',
                         connection.name,
                     )
@@ -69,9 +68,9 @@ class RampConnection(models.Model):
             ):
                 raise AccessError(
                     self.env._(
-                        'The client id and secret of connection %s are kept on the server, for its company. Only a '
-                        'system administrator may '
-                        'move it to another company; or make a new connection there.',
+                        'The client id and secret of connection %s are kept on the server for its company. Only a '
+                        'system administrator may move it to another company. You can create a new connection there '
+                        'instead.',
                         connection.name,
                     )
                 )
@@ -97,14 +96,16 @@ class RampConnection(models.Model):
         if not address.startswith(('https://', 'http://')):
             return self.env._('The environment "Custom address" needs an address that starts with https://.')
         if not address.isascii() or not address.isprintable() or ' ' in address or '\\' in address:
-            return self.env._('It has spaces, or letters beyond a to z: a name in another script is written as xn--...')
+            return self.env._(
+                'It contains spaces or letters other than a to z. Write a name in another script as xn--...'
+            )
         try:
             parts = urlsplit(address)
             host, port = parts.hostname or '', parts.port
         except ValueError:
-            return self.env._('Its host or port cannot be read: a port is a number from 1 to 65535.')
+            return self.env._('Its host or port cannot be read. A port is a number from 1 to 65535.')
         if '@' in parts.netloc:
-            return self.env._('It has a user or a password: the client id and secret are what Ramp is told.')
+            return self.env._('It contains a user name or a password. Only the client id and secret are sent to Ramp.')
         # Take the netloc as written, because urlsplit removes the brackets of an IPv6 address
         if (
             not PLAIN_HOST.fullmatch(
@@ -114,7 +115,7 @@ class RampConnection(models.Model):
         ):
             return self.env._('Its host cannot be read.')
         if port == 0 or parts.netloc.endswith(':'):
-            return self.env._('Its host or port cannot be read: a port is a number from 1 to 65535.')
+            return self.env._('Its host or port cannot be read. A port is a number from 1 to 65535.')
         if parts.query or parts.fragment or '?' in address or '#' in address:
-            return self.env._('It ends with the path: nothing with "?" or "#".')
+            return self.env._('It must end with the path, without "?" or "#".')
         return False

@@ -84,16 +84,16 @@ class RampConnection(models.Model):
             if self.environment == 'custom':
                 raise UserError(
                     self.env._(
-                        'Connection %s has no client id and secret. A system administrator enters them: in Ramp, '
-                        'Company > Developer.',
+                        'Connection %s has no client id and secret. A system administrator has to enter them (in '
+                        'Ramp: Company > Developer).',
                         self.name,
                     )
                 )
             raise UserError(
                 self.env._(
-                    'Connection %(name)s has no client id and secret. A system administrator enters them (in Ramp, '
-                    'Company > Developer), or '
-                    "keeps them in the server's environment as %(client_id)s and %(client_secret)s.",
+                    'Connection %(name)s has no client id and secret. A system administrator has to enter them (in '
+                    "Ramp: Company > Developer), or store them in the server's environment as %(client_id)s and "
+                    '%(client_secret)s.',
                     name=self.name,
                     **dict(zip(('client_id', 'client_secret'), connection._server_names(), strict=True)),
                 )
@@ -119,7 +119,7 @@ class RampConnection(models.Model):
         except ValueError as error:
             raise UserError(
                 self.env._(
-                    'Connection %(name)s, field "API Address": Ramp cannot be asked there. %(error)s',
+                    'Connection %(name)s, field "API Address": Odoo cannot use this address. %(error)s',
                     name=self.name,
                     error=error,
                 )
@@ -134,9 +134,8 @@ class RampConnection(models.Model):
         """Return a sentence for a Ramp error that names the connection and the remedy."""
         if isinstance(error, RampAuthError):
             return self.env._(
-                'Connection %(name)s: Ramp refused the client id and secret (%(error)s). Check them, and that the app '
-                'belongs to '
-                'the environment chosen and allows the grant "client credentials".',
+                'Connection %(name)s: Ramp refused the client id and secret (%(error)s). Check them, and check that '
+                'the app belongs to the chosen environment and allows the grant "client credentials".',
                 name=self.name,
                 error=error,
             )

@@ -25,9 +25,8 @@ class RampConnection(models.Model):
         required=True,
         default='models',
         tracking=True,
-        help='What a line gets of an analytic plan of which nothing is chosen in Ramp. A plan that is mandatory in '
-        'Odoo holds the line '
-        'if there is still nothing of it.',
+        help='The analytic distribution of a line when no option of a plan is chosen in Ramp. If a plan that is '
+        'mandatory in Odoo stays empty, the object is put on hold.',
         prefetch=SETTINGS,
     )
     tax_policy = fields.Selection(
@@ -39,9 +38,8 @@ class RampConnection(models.Model):
         required=True,
         default='ramp',
         tracking=True,
-        help='What a line without a tax code gets. Default taxes are mapped by the fiscal position of the vendor, and '
-        'are included in the '
-        "amount: the total stays Ramp's.",
+        help='The tax of a line without a tax code. Default taxes are mapped by the fiscal position of the vendor '
+        'and included in the amount, so the total stays as in Ramp.',
         prefetch=SETTINGS,
     )
 
@@ -54,9 +52,8 @@ class RampConnection(models.Model):
         ):
             raise RedirectWarning(
                 self.env._(
-                    'The company %s has no chart of accounts, so nothing could be booked. Install one in the settings '
-                    'of Accounting '
-                    '(Fiscal Localization), then press Connect again.',
+                    'The company %s has no chart of accounts, so nothing could be posted. Install one in the '
+                    'settings of Accounting (Fiscal Localization), then press Connect again.',
                     self.company_id.name,
                 ),
                 self.env.ref('account.action_account_config').id,

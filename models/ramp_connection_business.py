@@ -17,14 +17,15 @@ class RampConnection(models.Model):
         string='Ramp Business ID',
         readonly=True,
         copy=False,
-        help='The Ramp business that this connection belongs to. What it has brought means nothing in another one.',
+        help='The Ramp business that this connection belongs to. The records of the connection are not valid in '
+        'another business.',
     )
     verified_credentials = fields.Char(
         readonly=True,
         copy=False,
         groups='base.group_system',
-        help='A mark of the client id and secret of which Ramp said that they are of the Ramp business. With others, '
-        'Ramp is asked again.',
+        help='A fingerprint of the client id and secret that Ramp confirmed to belong to the Ramp business. If they '
+        'change, Odoo asks Ramp again.',
     )
 
     def _has_ledger_rows(self):
@@ -51,9 +52,8 @@ class RampConnection(models.Model):
         if not self._has_verified_credentials():
             raise UserError(
                 self.env._(
-                    'Connection %s has another client id or secret now: nothing is read, booked or sent until Ramp '
-                    'has said of which business '
-                    'they are. The next run asks.',
+                    'Connection %s has a new client id or secret. Nothing is read, posted or sent until Ramp has '
+                    'confirmed which business they belong to. The next run asks Ramp.',
                     self.name,
                 )
             )
@@ -70,8 +70,7 @@ class RampConnection(models.Model):
         except PayloadError as error:
             raise UserError(
                 self.env._(
-                    'Ramp does not say which business the client id and secret belong to, so nothing is done with '
-                    'them. %s',
+                    'Ramp does not say which business the client id and secret belong to, so they are not used. %s',
                     error,
                 )
             ) from error
@@ -83,17 +82,15 @@ class RampConnection(models.Model):
         if self.state != 'connected' and not self._has_ledger_rows():
             return
         remedy = (
-            self.env._('For "%s" make a new connection; press Disconnect here, and archive this one.', business.name)
+            self.env._('For "%s", create a new connection. Press Disconnect here, and archive this one.', business.name)
             if self._has_ledger_rows()
-            else self.env._('For "%s" press Disconnect, and then Connect.', business.name)
+            else self.env._('For "%s", press Disconnect, then Connect.', business.name)
         )
         raise UserError(
             self.env._(
-                'Connection %(name)s: the client id and secret are of the Ramp business "%(other)s" (%(other_id)s), '
-                'and the connection belongs '
-                'to "%(business)s" (%(business_id)s). Nothing was read, booked or sent. Enter the client id and '
-                'secret of an app of '
-                '"%(business)s". %(remedy)s',
+                'Connection %(name)s: the client id and secret belong to the Ramp business "%(other)s" '
+                '(%(other_id)s), but the connection belongs to "%(business)s" (%(business_id)s). Nothing was read, '
+                'posted or sent. Enter the client id and secret of an app of "%(business)s". %(remedy)s',
                 name=self.name,
                 other=business.name,
                 other_id=business.id,

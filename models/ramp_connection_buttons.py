@@ -24,7 +24,7 @@ class RampConnection(models.Model):
             raise AccessError(self.env._('Only accountants may synchronize with Ramp.'))
         for connection in self:
             if connection.state != 'connected':
-                raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
+                raise UserError(self.env._('%s is not connected to Ramp yet. Press Connect first.', connection.name))
 
     # ------------------------------------------------------------------ connect and disconnect
 
@@ -62,13 +62,12 @@ class RampConnection(models.Model):
         if self.state == 'connected':
             return self._notify_user('success', self.env._('Already connected'), self.name)
         if not self.active:
-            raise UserError(self.env._('Connection %s is archived: unarchive it before you press Connect.', self.name))
+            raise UserError(self.env._('Connection %s is archived. Unarchive it before you press Connect.', self.name))
         if not self.existing_policy and (self.pull_statements or self.pull_bills):
             raise UserError(
                 self.env._(
-                    'Connection %(name)s: choose what becomes of the card statements and vendor credits that are in '
-                    'Ramp already '
-                    '("%(field)s"). Ramp does not say whether another system has booked them.',
+                    'Connection %(name)s: choose what happens to the card statements and vendor credits that are '
+                    'already in Ramp ("%(field)s"). Ramp does not say whether another system has posted them.',
                     name=self.name,
                     field=self._fields['existing_policy']._description_string(self.env),
                 )
@@ -125,7 +124,9 @@ class RampConnection(models.Model):
             'warning' if message else 'success',
             self.env._('Disconnected'),
             message
-            or self.env._('The accounting integration in Ramp is free again. Your documents and their history stay.'),
+            or self.env._(
+                'The accounting integration in Ramp is free again. Your documents and their history are kept.'
+            ),
         )
 
     # ------------------------------------------------------------------ synchronize
@@ -156,7 +157,7 @@ class RampConnection(models.Model):
         self._check_is_manager()
         for connection in self:
             if connection.state != 'connected':
-                raise UserError(self.env._('%s is not connected to Ramp yet: press Connect first.', connection.name))
+                raise UserError(self.env._('%s is not connected to Ramp yet. Press Connect first.', connection.name))
         self._compare_offers_again(uncertain=True)
         self._request_sync()
         return self._notify_user(

@@ -19,11 +19,10 @@ class RampConnection(models.Model):
         required=True,
         default='one',
         tracking=True,
-        help='Whom card spend is paid to that is coded to none of your vendors, at a merchant who has the name of '
-        'none. "A vendor for '
-        'each merchant": one is created for each merchant in Ramp, however the name is spelled; like every vendor, it '
-        'can be offered '
-        'in Ramp. Where two vendors have the name, it is the card merchant all the same.',
+        help='The partner for card spend that is coded to none of your vendors, at a merchant whose name none of '
+        'them has. "A vendor for each merchant": one vendor is created for each merchant in Ramp, however the '
+        'name is spelled. Like every vendor, it can be offered in Ramp. If two vendors have the name, the card '
+        'merchant is used anyway.',
         prefetch=SETTINGS,
     )
     label_template = fields.Char(
@@ -31,13 +30,11 @@ class RampConnection(models.Model):
         required=True,
         default=LABEL_TEMPLATE,
         tracking=True,
-        help='What the journal items and the expense of card spend are called. Placeholders: {merchant}, {memo} (of '
-        'the line, else of the '
-        "transaction), {cardholder}, {original_amount} (if it was paid in another currency than the card's), "
-        '{category} and {trip}. '
-        'One that is empty vanishes, with the text between it and the one before, or with its brackets. Without '
-        '{memo}, a line that '
-        'has a memo of its own is called by that.',
+        help='The label of the journal items and the expense of card spend. Placeholders: {merchant}, {memo} (of the '
+        'line, else of the transaction), {cardholder}, {original_amount} (if it was paid in another currency '
+        "than the card's), {category} and {trip}. An empty placeholder is removed, together with the text "
+        'between it and the one before, or with its brackets. Without {memo}, a line that has its own memo uses '
+        'that memo as its label.',
         prefetch=SETTINGS,
     )
     label_preview = fields.Char(string='For Example', compute='_compute_label_preview')
@@ -72,7 +69,5 @@ class RampConnection(models.Model):
                 'There is no placeholder %(name)s. Use one of these: %(known)s.', name=f'{{{unknown[0]}}}', known=known
             )
         if not is_well_formed(template):
-            return self.env._(
-                'It has no placeholder, or a brace that belongs to none. Use at least one of these: %s.', known
-            )
+            return self.env._('It has no placeholder, or an unmatched brace. Use at least one of these: %s.', known)
         return None

@@ -35,10 +35,9 @@ class RampConnection(models.Model):
             if connection.is_copy:
                 raise UserError(
                     self.env._(
-                        'Connection %s: this database is a copy of the one that was connected, or got another name, '
-                        'so nothing is sent to Ramp '
-                        'and nothing is booked from it. If the original is gone, press "Make This the Live Database"; if '
-                        'not, press Disconnect here.',
+                        'Connection %s: this database is a copy of the one that was connected, or was renamed. So '
+                        'nothing is sent to Ramp, and nothing from Ramp is posted. If the original no longer exists, '
+                        'press "Make This the Live Database". If it does, press Disconnect here.',
                         connection.name,
                     )
                 )

@@ -13,7 +13,7 @@ class RampConnection(models.Model):
         string='Bills',
         default=True,
         tracking=True,
-        help='Vendors, bills, their payments and vendor credits come from Ramp.',
+        help='Read vendors, bills, their payments and vendor credits from Ramp.',
     )
     bill_policy = fields.Selection(
         [('approved', 'When approved in Ramp'), ('created', 'When created in Ramp')],
@@ -21,8 +21,8 @@ class RampConnection(models.Model):
         required=True,
         default='approved',
         tracking=True,
-        help='Either way Ramp is told of a bill only once it is approved; a bill that is not approved in the end is '
-        'reversed.',
+        help='Either way, a bill is marked as synced in Ramp only once it is approved. A bill that is not approved '
+        'in the end is reversed.',
     )
     bill_journal_id = fields.Many2one(
         'account.journal',
@@ -30,8 +30,8 @@ class RampConnection(models.Model):
         domain=[('type', '=', 'purchase')],
         copy=False,
         tracking=True,
-        help='Bills are posted here, and so is what has no journal of its own: vendor credits, reimbursements, card '
-        'statements.',
+        help='Bills are posted here. So are vendor credits, reimbursements and card statements that have no journal '
+        'of their own.',
         prefetch=SETTINGS,
     )
     vendor_credit_journal_id = fields.Many2one(
@@ -59,9 +59,9 @@ class RampConnection(models.Model):
         tracking=True,
         copy=False,
         domain=[('account_type', '=', 'liability_payable')],
-        help="The payable account of reimbursements, apart from what vendors are owed. Empty: that of the employee's "
-        'contact. It holds '
-        'for what is booked from now on; a payment settles the account of what it pays.',
+        help='The payable account for reimbursements, separate from what vendors are owed. Empty: the account of the '
+        "employee's contact. It applies to what is posted from now on. A payment settles the account of the "
+        'document that it pays.',
         prefetch=SETTINGS,
     )
     statement_journal_id = fields.Many2one(
@@ -79,7 +79,7 @@ class RampConnection(models.Model):
         required=True,
         default='post',
         tracking=True,
-        help='A draft cannot be paid: its payment waits until somebody posts it.',
+        help='A draft cannot be paid. Its payment waits until the draft is posted.',
         prefetch=SETTINGS,
     )
     bill_rate_policy = fields.Selection(
@@ -88,17 +88,16 @@ class RampConnection(models.Model):
         required=True,
         default='ramp',
         tracking=True,
-        help="What a bill in another currency than the company's is converted at. With Odoo's rate, the payment has "
-        'an exchange '
-        'difference.',
+        help="The rate at which a bill in a foreign currency is converted. With Odoo's rate, the payment has an "
+        'exchange difference.',
         prefetch=SETTINGS,
     )
     rate_tolerance = fields.Float(
         string='Rates May Differ By',
         default=10.0,
         tracking=True,
-        help="How far, in percent, a rate that Ramp quotes may be from Odoo's of the same day. What is further off "
-        'waits for a person.',
+        help="By how much, in percent, a rate that Ramp quotes may differ from Odoo's rate of the same day. Beyond "
+        'that, the object is put on hold.',
         prefetch=SETTINGS,
     )
     payment_journal_id = fields.Many2one(
@@ -108,7 +107,7 @@ class RampConnection(models.Model):
         copy=False,
         tracking=True,
         help='The bank from which Ramp pays bills, reimbursements and card statements, unless the bank account below '
-        'says otherwise.',
+        'has its own journal.',
         prefetch=SETTINGS,
     )
     bank_account_ids = fields.One2many(
@@ -116,7 +115,7 @@ class RampConnection(models.Model):
         'connection_id',
         string='Bank Accounts in Ramp',
         copy=False,
-        help='Each bank account that Ramp has told of. Choose the journal of what it pays.',
+        help='Every bank account that Ramp has reported. Choose the journal for payments from it.',
     )
     manual_payment_policy = fields.Selection(
         [('book', 'Post a payment'), ('person', 'Wait until the payment is entered in Odoo')],
@@ -124,9 +123,8 @@ class RampConnection(models.Model):
         required=True,
         default='book',
         tracking=True,
-        help='What becomes of a bill that somebody marked as paid in Ramp. One that is marked as paid in the '
-        'accounting system always '
-        'waits for its payment in Odoo.',
+        help='What happens to a bill that was marked as paid in Ramp. A bill that was marked as paid in the '
+        'accounting system always waits for its payment in Odoo.',
         prefetch=SETTINGS,
     )
     manual_payment_journal_id = fields.Many2one(
@@ -136,15 +134,14 @@ class RampConnection(models.Model):
         tracking=True,
         copy=False,
         domain=[('type', 'in', ('bank', 'cash', 'credit'))],
-        help='Empty: the same as payments by Ramp.',
+        help='Empty: the same journal as for payments by Ramp.',
         prefetch=SETTINGS,
     )
     match_bank_lines = fields.Boolean(
         default=True,
         tracking=True,
-        help='A bank line that carries the reference of a payment of Ramp, and its amount to the cent, is matched '
-        'with that payment. '
-        'Ramp tells the reference (the trace id) some days after it paid.',
+        help='A bank line with the reference and the exact amount of a Ramp payment is matched with that payment. '
+        'Ramp reports the reference (the trace ID) some days after the payment.',
         prefetch=SETTINGS,
     )
     vendor_policy = fields.Selection(
@@ -153,13 +150,13 @@ class RampConnection(models.Model):
         required=True,
         default='first',
         tracking=True,
-        help='When a vendor changes in Ramp. "Keep edits made in Odoo": a field that was edited in Odoo stays, the '
-        'others follow. "Ramp": '
-        'what Ramp has replaces what Odoo has. "Odoo": only what is empty in Odoo is filled.',
+        help='What happens when a vendor changes in Ramp. "Keep edits made in Odoo": fields edited in Odoo stay, the '
+        'others follow Ramp. "Ramp": the data in Ramp replaces the data in Odoo. "Odoo": only fields that are '
+        'empty in Odoo are filled.',
         prefetch=SETTINGS,
     )
     pull_reimbursements = fields.Boolean(
-        string='Reimbursements', default=True, tracking=True, help='Reimbursements of employees come from Ramp.'
+        string='Reimbursements', default=True, tracking=True, help='Read reimbursements of employees from Ramp.'
     )
     reimbursement_policy = fields.Selection(
         [('paid', 'When paid in Ramp'), ('ready', 'When ready in Ramp, paid or not')],
@@ -175,14 +172,14 @@ class RampConnection(models.Model):
         required=True,
         default='post',
         tracking=True,
-        help='A draft cannot be paid: its payment waits until somebody posts it.',
+        help='A draft cannot be paid. Its payment waits until the draft is posted.',
         prefetch=SETTINGS,
     )
     pull_repayments = fields.Boolean(
         string='Repayments',
         default=True,
         tracking=True,
-        help='What employees pay back on card transactions comes from Ramp.',
+        help='Read what employees pay back for card transactions from Ramp.',
     )
     repayment_account_id = fields.Many2one(
         'account.account',
@@ -190,8 +187,8 @@ class RampConnection(models.Model):
         check_company=True,
         tracking=True,
         copy=False,
-        help='Debited by what an employee pays back without a transfer, through the payroll for instance. Empty: such '
-        'repayments wait.',
+        help='Debited with what an employee pays back without a transfer, for example through payroll. Empty: such '
+        'repayments are put on hold.',
         prefetch=SETTINGS,
     )
 
@@ -199,9 +196,8 @@ class RampConnection(models.Model):
         string='Card Statements',
         default=True,
         tracking=True,
-        help='Card statements, their payments and cashback come from Ramp. A statement moves what was spent from the '
-        'card liability to '
-        'what is owed to Ramp.',
+        help='Read card statements, their payments and cashback from Ramp. A statement moves the spend from the card '
+        'liability to what is owed to Ramp.',
     )
     statement_policy = fields.Selection(
         [('tied', 'When each of its lines is in the books'), ('closed', 'When closed in Ramp')],
@@ -209,8 +205,8 @@ class RampConnection(models.Model):
         required=True,
         default='tied',
         tracking=True,
-        help='"When closed in Ramp": lines that are not in the books yet follow; until then the card liability is too '
-        'low by them.',
+        help='"When closed in Ramp": lines that are not in the books yet follow later. Until then, the card '
+        'liability is too low by their amount.',
         prefetch=SETTINGS,
     )
     statement_post = fields.Selection(
@@ -219,7 +215,7 @@ class RampConnection(models.Model):
         required=True,
         default='post',
         tracking=True,
-        help='Payments are applied to it once it is posted.',
+        help='Payments are applied to the bill once it is posted.',
         prefetch=SETTINGS,
     )
     ramp_partner_id = fields.Many2one(
@@ -228,7 +224,8 @@ class RampConnection(models.Model):
         check_company=True,
         tracking=True,
         default=lambda self: self.env.ref('ramp_connector.partner_ramp', raise_if_not_found=False),
-        help='Card statements are its bills; nothing else may be owed to it, as the tie-out compares what is.',
+        help='Card statements become bills from this partner. Nothing else may be owed to it, because the tie-out '
+        'compares its balance.',
         prefetch=SETTINGS,
     )
     cashback_account_id = fields.Many2one(
@@ -237,6 +234,6 @@ class RampConnection(models.Model):
         check_company=True,
         tracking=True,
         copy=False,
-        help='Credited by cashback.',
+        help='Cashback is credited to this account.',
         prefetch=SETTINGS,
     )

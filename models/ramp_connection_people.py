@@ -13,9 +13,8 @@ class RampConnection(models.Model):
         string='People',
         default=True,
         tracking=True,
-        help='Employees, and internal users who are no employees, are sent to Ramp as users, with their department, '
-        'work location and '
-        'manager. Who is archived in Odoo is deactivated there.',
+        help='Employees, and internal users who are not employees, are sent to Ramp as users, with their department, '
+        'work location and manager. People who are archived in Odoo are deactivated there.',
     )
     user_invitation = fields.Selection(
         [('draft', 'Manually'), ('invite', 'Every new user')],
@@ -23,8 +22,8 @@ class RampConnection(models.Model):
         required=True,
         default='draft',
         tracking=True,
-        help='An invitation is a real email; the button Send Invitation is on the employee. Without one, people are '
-        'drafts in Ramp.',
+        help='An invitation is a real email. Without one, people are drafts in Ramp. The button Send Invitation is '
+        'on the employee.',
         prefetch=SETTINGS,
     )
     # Owners and administrators of the Ramp business are appointed in Ramp
@@ -39,6 +38,6 @@ class RampConnection(models.Model):
         required=True,
         default='BUSINESS_USER',
         tracking=True,
-        help='Of those whom Odoo creates; after that, and of everybody else, the role belongs to Ramp.',
+        help='The role of users that Odoo creates. After that, and for everybody else, the role is managed in Ramp.',
         prefetch=SETTINGS,
     )

@@ -27,22 +27,25 @@ class RampConnection(models.Model):
     _inherit = 'ramp.connection'
 
     silent_since = fields.Datetime(
-        string='No Answer Since', readonly=True, copy=False, help='Since when Ramp does not answer.'
+        string='No Answer Since', readonly=True, copy=False, help='Since when Ramp has not answered.'
     )
     silent_until = fields.Datetime(
-        string='Next Try', readonly=True, copy=False, help='Before this moment no job asks a Ramp that does not answer.'
+        string='Next Try',
+        readonly=True,
+        copy=False,
+        help='While Ramp does not answer, no job asks it before this time.',
     )
 
     left_out = fields.Json(
         readonly=True,
         copy=False,
-        help="Flows that Ramp's subscription does not include, as the nightly check found them.",
+        help='Flows that the Ramp subscription does not include, according to the nightly check.',
     )
     looked_at = fields.Json(
         readonly=True,
         copy=False,
-        help='Flows whose objects the nightly check read as a whole, once at least: what is new since then came '
-        'while this connection was there.',
+        help='Flows whose objects the nightly check has read completely at least once. Objects that are new since '
+        'then appeared while this connection existed.',
         prefetch=SETTINGS,
     )
 
@@ -105,7 +108,7 @@ class RampConnection(models.Model):
             return {'max_attempts': 1}
         return {
             'closed': self.env._(
-                'Ramp has not answered since %(since)s. It is asked again at %(until)s',
+                'Ramp has not answered since %(since)s. Odoo tries again at %(until)s',
                 since=self._format_short_moment(self.silent_since),
                 until=self._format_short_moment(self.silent_until),
             )

@@ -59,20 +59,17 @@ class RampConnection(models.Model):
         if active:
             raise UserError(
                 self.env._(
-                    'Connection %(name)s: the accounting integration of this Ramp business is held by "%(incumbent)s" now, '
-                    'so nothing is sent '
-                    'or booked. To use Odoo, disconnect that system in Ramp (Settings > Accounting); then press '
-                    'Disconnect and '
-                    'Connect here.',
+                    'Connection %(name)s: the accounting integration of this Ramp business is now held by '
+                    '"%(incumbent)s", so nothing is sent or posted. To use Odoo, disconnect that system in Ramp '
+                    '(Settings > Accounting), then press Disconnect and Connect here.',
                     name=self.name,
                     incumbent=active[0].remote_provider_name or active[0].connection_type,
                 )
             )
         raise UserError(
             self.env._(
-                'Connection %s: Odoo was disconnected in Ramp, so nothing is sent or booked. Press Disconnect and '
-                'Connect here to '
-                'take the accounting integration again.',
+                'Connection %s: Odoo was disconnected in Ramp, so nothing is sent or posted. Press Disconnect and '
+                'Connect here to take the accounting integration again.',
                 self.name,
             )
         )
@@ -153,9 +150,9 @@ class RampConnection(models.Model):
         except (UserError, PayloadError) as error:
             failure = str(error)
         return failure and self.env._(
-            '%(failure)s Ramp may go on to show "%(seat)s" as its accounting system, and to send events: disconnect '
-            'it in Ramp '
-            '(Settings > Accounting), or press Connect and Disconnect here once Ramp can be reached again.',
+            '%(failure)s Ramp may continue to show "%(seat)s" as its accounting system, and to send events. '
+            'Disconnect it in Ramp (Settings > Accounting), or press Connect and then Disconnect here once Ramp can '
+            'be reached again.',
             failure=failure,
             seat=self._seat_name(),
         )

@@ -23,7 +23,7 @@ class RampConnection(models.Model):
         string='Not Marked Synced Since',
         readonly=True,
         copy=False,
-        help='Since when Ramp does not take the outcome of what is booked.',
+        help='Since when Ramp has not accepted the outcome of what is posted.',
     )
     untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False, prefetch=SETTINGS)
     untold_count = fields.Integer(

@@ -22,7 +22,7 @@ class RampConnection(models.Model):
         string='Webhooks',
         tracking=True,
         copy=False,
-        help='Ramp tells Odoo at once that something changed. Needs an address of Odoo that Ramp can reach.',
+        help='Ramp notifies Odoo at once of changes. Odoo needs an address that Ramp can reach.',
     )
     webhook_state = fields.Selection(
         [
@@ -38,9 +38,7 @@ class RampConnection(models.Model):
         compute_sudo=True,
     )
     webhook_message = fields.Char(compute='_compute_webhook', compute_sudo=True)
-    last_event = fields.Datetime(
-        compute='_compute_webhook', compute_sudo=True, help='When Ramp told of something the last time.'
-    )
+    last_event = fields.Datetime(compute='_compute_webhook', compute_sudo=True, help='When Ramp last sent an event.')
 
     @api.depends('use_webhooks')
     def _compute_webhook(self):
@@ -60,9 +58,8 @@ class RampConnection(models.Model):
                 connection.webhook_state, connection.webhook_message = (
                     'private',
                     self.env._(
-                        'Ramp cannot reach %s, which is the address of this Odoo (system parameter web.base.url): it '
-                        'takes a public one that '
-                        'begins with https.',
+                        'Ramp cannot reach %s, which is the address of this Odoo database (system parameter '
+                        'web.base.url). It needs a public address that starts with https.',
                         connection.get_base_url(),
                     ),
                 )

@@ -19,7 +19,7 @@ class RampDocument(models.AbstractModel):
         copy=False,
         readonly=True,
         groups='base.group_user',
-        help="Ramp's own id of this document.",
+        help="Ramp's ID of this document.",
     )
     ramp_record_id = fields.Many2one(
         'ramp.record',

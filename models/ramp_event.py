@@ -28,7 +28,7 @@ class RampEvent(models.Model):
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, ondelete='cascade')
     event_id = fields.Char(required=True, readonly=True)
     type = fields.Char(required=True, readonly=True)
-    object_id = fields.Char(readonly=True, help='What changed in Ramp.')
+    object_id = fields.Char(readonly=True, help='The object that changed in Ramp.')
     received_at = fields.Datetime(required=True, readonly=True)
 
     _once = models.UniqueIndex('(connection_id, event_id)')

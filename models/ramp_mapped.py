@@ -35,9 +35,8 @@ class RampMapped(models.AbstractModel):
         if operation == 'write' and not self.env.su and self._is_connector_field(field):
             raise AccessError(
                 self.env._(
-                    'The field %(field)s (%(name)s) of %(model)s is written by the Ramp connector only. Leave it out; '
-                    'it follows what '
-                    'happens in Ramp.',
+                    'Only the Ramp connector writes the field %(field)s (%(name)s) of %(model)s. Leave it out. It '
+                    'follows what happens in Ramp.',
                     field=field._description_string(self.env),
                     name=field.name,
                     model=self.env['ir.model']._get(self._name).name or self._name,

@@ -18,7 +18,7 @@ class RampMerchant(models.Model):
     ramp_id = fields.Char(required=True)
     partner_id = fields.Many2one('res.partner', required=True, ondelete='cascade', index=True)
 
-    _merchant_once = models.UniqueIndex('(ramp_id, company_id)', 'This merchant of Ramp has a vendor already.')
+    _merchant_once = models.UniqueIndex('(ramp_id, company_id)', 'This Ramp merchant already has a vendor.')
 
     @api.model
     def _known_partners(self, company, ramp_ids):

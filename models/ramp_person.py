@@ -24,7 +24,7 @@ class RampPerson(models.AbstractModel):
     ramp_can_invite = fields.Boolean(
         compute='_compute_ramp_can_invite',
         compute_sudo=True,
-        help='Whether this person is a draft in Ramp and nobody asked for more.',
+        help='Whether this person is a draft in Ramp and no invitation has been requested.',
     )
 
     def _ramp_email(self):
@@ -76,9 +76,13 @@ class RampPerson(models.AbstractModel):
         if not self.env.su and not self.env.user.has_group(self._ramp_officers):
             raise AccessError(self.env._('Only officers may invite people to Ramp.'))
         if not self.ramp_can_invite:
-            raise UserError(self.env._('%s cannot be invited: only drafts in Ramp can, once.', self.display_name))
+            raise UserError(
+                self.env._(
+                    '%s cannot be invited. Only drafts in Ramp can be invited, and only once.', self.display_name
+                )
+            )
         self.ramp_invite = True
-        title = self.env._('The invitation is going to be sent')
+        title = self.env._('The invitation will be sent')
         return self.env['ramp.connection']._notify_user(
-            'success', title, self.env._('It runs in the background; this page shows what became of it.')
+            'success', title, self.env._('It runs in the background; this page shows the result.')
         )

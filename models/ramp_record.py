@@ -30,11 +30,11 @@ class RampRecord(models.Model):
         string='Belongs To',
         readonly=True,
         index='btree_not_null',
-        help='Ramp id of the object this one belongs to: the transaction of a receipt, the purchase of a refund.',
+        help='Ramp ID of the object this one belongs to: the transaction of a receipt, the purchase of a refund.',
     )
     name = fields.Char(string='Description', readonly=True)
     date = fields.Date(readonly=True)
-    amount = fields.Monetary(readonly=True, help='As Ramp says it: spend is positive, a refund negative.')
+    amount = fields.Monetary(readonly=True, help='The amount in Ramp: spend is positive, a refund is negative.')
     currency_id = fields.Many2one('res.currency', readonly=True)
     state = fields.Selection(
         [
@@ -54,35 +54,40 @@ class RampRecord(models.Model):
     status = fields.Char(
         string='In Words',
         compute='_compute_status',
-        help='The status in the words that fit what Odoo sends, or what it receives.',
+        help='The status in words, for what Odoo sends or for what it receives.',
     )
     res_model = fields.Char(string='Document Model', readonly=True)
     res_id = fields.Many2oneReference(string='Document', model_field='res_model', readonly=True)
     ramp_entity_id = fields.Char(
-        string='Ramp Entity ID', readonly=True, help='Id of the Ramp entity that the object belongs to.'
+        string='Ramp Entity ID', readonly=True, help='ID of the Ramp entity that the object belongs to.'
     )
     ramp_entity_name = fields.Char(string='Ramp Entity', compute='_compute_ramp_entity_name')
     is_withheld = fields.Boolean(
-        readonly=True, help='Ramp shows the object without offering it to be booked; the reason says what it waits for.'
+        readonly=True,
+        help='Ramp shows the object but does not offer it for posting. The reason says what it waits for.',
     )
     finding = fields.Char(readonly=True, help='What the nightly check found about its document in Odoo.')
     has_moved = fields.Boolean(
-        readonly=True, help='Whether its money has moved: only then it counts in what Ramp says is owed on the cards.'
+        readonly=True,
+        help='Whether its money has moved. Only then does it count in what is owed on the cards according to Ramp.',
     )
     open_amount = fields.Monetary(
-        readonly=True, help='What Ramp says is still to be paid of it; of a credit, negative.'
+        readonly=True, help='The amount still to be paid according to Ramp; negative for a credit.'
     )
     payload = fields.Json(readonly=True)
     payload_text = fields.Text(string='As Ramp sent it', compute='_compute_payload_text')
     sent_text = fields.Text(string='What Ramp Has', compute='_compute_sent_text')
-    late_payload = fields.Json(readonly=True, help='What Ramp says now of an object that was booked as it was before.')
+    late_payload = fields.Json(
+        readonly=True, help="Ramp's current version of an object that was posted in an earlier version."
+    )
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
-    has_changed = fields.Boolean(readonly=True, help='Ramp changed it after it was booked here; see the late payload.')
+    has_changed = fields.Boolean(readonly=True, help='Ramp changed it after it was posted here; see the late payload.')
     late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
     noted = fields.Json(
         readonly=True,
-        help='What of the object its document shows already, besides what is booked once: files, memo, payments.',
+        help='Details of the object that its document already shows, besides what is posted once: files, memo, '
+        'payments.',
     )
     error_message = fields.Text(string='Reason', readonly=True)
     reason_move_id = fields.Many2one(
@@ -91,7 +96,7 @@ class RampRecord(models.Model):
         readonly=True,
         ondelete='set null',
         index='btree_not_null',
-        help='The document in Odoo that is in the way, or that was undone.',
+        help='The document in Odoo that blocks it, or that was undone.',
     )
     hold_reason = fields.Selection(
         [
@@ -113,21 +118,23 @@ class RampRecord(models.Model):
         help='Why the row is on hold or ignored. A question is looked at again in every run, and what a rule left out '
         'comes back when Ramp changes it. Everything else waits for a decision.',
     )
-    attempts = fields.Integer(readonly=True, help='Failures in a row.')
+    attempts = fields.Integer(readonly=True, help='Number of failures in a row.')
     next_attempt = fields.Datetime(readonly=True)
     seen_at = fields.Datetime(string='Last Seen in Ramp', readonly=True)
-    reported_hash = fields.Char(readonly=True, help='Of the failure that Ramp was told last.')
+    reported_hash = fields.Char(readonly=True, help='The hash of the failure that was last reported to Ramp.')
     reports = fields.Integer(
-        readonly=True, help='How often Ramp was told of a failure: a reason that comes back is told again.'
+        readonly=True, help='How often a failure was reported to Ramp. A reason that comes back is reported again.'
     )
-    sync_key = fields.Char(readonly=True, help='Under which the outcome is confirmed to Ramp; shared by a batch.')
+    sync_key = fields.Char(
+        readonly=True, help='The key under which the outcome is confirmed to Ramp. The records of a batch share it.'
+    )
     sync_attempt = fields.Integer(readonly=True)
     is_told = fields.Boolean(readonly=True, help='Ramp accepted an outcome and has not asked for another one since.')
     confirmed_at = fields.Datetime(readonly=True)
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
     related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
 
-    _once = models.UniqueIndex('(connection_id, flow, ramp_id)', 'An object of Ramp has exactly one row.')
+    _once = models.UniqueIndex('(connection_id, flow, ramp_id)', 'This Ramp object already has a record.')
     _hold_reason_of_state = models.Constraint(
         "CHECK (CASE WHEN state = 'held' THEN COALESCE(hold_reason, 'rule') NOT IN ('rule', 'person') "
         "WHEN state = 'ignored' THEN COALESCE(hold_reason, '') IN ('rule', 'person') ELSE hold_reason IS NULL END)",

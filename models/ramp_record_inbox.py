@@ -15,7 +15,7 @@ class RampRecord(models.Model):
 
     def _check_is_accountant(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
-            raise AccessError(self.env._('Only accountants may decide on what came from Ramp.'))
+            raise AccessError(self.env._('Only accountants may decide on objects from Ramp.'))
         self.check_access('read')
 
     # ------------------------------------------------------------------ try again
@@ -25,7 +25,7 @@ class RampRecord(models.Model):
         self._check_is_accountant()
         again = self.filtered(lambda record: record.state != 'confirmed')
         if self and not again:
-            raise UserError(self.env._('This is in order already; there is nothing to try again.'))
+            raise UserError(self.env._('This is already in order. There is nothing to retry.'))
         # sudo: accountants decide on rows (checked above) without being able to edit them
         for record in again.sudo():
             if record.late_payload:
@@ -68,10 +68,10 @@ class RampRecord(models.Model):
         self._check_is_accountant()
         for record in self:
             if not (record.late_payload and record.res_id):
-                raise UserError(self.env._('%s has not changed in Ramp since it was booked.', record.display_name))
+                raise UserError(self.env._('%s has not changed in Ramp since it was posted.', record.display_name))
         for record in self:
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
-            flow._undo_for_user(record.connection_id, record, self.env._('Ramp changed it after it was booked.'))
+            flow._undo_for_user(record.connection_id, record, self.env._('Ramp changed it after it was posted.'))
             # sudo: accountants decide on rows (checked above) without being able to edit them
             record.sudo()._accept_late_payload()
             record.sudo()._reopen_for_booking()
@@ -110,9 +110,9 @@ class RampRecord(models.Model):
         for record in self.filtered('remote_id'):
             raise UserError(
                 self.env._(
-                    '%s goes from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, archive '
-                    'it in Odoo, or leave '
-                    'it out on the connection (Coding Options); to send it once more, press Retry.',
+                    '%s is sent from Odoo to Ramp, so there is nothing to ignore here. To keep it out of Ramp, '
+                    'archive it in Odoo, or exclude it on the connection (Coding Options). To send it again, press '
+                    'Retry.',
                     record.display_name,
                 )
             )
@@ -122,12 +122,12 @@ class RampRecord(models.Model):
         self._check_is_accountant()
         self._check_not_sent()
         if not (reason or '').strip():
-            raise UserError(self.env._('Give a reason: the next person will want to know it.'))
+            raise UserError(self.env._('Enter a reason, so that others know why it was ignored.'))
         for record in self:
             if record.res_id and (record.res_model != 'ir.attachment' or record.state not in OPEN_STATES):
                 raise UserError(
                     self.env._(
-                        '%s is booked. Delete or reverse its document first, then ignore it.', record.display_name
+                        '%s is posted. Delete or reverse its document first, then ignore it.', record.display_name
                     )
                 )
         # sudo: see action_retry

@@ -61,9 +61,9 @@ class RampConnection(models.Model):
     keep_months = fields.Integer(
         string='Keep Personal Data For',
         tracking=True,
-        help='Months after which names, email addresses, memos and places are removed from the ledger, of objects '
-        'that are confirmed or '
-        'ignored. 0: they are kept. Documents in Odoo, amounts, days, ids and links stay.',
+        help='Number of months after which names, email addresses, memos and places are removed from the ledger, for '
+        'objects that are synced to Ramp or ignored. 0: they are kept. Documents in Odoo, amounts, dates, IDs '
+        'and links stay.',
         prefetch=SETTINGS,
     )
 
@@ -73,7 +73,8 @@ class RampConnection(models.Model):
             if connection.keep_months < 0:
                 raise ValidationError(
                     self.env._(
-                        'Connection %s: personal data is kept for a number of months, or for good: enter 0 for that.',
+                        'Connection %s: enter the number of months for which personal data is kept, or 0 to keep it '
+                        'for good.',
                         connection.name,
                     )
                 )
@@ -252,7 +253,7 @@ class RampRecord(models.Model):
         if not done and left:
             raise UserError(
                 self.env._(
-                    'None of the %s records is confirmed or ignored yet, and until then its data is needed. Clear '
+                    'None of the %s records is synced to Ramp or ignored yet, so their data is still needed. Clear '
                     'them first.',
                     left,
                 )
@@ -262,9 +263,8 @@ class RampRecord(models.Model):
             'warning' if left else 'success',
             title,
             self.env._(
-                'Records: %(done)s. Not confirmed or ignored yet, so that their data is needed: %(left)s. The '
-                'documents in Odoo, and what Ramp '
-                'has, stay as they are.',
+                'Records: %(done)s. Not yet synced to Ramp or ignored, so their data is still needed: %(left)s. The '
+                'documents in Odoo and the data in Ramp do not change.',
                 done=done,
                 left=left,
             ),
@@ -280,11 +280,11 @@ class HrEmployee(models.Model):
         self.check_access('write')
         if not self.env.su and not self.env.user.has_group('hr.group_hr_manager'):
             raise AccessError(
-                self.env._('Only administrators of Employees may remove the data of a person from the ledger of Ramp.')
+                self.env._('Only administrators of Employees may remove the data of a person from the Ramp ledger.')
             )
         if self.active:
             raise UserError(
-                self.env._('%s is an active employee: archive first whose data is to be removed.', self.name)
+                self.env._('%s is an active employee. Archive the employee before you remove their data.', self.name)
             )
         # sudo: administrators of Employees (checked above) need not be accountants
         person = self.sudo()
@@ -306,7 +306,8 @@ class HrEmployee(models.Model):
         ):
             raise UserError(
                 self.env._(
-                    '%s has neither a Ramp ID nor an email address, so nothing in the ledger can be theirs.', self.name
+                    '%s has neither a "Ramp User" nor an email address, so no record in the ledger can be theirs.',
+                    self.name,
                 )
             )
         return person.env['ramp.record']._erase_chosen_rows(

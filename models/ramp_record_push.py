@@ -21,24 +21,25 @@ class RampRecord(models.Model):
         string='Odoo ID in Ramp',
         readonly=True,
         index='btree_not_null',
-        help='Under which Ramp knows the object of Odoo; stable when that is renamed.',
+        help='The ID under which Ramp knows the object of Odoo. It stays the same when the object is renamed.',
     )
     is_uncertain = fields.Boolean(
         readonly=True,
-        help='Something was sent, or may have been before, and its outcome is not known: Ramp is asked first.',
+        help='Something was sent, or may have been sent, and the outcome is not known. Odoo asks Ramp first.',
     )
 
     revision = fields.Integer(
         readonly=True,
-        help='Of the wish to compare: a job that is sending does not settle what was asked for meanwhile.',
+        help='The revision of the request to compare. A job that is sending does not settle a request made in the '
+        'meantime.',
     )
 
     _once_sent = models.UniqueIndex(
-        '(connection_id, flow, res_id) WHERE remote_id IS NOT NULL', 'An object of Odoo has exactly one row.'
+        '(connection_id, flow, res_id) WHERE remote_id IS NOT NULL', 'This object in Odoo already has a record.'
     )
     _once_remote = models.UniqueIndex(
         '(connection_id, flow, remote_id) WHERE remote_id IS NOT NULL',
-        'An object of Ramp stands for one object of Odoo.',
+        'This Ramp object is already linked to another object in Odoo.',
     )
 
     @api.model

@@ -92,9 +92,9 @@ class RampRecord(models.Model):
                 same=same,
                 ready=ready,
                 changed=self.env._(
-                    'Ramp changed it after it was booked here. Compare both versions below. "Reverse and Post Again" '
-                    'takes the new '
-                    'one; "Keep What Is Posted" is for books that are right, corrected by hand where they had to be.'
+                    'Ramp changed it after it was posted here. Compare both versions below. Press "Reverse and Post '
+                    'Again" to use the new one. Press "Keep What Is Posted" if the books are right, or were '
+                    'corrected by hand.'
                 ),
             )
             which = SQL(

@@ -48,40 +48,42 @@ class RampRun(models.Model):
     )
     finished_at = fields.Datetime(string='Finished', readonly=True)
     duration = fields.Float(string='Seconds', digits=(16, 0), compute='_compute_duration')
-    seen = fields.Integer(readonly=True, help='Objects that Ramp listed, or that Odoo compared with what Ramp has.')
+    seen = fields.Integer(readonly=True, help='Objects that Ramp listed, or that Odoo compared with Ramp.')
     total = fields.Integer(
-        string='Due', readonly=True, help='Rows that were due when the run began to book or to send.'
+        string='Due', readonly=True, help='Rows that were due when the run began to post or to send.'
     )
-    processed = fields.Integer(string='Worked On', readonly=True, help='Rows that the run tried to book, or to send.')
+    processed = fields.Integer(string='Worked On', readonly=True, help='Rows that the run tried to post or to send.')
     created = fields.Integer(
-        string='Posted or Sent', readonly=True, help='Documents made in Odoo, or changes that Ramp accepted.'
+        string='Posted or Sent', readonly=True, help='Documents created in Odoo, or changes that Ramp accepted.'
     )
     confirmed = fields.Integer(
-        readonly=True, help='Outcomes that Ramp accepted, or objects that Ramp has as they are in Odoo.'
+        readonly=True, help='Outcomes that Ramp accepted, or objects that are the same in Ramp and in Odoo.'
     )
-    held = fields.Integer(readonly=True, help='What a person has to settle first.')
-    failed = fields.Integer(readonly=True, help='What is tried again by itself.')
+    held = fields.Integer(readonly=True, help='Records that a person has to settle first.')
+    failed = fields.Integer(readonly=True, help='Records that are retried automatically.')
     reread = fields.Boolean(
-        readonly=True, help='Whether the run also looked at what was booked before, for what changed in Ramp since.'
+        readonly=True, help='Whether the run also checked what was posted before for later changes in Ramp.'
     )
     listed = fields.Boolean(
         readonly=True,
-        help='Whether the run read its lists to the end: what changed before it began need not be listed again.',
+        help='Whether the run read its lists to the end. If so, changes from before its start need not be listed '
+        'again.',
     )
     left_off = fields.Json(
-        readonly=True, help='Where the run stopped, as its time was up: the next one goes on from there.'
+        readonly=True, help='Where the run stopped because its time was up. The next run continues from there.'
     )
-    taken_up = fields.Json(readonly=True, help='Where the run before this one stopped, and this one went on.')
+    taken_up = fields.Json(readonly=True, help='Where the previous run stopped and this one continued.')
     scope = fields.Json(
-        readonly=True, help='What decided which objects the lists showed when the run began: see the connection.'
+        readonly=True,
+        help='The settings of the connection that decided which objects the lists showed when the run started.',
     )
     begun_at = fields.Datetime(
         string='Begun',
         readonly=True,
-        help='When the first of the runs started that read the lists together. Empty: this is the first.',
+        help='When the first of the runs that read the lists together started. Empty: this is the first one.',
     )
     message = fields.Text(readonly=True)
-    progress = fields.Float(compute='_compute_progress', help='Percent of the rows that were due.')
+    progress = fields.Float(compute='_compute_progress', help='Percentage of the due rows that are done.')
     progress_text = fields.Char(compute='_compute_progress')
 
     @api.depends('flow', 'started_at')

@@ -26,18 +26,18 @@ class RampWebhook(models.Model):
 
     connection_id = fields.Many2one('ramp.connection', required=True, ondelete='cascade')
     token = fields.Char(
-        required=True, default=lambda self: str(uuid.uuid4()), help='Part of the address: for which connection.'
+        required=True, default=lambda self: str(uuid.uuid4()), help='Part of the address. It identifies the connection.'
     )
-    database = fields.Char(help='As in the connection: events name the database that they are for.')
+    database = fields.Char(help='As on the connection. Events name the database that they are for.')
     ramp_id = fields.Char()
     secret = fields.Char()
-    challenge = fields.Char(help='What Ramp wants to hear back before it sends events.')
+    challenge = fields.Char(help='The value that Ramp expects back before it sends events.')
     state = fields.Selection(
         [('pending', 'Waiting for Ramp'), ('active', 'Active'), ('failed', 'Refused by Ramp')],
         required=True,
         default='pending',
     )
-    message = fields.Char(help='Why it did not work the last time.')
+    message = fields.Char(help='Why it failed the last time.')
 
     _one = models.UniqueIndex('(connection_id)')
     _address = models.UniqueIndex('(token)')

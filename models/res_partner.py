@@ -41,14 +41,14 @@ class ResPartner(models.Model):
         string='Vendor in Ramp Wanted',
         copy=False,
         groups='account.group_account_invoice',
-        help='Odoo creates this partner as a bill-pay vendor in Ramp, unless Ramp has it, and tells Ramp of a new '
-        'address.',
+        help='Odoo creates this partner as a bill-pay vendor in Ramp, unless Ramp already has it, and sends a new '
+        'address to Ramp.',
     )
     ramp_can_be_vendor = fields.Boolean(
         compute='_compute_ramp_can_be_vendor',
         compute_sudo=True,
         groups='account.group_account_invoice',
-        help='Whether it makes sense to ask for this partner as a vendor in Ramp.',
+        help='Whether this partner can be requested as a vendor in Ramp.',
     )
     ramp_vendor_record_id = fields.Many2one(
         'ramp.record',
@@ -86,12 +86,12 @@ class ResPartner(models.Model):
         # sudo: users may have no access to employees or connections; archived ones count, too
         everything = self.sudo().with_context(active_test=False)
         if everything.env['hr.employee'].search_count([('work_contact_id', '=', self.id)], limit=1):
-            return self.env._('It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
+            return self.env._('It is the contact of an employee. Employees who are reimbursed are not vendors in Ramp.')
         if everything.env['ramp.connection'].search_count(
             ['|', ('ramp_partner_id', '=', self.id), ('merchant_partner_id', '=', self.id)], limit=1
         ):
             return self.env._(
-                'A connection to Ramp uses it for Ramp itself, or for card merchants: it is no vendor in Ramp.'
+                'A connection to Ramp uses it for Ramp itself, or for card merchants, so it is not a vendor in Ramp.'
             )
         return None
 
@@ -239,13 +239,13 @@ class ResPartner(models.Model):
         missing, country = [], self.country_id.code
         if not self._ramp_vendor_contact()[1]:
             missing.append(
-                self.env._('Ramp needs an email address: enter one for the partner or for one of its contacts.')
+                self.env._('Ramp needs an email address. Enter one for the partner or for one of its contacts.')
             )
         if not country:
-            missing.append(self.env._('Ramp needs a country: choose it in the address.'))
+            missing.append(self.env._('Ramp needs a country. Choose it in the address.'))
         elif not self.state_id and (country == 'US' or country in WANT_STATE and self._ramp_vendor_has_address()):
             missing.append(
-                self.env._('Ramp needs the state of an address in %s: choose it in the address.', self.country_id.name)
+                self.env._('Ramp needs the state of an address in %s. Choose it in the address.', self.country_id.name)
             )
         return missing
 
@@ -260,9 +260,8 @@ class ResPartner(models.Model):
         if not partner.ramp_can_be_vendor and not partner.ramp_spend_vendor:
             raise UserError(
                 self.env._(
-                    '%s cannot be created in Ramp: it is a vendor there already, archived, a contact of another '
-                    'partner, an employee, Ramp '
-                    'itself, or no connection of its company brings bills from Ramp.',
+                    '%s cannot be created in Ramp. It is already a vendor there, archived, a contact of another '
+                    'partner, an employee or Ramp itself, or no connection of its company reads bills from Ramp.',
                     self.display_name,
                 )
             )
@@ -272,11 +271,11 @@ class ResPartner(models.Model):
         missing = partner._ramp_vendor_missing()
         if missing:
             return self.env['ramp.connection']._notify_user(
-                'warning', self.env._('Something is missing before it is sent to Ramp'), ' '.join(missing)
+                'warning', self.env._('Something is missing before it can be sent to Ramp'), ' '.join(missing)
             )
-        title = self.env._('It is going to be created in Ramp')
+        title = self.env._('It will be created in Ramp')
         return self.env['ramp.connection']._notify_user(
-            'success', title, self.env._('It runs in the background; this page shows what became of it.')
+            'success', title, self.env._('It runs in the background; this page shows the result.')
         )
 
     def action_open_ramp_vendor(self):

@@ -15,7 +15,7 @@ class StockPicking(models.Model):
         compute='_compute_ramp_state',
         compute_sudo=True,
         groups='base.group_user',
-        help='Whether Ramp knows of this receipt, or why it does not.',
+        help='Whether Ramp has this receipt and, if not, why.',
     )
 
     @api.depends_context('allowed_company_ids', 'uid', 'lang')

@@ -85,38 +85,38 @@ class RampTieOutDifferences(models.AbstractModel):
         """Return (kind, sentence) for an object whose sides differ."""
         reason = record.error_message or record.status
         if record.flow == 'bill_payment':
-            return 'expected', self.env._('The card payment of a bill; Ramp does not show its transaction.')
+            return 'expected', self.env._('This is the card payment of a bill. Ramp does not show its transaction.')
         if not record.res_id:
             return self._explain_unbooked_object(record, reason, odoo)
         if not move:
             return 'deleted', self.env._('Its entry was deleted in Odoo.')
         if record.finding == 'vanished' or record._read_note().accepted == 'vanished':
-            return 'vanished', self.env._('Booked as %s; Ramp no longer has it.', move.name)
+            return 'vanished', self.env._('Posted as %s, but Ramp no longer has it.', move.name)
         if move.state == 'draft':
             return 'draft', self.env._('%s is a draft in Odoo. Post it.', move.name or self.env._('Its entry'))
         if move.state == 'cancel':
             return 'cancelled', self.env._('%s was cancelled in Odoo.', move.name)
         if record.has_changed:
             return 'changed', self.env._(
-                'Changed in Ramp after it was booked as %s: press Reverse and Post Again, or Retry to keep it.',
+                'Changed in Ramp after it was posted as %s. Press Reverse and Post Again, or Keep What Is Posted.',
                 move.name,
             )
         if move.date.replace(day=1) != (record.date or move.date).replace(day=1) and not (ramp and odoo):
             return 'period', self.env._(
-                '%(move)s is booked on %(booked)s, in Ramp it is of %(day)s.',
+                '%(move)s is posted on %(booked)s, but its date in Ramp is %(day)s.',
                 move=move.name,
                 booked=format_date(self.env, move.date),
                 day=format_date(self.env, record.date),
             )
         if record.flow == 'cashback':
             return 'waiting', reason
-        return 'edited', self.env._('%s was edited in Odoo: it does not come to what Ramp says.', move.name)
+        return 'edited', self.env._('%s was edited in Odoo and no longer matches Ramp.', move.name)
 
     def _explain_unbooked_object(self, record, reason, odoo):
         """Return (kind, sentence) for an object without a document of its own."""
         # A bill paid by card whose transaction has not arrived
         if odoo:
-            return 'expected', self.env._('In the books as the card payment of a bill; its transaction: %s', reason)
+            return 'expected', self.env._('Posted as the card payment of a bill. Its transaction: %s', reason)
         kind = (
             'deleted'
             if record.hold_reason == 'deleted'
@@ -131,7 +131,7 @@ class RampTieOutDifferences(models.AbstractModel):
     def _explain_entry_difference(self, move):
         """Return (kind, sentence) for an entry without an object of Ramp."""
         if not move:
-            return 'manual', self.env._('An entry that was deleted meanwhile.')
+            return 'manual', self.env._('This entry has since been deleted.')
         reversal = move.reversal_move_ids.filtered(lambda item: item.state == 'posted')[:1]
         if move.ramp_id and reversal:
             return 'reversed', self.env._(
@@ -139,10 +139,8 @@ class RampTieOutDifferences(models.AbstractModel):
             )
         if reversal:
             return 'manual', self.env._(
-                '%(move)s and its reversal %(reversal)s are of different months, or differ.',
+                '%(move)s and its reversal %(reversal)s are in different months, or their amounts differ.',
                 move=move.name,
                 reversal=reversal.name,
             )
-        return 'manual', self.env._(
-            '%s was entered in Odoo; no object of Ramp stands behind it.', move.name or move.ref
-        )
+        return 'manual', self.env._('%s was entered in Odoo. There is no object in Ramp for it.', move.name or move.ref)

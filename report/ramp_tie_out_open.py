@@ -105,7 +105,7 @@ class RampTieOutOpen(models.AbstractModel):
         elif move.state == 'posted':
             kind, text = (
                 'edited',
-                self.env._('%s was paid, reconciled or edited in Odoo otherwise than Ramp says.', move.name),
+                self.env._('%s was paid, reconciled or edited in Odoo and no longer matches Ramp.', move.name),
             )
         else:
             kind, text = self._explain_object_difference(record, move, record.date, float(ramp), float(odoo))

@@ -31,7 +31,7 @@ class RampTieOutRates(models.AbstractModel):
             name = formatLang(self.env, float(amount or 0), currency_obj=foreign)
             if unknown:
                 name = self.env._(
-                    '%(amount)s, without %(count)s documents of days without a rate', amount=name, count=unknown
+                    '%(amount)s, without %(count)s documents of days that have no rate', amount=name, count=unknown
                 )
             rows.append(
                 {
@@ -45,7 +45,7 @@ class RampTieOutRates(models.AbstractModel):
             )
         return {
             'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
-            'title': self.env._("Foreign currencies in %s: at Odoo's rates of the days, and as booked", currency.name),
+            'title': self.env._("Foreign currencies in %s: at Odoo's daily rates, and as posted", currency.name),
             'tolerance': connection.rate_tolerance,
             'rows': rows,
             'is_zero': not any(row['odd'] for row in rows),

@@ -146,7 +146,7 @@ class RampTieOutReport(models.AbstractModel):
     def _readable_connection(self, connection_id):
         connection = self.env['ramp.connection'].browse(int(connection_id)).exists()
         if not connection:
-            raise UserError(self.env._('This connection does not exist any more.'))
+            raise UserError(self.env._('This connection no longer exists.'))
         self._check_readable(connection)
         if connection.company_id not in self.env.companies:
             raise AccessError(self.env._('Choose the company %s first.', connection.company_id.name))
@@ -167,7 +167,7 @@ class RampTieOutReport(models.AbstractModel):
             first = date.fromisoformat(f'{month_from}-01') if month_from else None
             last = date.fromisoformat(f'{month_to}-01') if month_to else today.replace(day=1)
         except ValueError as error:
-            raise UserError(self.env._('A month is written as 2026-07.')) from error
+            raise UserError(self.env._('Write a month as 2026-07.')) from error
         # A month before the start date is allowed, for the journal items behind an opening balance
         last = max(min(last, today.replace(day=1) + relativedelta(years=1)), EPOCH)
         return first and min(max(first, connection.start_date.replace(day=1), EPOCH), last), last
@@ -198,17 +198,16 @@ class RampTieOutReport(models.AbstractModel):
             self.env._('Last full check of Ramp: %s', format_datetime(self.env, connection.last_watch))
             if connection.last_watch
             else self.env._(
-                'Last full check of Ramp: never. Press Refresh from Ramp; until then, what is not ready in Ramp is '
-                'not known.'
+                'Last full check of Ramp: never. Press Refresh from Ramp to find out what is not ready in Ramp.'
             )
         )
         if not (sections or any(part['rows'] for part in owing)):
-            kind, text = 'empty', self.env._('Nothing has come from Ramp yet')
+            kind, text = 'empty', self.env._('Nothing has been read from Ramp yet')
         elif not is_zero:
             kind, text = (
                 'odd',
                 (
-                    self.env._('Differences in months before these')
+                    self.env._('Differences in earlier months')
                     if not count
                     else self.env._('1 difference')
                     if count == 1
@@ -216,7 +215,7 @@ class RampTieOutReport(models.AbstractModel):
                 ),
             )
         elif not connection.last_watch:
-            kind, text = 'unread', self.env._('What has come from Ramp ties out; the rest is not known yet')
+            kind, text = 'unread', self.env._('What was read from Ramp so far ties out; the rest is not known yet')
         else:
             kind, text = 'zero', self.env._('Everything ties out to the cent')
         return {'kind': kind, 'count': count, 'text': text, 'note': note}
@@ -234,7 +233,7 @@ class RampTieOutReport(models.AbstractModel):
             'manual': self.env._('Entered by hand'),
             'period': self.env._('Other period'),
             'reversed': self.env._('Reversed'),
-            'vanished': self.env._('Not in Ramp any more'),
+            'vanished': self.env._('No longer in Ramp'),
             'waiting': self.env._('Waiting'),
             'withheld': self.env._('Not ready in Ramp'),
         }

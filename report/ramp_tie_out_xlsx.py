@@ -22,9 +22,9 @@ class Workbook:
             # Odoo requires the library, but some servers lack it
             raise UserError(
                 env._(
-                    "The Python library XlsxWriter is missing on Odoo's server, so there is no workbook. Whoever "
-                    'looks after the server '
-                    'installs it ("pip install XlsxWriter"); the PDF and the screen show the same.'
+                    "The Python library XlsxWriter is missing on Odoo's server, so the workbook cannot be created. "
+                    'Ask your server administrator to install it ("pip install XlsxWriter"). The PDF and the screen '
+                    'show the same.'
                 )
             ) from error
 
@@ -101,7 +101,9 @@ class Workbook:
         for line in month['lines']:
             if not line['is_owed']:
                 row += 1
-                self._write_figures_row(sheet, row, [label, self._('Beside that: %s', line['label'])], line, currency)
+                self._write_figures_row(
+                    sheet, row, [label, self._('Memo (not in the balance): %s', line['label'])], line, currency
+                )
         return row + 1, part, closing
 
     def _section_checksum(self, section, side):
@@ -206,9 +208,9 @@ class Workbook:
                 (self._('Currency'), 10),
                 (self._('Amount'), 24),
                 (self._("At Odoo's rates"), 18),
-                (self._('As booked'), 18),
+                (self._('As posted'), 18),
                 (self._('Difference'), 18),
-                (self._('Further off than allowed'), 12),
+                (self._('Differs by more than allowed'), 12),
             ],
         )
         for number, row in enumerate(rates['rows'], FIRST_ROW + 1):

@@ -130,7 +130,7 @@ class TestPullAlone(PayablesCase):
                         run = self.sync('transaction')
                     self.assertEqual(run.state, 'done', run.message)
                     self.assertAlone(
-                        self.odd, others, 'could not be booked|cannot be booked|Odoo refused', ('held', 'error')
+                        self.odd, others, 'could not be posted|cannot be posted|Odoo refused', ('held', 'error')
                     )
                     self.sync('transaction')
                     self.assertConfirmed(self.odd)
@@ -150,7 +150,7 @@ class TestPullAlone(PayablesCase):
         for ramp_id in others:
             self.assertConfirmed(ramp_id)
         self.assertEqual(self.record(odd).state, 'done')
-        self.assertIn('could not make the confirmation', self.record(odd).error_message)
+        self.assertIn('could not create the confirmation', self.record(odd).error_message)
         self.sync('transaction')
         self.assertConfirmed(odd)
 
@@ -177,7 +177,7 @@ class TestPullAlone(PayablesCase):
         self.ramp.state['transactions'].update(odd, memo=deep, _broken=True)
         run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
-        self.assertAlone(odd, others, 'cannot be booked')
+        self.assertAlone(odd, others, 'cannot be posted')
 
     @mute_logger(*LOGGERS)
     def test_what_changed_of_one_cannot_be_shown(self):
@@ -286,7 +286,7 @@ class TestPushAlone(PushCase):
             '_get_desired_values',
             odd_for(flow._get_desired_values, lambda connection, records: self.odd in records, ZeroDivisionError('x')),
         ):
-            self.assertAlone(self.push(), 'could not decide what to send')
+            self.assertAlone(self.push(), 'could not determine what to send')
         self.push(now=True)
         self.assertEqual(self.row(self.odd).state, 'confirmed')
 
@@ -306,7 +306,7 @@ class TestPushAlone(PushCase):
                     self.odd.active = False
                     self.other.name = 'Renamed'
                 with patch.object(flow, name, odd_for(getattr(flow, name), is_odd, KeyError('x'))):
-                    self.assertAlone(self.push(), 'could not decide what to send')
+                    self.assertAlone(self.push(), 'could not determine what to send')
                 self.push(now=True)
                 self.assertEqual(self.row(self.odd).state, 'ignored' if name == '_reason_not_offered' else 'confirmed')
 
@@ -360,7 +360,7 @@ class TestPushAlone(PushCase):
                 PayloadError('name', 'expected a text'),
             ),
         ):
-            self.assertAlone(self.push(), r'cannot read what Ramp has of it \(\S+; name: expected a text\)')
+            self.assertAlone(self.push(), r"cannot read Ramp's version of it \(\S+; name: expected a text\)")
             self.odd.name = 'Renamed'
             self.push(now=True)
         self.assertEqual(self.writes(), [])

@@ -75,7 +75,7 @@ class TestMandatoryPlans(AnalyticCase):
         self.assertDemanded(
             lacking,
             'bill',
-            r'^Line 2 \(40\.00 USD\): Odoo demands the analytic plan Ramp Projects on the account .*Travel',
+            r'^Line 2 \(40\.00 USD\): Odoo requires the analytic plan Ramp Projects on the account .*Travel',
         )
         self.assertBooked(complete)
         core = self.core_bill().with_context(validate_analytic=True)
@@ -98,12 +98,12 @@ class TestMandatoryPlans(AnalyticCase):
         rule = self.demand('bill')
         self.sync('transaction', *self.flows)
         self.assertConfirmed(spent)
-        self.assertDemanded(credit, 'vendor_credit', 'Odoo demands the analytic plan Ramp Projects')
-        self.assertDemanded(reimbursement, 'reimbursement', 'Odoo demands the analytic plan Ramp Projects')
+        self.assertDemanded(credit, 'vendor_credit', 'Odoo requires the analytic plan Ramp Projects')
+        self.assertDemanded(reimbursement, 'reimbursement', 'Odoo requires the analytic plan Ramp Projects')
         rule.business_domain = 'expense'
         lacking, complete = self.spend(2000), self.spend(3000, lines=[self.line(3000, self.analytic_fair)])
         self.sync('transaction', *self.flows)
-        self.assertHeld(lacking, '^Odoo demands the analytic plan Ramp Projects on the account')
+        self.assertHeld(lacking, '^Odoo requires the analytic plan Ramp Projects on the account')
         self.assertConfirmed(complete)
         self.assertEqual(self.record(credit, 'vendor_credit').state, 'confirmed')
         self.assertEqual(self.record(reimbursement, 'reimbursement').state, 'confirmed')
@@ -118,7 +118,7 @@ class TestMandatoryPlans(AnalyticCase):
         )
         self.sync_payables()
         self.assertBooked(meals)
-        self.assertDemanded(travel, 'bill', 'Odoo demands the analytic plan Ramp Projects')
+        self.assertDemanded(travel, 'bill', 'Odoo requires the analytic plan Ramp Projects')
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -185,7 +185,7 @@ class TestDistributionModels(AnalyticCase):
         self.models[0].analytic_distribution = {str(self.analytic_move.id): 60}
         lacking = self.owe(None, date=DAY, vendor=self.vendor, lines=[self.line(1000)])
         self.sync_payables()
-        self.assertDemanded(lacking, 'bill', 'Odoo demands the analytic plan Ramp Projects')
+        self.assertDemanded(lacking, 'bill', 'Odoo requires the analytic plan Ramp Projects')
 
     def test_card_spend(self):
         self.connection.analytic_policy = 'models'

@@ -71,7 +71,7 @@ class TestBillsFromBefore(PayablesCase):
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
         self.assertFalse(self.ramp.successes('BILL_SYNC').get(ramp_id))
-        self.assertIn('It is a bill in Ramp, too', ' '.join(bill.message_ids.mapped('body')))
+        self.assertIn('This is also a bill in Ramp', ' '.join(bill.message_ids.mapped('body')))
         calls = len(self.ramp.write_calls())
         self.sync_payables()
         self.assertEqual(len(self.ramp.write_calls()), calls)
@@ -89,7 +89,8 @@ class TestBillsFromBefore(PayablesCase):
         row = self.record(ramp_id, 'bill')
         self.assertEqual(row.state, 'held')
         self.assertRegex(
-            row.error_message, 'issued on 2026-02-10, before the start date.*no posted bill of Acme with the number a1'
+            row.error_message,
+            'issued on 2026-02-10, before the start date.*no posted bill from Acme with the number a1',
         )
         self.assertFalse(self.move(ramp_id))
         self.assertFalse(self.payment(ramp_id))
@@ -104,7 +105,7 @@ class TestBillsFromBefore(PayablesCase):
         bill = self.entered(amount=49.0)
         self.sync_payables()
         self.assertRegex(
-            self.record(ramp_id, 'bill').error_message, 'is .* in Odoo. There its total is another one than 50.00 USD'
+            self.record(ramp_id, 'bill').error_message, 'In Odoo it is .*, with a total other than 50.00 USD'
         )
         self.assertEqual(bill.amount_residual, 49.0)
 

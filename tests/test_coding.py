@@ -208,7 +208,7 @@ class TestCoding(PushCase):
         self.connection.analytic_plan_ids -= self.plan
         self.push()
         self.sync('transaction')
-        self.assertHeld(ramp_id, 'The analytic account "Trade Fair" is not offered in Ramp any more')
+        self.assertHeld(ramp_id, 'The analytic account "Trade Fair" is no longer offered in Ramp')
         self.connection.analytic_plan_ids += self.plan
         self.push()
         self.push()
@@ -218,7 +218,7 @@ class TestCoding(PushCase):
     def test_foreign_tax_and_supplier_are_held(self):
         for selection, words in (
             (coding.tax_code(self.ramp.state, '0badcafe-tax-1', 'VAT'), 'The tax "VAT" was offered by another Odoo'),
-            (coding.tax_code(self.ramp.state, 'vat-20', 'VAT'), 'in a field of the kind TAX_CODE'),
+            (coding.tax_code(self.ramp.state, 'vat-20', 'VAT'), 'in a field of the type TAX_CODE'),
             (
                 coding.vendor(self.ramp.state, '0badcafe-partner-1', 'ACME'),
                 'The supplier "ACME" was offered by another Odoo',

@@ -197,14 +197,14 @@ class TestConnection(RampCase):
         self.connection.action_disconnect()
         self.connection.action_archive()
         self.assertEqual(self.seats(is_active=True), [])
-        with self.assertRaisesRegex(UserError, 'unarchive'):
+        with self.assertRaisesRegex(UserError, 'Unarchive'):
             self.connection.action_connect()
         self.assertEqual(self.seats(is_active=True), [])
         self.connection.action_unarchive()
         self.connection.action_connect()
 
     def test_sync_now_needs_a_connection_and_makes_no_request(self):
-        with self.assertRaisesRegex(UserError, 'press Connect first'):
+        with self.assertRaisesRegex(UserError, 'Press Connect first'):
             self.connection.action_sync_now()
         self.connection.action_connect()
         requests = len(self.ramp.requests)
@@ -238,7 +238,7 @@ class TestConnection(RampCase):
         self.spend()
         self.sync()
         self.connection.action_disconnect()
-        with self.assertRaisesRegex(UserError, 'archive it'):
+        with self.assertRaisesRegex(UserError, 'Archive it'):
             self.connection.unlink()
 
     def test_identity_is_kept(self):

@@ -106,7 +106,7 @@ class TestRoundings(CurrencyCase):
                 if not is_exact:
                     self.assertFalse(record.res_id and flow != 'transfer', flow)
                     if flow in ('transaction', 'bill'):
-                        self.assertRegex(record.error_message, 'cannot be booked exactly')
+                        self.assertRegex(record.error_message, 'cannot be posted exactly')
                     continue
                 self.assertEqual(record.state, 'confirmed', f'{flow}: {record.error_message}')
                 move = (
@@ -217,7 +217,7 @@ class TestRates(CurrencyCase):
         self.sync_payables()
         self.assertBooked(quoted)
         self.assertRegex(
-            self.record(of_one, 'bill').error_message, 'Odoo has no rate of 2026-03-02 to compare that with'
+            self.record(of_one, 'bill').error_message, 'Odoo has no rate for 2026-03-02 to compare it with'
         )
 
     def test_before_the_first_rate(self):
@@ -258,7 +258,7 @@ class TestRates(CurrencyCase):
             record = self.record(ramp_id, flow)
             self.assertEqual((record.state, bool(record.res_id)), ('held', False), flow)
             self.assertRegex(
-                record.error_message, 'no exchange rate for EUR on 2026-03-02: its first one is of 2026-03-03', flow
+                record.error_message, 'no exchange rate for EUR on 2026-03-02: the first rate is dated 2026-03-03', flow
             )
         for flow, ramp_id in ids['2026-03-03'].items():
             record = self.record(ramp_id, flow)

@@ -47,7 +47,7 @@ class TestFullDisk(RampCase):
     def assertStopped(self, run, pattern):
         self.assertEqual(run.state, 'failed')
         self.assertRegex(run.message, pattern)
-        self.assertRegex(run.message, 'make room there, and the next run goes on')
+        self.assertRegex(run.message, 'Free up space, and the next run continues')
         self.assertIn(run.message, self.connection.last_error)
 
     def assertDone(self):
@@ -72,7 +72,7 @@ class TestFullDisk(RampCase):
             CREATE TRIGGER no_room BEFORE INSERT ON account_move_line FOR EACH ROW EXECUTE FUNCTION pg_temp.no_room()""")
         with mute_logger(*LOGGERS):
             run = self.sync('transaction')
-        self.assertStopped(run, "disk of the database's server is full")
+        self.assertStopped(run, 'disk of the database server is full')
         for ramp_id in self.ids:
             self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).attempts), ('pending', 0))
             self.assertFalse(self.move(ramp_id) or self.expense(ramp_id))
@@ -93,7 +93,7 @@ class TestFullDisk(RampCase):
             patch.object(ir_attachment, 'open', full, create=True),
         ):
             run = self.sync('receipt')
-        self.assertStopped(run, 'disk with the files of Odoo .* is full')
+        self.assertStopped(run, "disk with Odoo's files .* is full")
         for ramp_id in self.ids:
             self.assertFalse(self.attachments(self.expense(ramp_id)))
         self.assertEqual({row.state for row in self.env['ramp.record'].search([('flow', '=', 'receipt')])}, {'pending'})

@@ -152,7 +152,7 @@ class TestExportedElsewhere(ExportedCase):
         for kind, ramp_id in ids.items():
             record = self.record(ramp_id, kind.split()[-1])
             self.assertEqual((kind, record.state), (kind, 'held'))
-            self.assertIn('marked as synced in Ramp by another system', record.error_message)
+            self.assertIn('Another system marked it as synced in Ramp', record.error_message)
 
     def test_another_flow_fails_every_night(self):
         """Each flow has its own first check. A later export is put on hold, even if another flow's check fails every
@@ -257,7 +257,7 @@ class TestExportedElsewhere(ExportedCase):
             self.sync('watch')
             states.append(self.record(ramp_id, 'reimbursement').state)
         self.assertEqual(states, ['ignored'] * 3)
-        self.assertIn('canceled', self.record(ramp_id, 'reimbursement').error_message)
+        self.assertIn('cancelled', self.record(ramp_id, 'reimbursement').error_message)
 
     def test_installed_anew(self):
         """After a new installation the ledger is empty, but objects that Ramp shows as synced are not posted again."""

@@ -138,7 +138,7 @@ class TestReceipts(FileCase):
         self.state(ramp_id, 'reimbursement', 'ignored')
         self.sync('receipt')
         self.assertEqual(
-            (record.state, record.error_message), ('ignored', 'What it belongs to has no document in Odoo.')
+            (record.state, record.error_message), ('ignored', 'The object that it belongs to has no document in Odoo.')
         )
         self.state(ramp_id, 'reimbursement', 'confirmed')
         bill = self.document(ramp_id)
@@ -255,9 +255,7 @@ class TestReceipts(FileCase):
             bad.error_message,
             r'receipt\.bomb\.png: a picture of 20000 x 20000 pixels, and more than 50000000 are not taken',
         )
-        self.assertRegex(
-            bad.error_message, 'Put another file in its place in Ramp, or attach it by hand and ignore this one'
-        )
+        self.assertRegex(bad.error_message, 'Replace it in Ramp, or attach it by hand and ignore this one')
         self.assertEqual(
             (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'),
             ['confirmed', 'confirmed'],
@@ -279,7 +277,7 @@ class TestReceipts(FileCase):
         self.assertEqual((run.state, bad.state), ('done', 'held'), run.message)
         self.assertRegex(
             bad.error_message,
-            r'receipt\.bomb\.png: Odoo cannot work with it \(DecompressionBombError; .*Put another file in',
+            r'receipt\.bomb\.png: Odoo cannot use this file \(DecompressionBombError; .*Replace it in',
         )
         self.assertEqual(
             (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'),
@@ -458,7 +456,7 @@ class TestBillFiles(FileCase):
         ramp_id, _bill = self.bill(1)
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
-        with self.assertRaisesRegex(UserError, 'is booked'):
+        with self.assertRaisesRegex(UserError, 'is posted'):
             record._ignore_by_person('Why not.')
         self.ramp.state['bills'].update(
             ramp_id,
@@ -574,7 +572,9 @@ class TestBillFiles(FileCase):
         self.ramp.state['bills'].update(ramp_id, _invoices=[])
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
-        self.assertEqual((record.state, record.error_message), ('ignored', 'Ramp shows no file of this bill any more.'))
+        self.assertEqual(
+            (record.state, record.error_message), ('ignored', 'Ramp no longer shows a file for this bill.')
+        )
         self.ramp.state['bills'].update(ramp_id, _invoices=files)
         self.expect('bill_file', {ramp_id: 1})
         self.sync('bill_file')
@@ -585,7 +585,7 @@ class TestBillFiles(FileCase):
         del self.ramp.state['bills'].rows[ramp_id]
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
-        self.assertEqual((record.state, record.error_message), ('held', 'Ramp does not have this bill any more.'))
+        self.assertEqual((record.state, record.error_message), ('held', 'Ramp no longer has this bill.'))
 
     def test_more_is_expected_while_files_are_fetched(self):
         """If more files are expected while files are fetched, the fetched ones do not count as all."""

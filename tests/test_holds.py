@@ -130,7 +130,7 @@ class TestHolds(RampCase):
         ramp_id = self.spend(currency='KWD')
         self.check(
             ramp_id,
-            'rounds KWD to 0.01, so 12.345 KWD cannot be booked exactly',
+            'rounds KWD to 0.01, so 12.345 KWD cannot be posted exactly',
             lambda: dinar.write({'rounding': 0.001}),
         )
 
@@ -255,7 +255,7 @@ class TestHolds(RampCase):
         self.sync('transaction')
         record = self.record(ramp_id)
         self.assertEqual((record.state, record.is_withheld), ('held', True))
-        self.assertIn('another system', record.error_message)
+        self.assertIn('Another system', record.error_message)
         self.ramp.recode(ramp_id, self.external(self.account_meals))
         self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
@@ -290,7 +290,7 @@ class TestHolds(RampCase):
         ramp_id = self.spend()
         self.ramp.state['transactions'].update(ramp_id, accounting_date='0001-01-01T01:00:00+00:00')
         self.sync('transaction')
-        self.assertHeld(ramp_id, 'cannot be booked')
+        self.assertHeld(ramp_id, 'cannot be posted')
         self.assertConfirmed(self.good)
 
     def test_page_larger_than_asked_for(self):

@@ -656,7 +656,7 @@ class TestItemReceipt(ReceiptsCase):
                 self.assertNotIn('failed', run.mapped('state'))
                 self.assertEqual((self.receipt_row(odd).state, self.receipt_row(good).state), ('held', 'confirmed'))
                 self.assertRegex(
-                    self.receipt_row(odd).error_message, 'cannot read what Ramp says of a receipt of this order'
+                    self.receipt_row(odd).error_message, 'cannot read what Ramp says about a receipt of this order'
                 )
                 self.assertEqual(sum((self.writes() - calls).values()), 1)
                 self.ramp.state['item_receipts'].update(receipt['id'], **before, _broken=False)
@@ -696,8 +696,8 @@ class TestItemReceipt(ReceiptsCase):
         for _count in range(3):
             self.push()
         self.assertEqual(self.row(order).ramp_id, first)
-        self.assertIn('Somebody archived it in Ramp', order.ramp_state)
-        self.assertIn('Somebody archived it in Ramp', order.ramp_receipt_state)
+        self.assertIn('It was archived in Ramp', order.ramp_state)
+        self.assertIn('It was archived in Ramp', order.ramp_receipt_state)
         self.row(order).action_retry()
         self.push()
         self.assertNotEqual(self.row(order).ramp_id, first)
@@ -716,9 +716,9 @@ class TestItemReceipt(ReceiptsCase):
         self.ramp.add_item_receipt(self.row(order).ramp_id, number='by hand')
         self.ramp.archive_purchase_order(self.row(other).ramp_id)
         self.sync('watch', now=False)
-        self.assertRegex(order.ramp_state, '^In Ramp: Somebody edited the memo there')
+        self.assertRegex(order.ramp_state, '^In Ramp: Someone edited the memo in Ramp')
         self.assertEqual(order.ramp_progress, 'fully received, fully billed')
-        self.assertRegex(other.ramp_state, 'Somebody archived it in Ramp')
+        self.assertRegex(other.ramp_state, 'It was archived in Ramp')
         self.push()
         self.assertRegex(order.ramp_receipt_state, 'a receipt of this order that Odoo does not know: by hand')
         self.assertEqual(self.row(other).state, 'held')

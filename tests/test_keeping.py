@@ -274,13 +274,13 @@ class TestErasing(KeepingCase):
         open_one = self.spend(1700, account=None, memo=SECRETS[0])
         self.sync(*FLOWS)
         employee = self.employee.with_user(self.user('hr', 'hr.group_hr_manager'))
-        with self.assertRaisesRegex(UserError, 'archive first'):
+        with self.assertRaisesRegex(UserError, 'Archive the employee'):
             employee.action_erase_ramp_data()
         employee.action_archive()
         action = employee.action_erase_ramp_data()
         self.env.invalidate_all()
         self.assertEqual(action['params']['type'], 'warning')
-        self.assertIn('data is needed: 1.', action['params']['message'])
+        self.assertIn('data is still needed: 1.', action['params']['message'])
         for ramp_id, flow in (
             (self.spent, 'transaction'),
             (self.refunded, 'reimbursement'),
@@ -318,7 +318,7 @@ class TestErasing(KeepingCase):
         self.assertIn(ERASED, self.record(self.refunded, 'reimbursement').payload)
         self.assertNotIn(ERASED, self.record(self.spent).payload)
         self.employee.work_email = False
-        with self.assertRaisesRegex(UserError, 'nothing in the ledger can be theirs'):
+        with self.assertRaisesRegex(UserError, 'no record in the ledger can be theirs'):
             self.employee.action_erase_ramp_data()
 
     def test_nobody_else_may(self):

@@ -134,7 +134,7 @@ class TestLedger(RampCase):
         self.sync('transaction')
         record = self.record(ramp_id)
         self.assertEqual(record.state, 'held')
-        self.assertIn('changed it after it was booked', record.error_message)
+        self.assertIn('changed it after it was posted', record.error_message)
         self.assertIn(self.external(self.account_travel), record.late_payload_text)
         self.assertNotIn(self.external(self.account_travel), record.payload_text)
         self.assertEqual(self.entry(ramp_id)[0][0], '650001')
@@ -405,7 +405,7 @@ class TestLedger(RampCase):
                 self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
                 flow._book_batch(self.connection, run, [row['ramp_id']])
                 self.assertEqual(self.record(row['ramp_id']).state, 'held')
-                self.assertIn('cannot be booked', self.record(row['ramp_id']).error_message)
+                self.assertIn('cannot be posted', self.record(row['ramp_id']).error_message)
                 continue
             payload['id'] = str(uuid.uuid4())  # several examples are of one transaction
             value = read_transaction(payload)

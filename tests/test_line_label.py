@@ -173,7 +173,7 @@ class TestLabels(RampCase):
         for template, words in (
             ('{merchant.env}', r'no placeholder \{merchant\.env\}'),
             ('Card', 'has no placeholder'),
-            ('{merchant} {', 'a brace that belongs to none'),
+            ('{merchant} {', 'an unmatched brace'),
         ):
             with self.subTest(template), self.assertRaisesRegex(ValidationError, words):
                 self.connection.label_template = template

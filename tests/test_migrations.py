@@ -110,7 +110,7 @@ class TestMigrations(PayablesCase):
         with patch.object(script, 'BATCH', 2):
             self.migrate(script, '19.0.1.1.0')
         self.assertOff('pull_bills', 'pull_reimbursements', 'pull_repayments')
-        self.assertTold(told, 'Bills, reimbursements and repayments can come')
+        self.assertTold(told, 'Bills, reimbursements and repayments can now be read')
         self.assertEqual(
             (self.connection.bill_journal_id.type, self.connection.payment_journal_id.type), ('purchase', 'bank')
         )
@@ -284,7 +284,7 @@ class TestMigrations(PayablesCase):
         with patch.object(script, 'BATCH', 1):
             self.migrate(script, '19.0.1.2.0')
         self.assertOff('pull_statements', 'push_orders', 'push_receipts', 'push_users')
-        self.assertTold(told, 'Card statements, their payments and cashback can come')
+        self.assertTold(told, 'Card statements, their payments and cashback can now be read')
         self.assertEqual(
             [connection.database for connection in self.connections], [self.connection._database(), False, False]
         )

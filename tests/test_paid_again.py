@@ -209,7 +209,8 @@ class TestPaidAgain(PaidAgainCase):
         record = self.record(self.ramp_id, 'bill_payment')
         self.assertEqual(record.state, 'held')
         self.assertRegex(
-            record.error_message, 'is of Acme on account 211000.*of Acme on account 211900.* Reset one of them to draft'
+            record.error_message,
+            'belongs to Acme on account 211000.*to Acme on account 211900.* Reset one of them to draft',
         )
         refund = self.move(credit)
         refund.button_draft()

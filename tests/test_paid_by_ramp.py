@@ -160,7 +160,7 @@ class TestPaidByRamp(PaidByRampCase):
         bills, own = self.env['account.move'].concat(*map(self.move, ids)), self.entered()
         wizard = self.wizard(bills + own)
         self.assertEqual(wizard.line_ids.move_id, own)
-        self.assertRegex(wizard.actionable_errors['ramp_payment']['message'], '^2 of the bills chosen are left out')
+        self.assertRegex(wizard.actionable_errors['ramp_payment']['message'], '^2 of the selected bills are left out')
         wizard._create_payments()
         self.assertEqual(own.amount_residual, 0)
         self.assertEqual(bills.mapped('payment_state'), ['not_paid', 'not_paid'])

@@ -289,7 +289,7 @@ class TestPurchaseOrder(OrdersCase):
         strange, order = self.order(currency_id=currency.id), self.order()
         self.push()
         self.assertEqual(self.row(strange).state, 'held')
-        self.assertIn('Its currency ZIG is none that Ramp knows', self.row(strange).error_message)
+        self.assertIn('Ramp does not support its currency ZIG', self.row(strange).error_message)
         self.assertThere(order, (2, 2000))
 
     def test_dates_of_lines_and_terms(self):

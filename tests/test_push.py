@@ -212,7 +212,7 @@ class TestPushAccounts(PushCase):
         self.connection.account_policy = 'types'
         self.push()
         self.assertEqual(self.remote('accounts', self.connection.cashback_account_id)['visibility'], 'HIDDEN')
-        self.assertRegex(self.connection.cashback_account_id.ramp_state, 'settings of the connection leave it out')
+        self.assertRegex(self.connection.cashback_account_id.ramp_state, 'settings of the connection exclude it')
 
     def test_account_shared_by_companies(self):
         """Each connection sends a shared account with the code of its company. If companies share a Ramp business, one
@@ -609,7 +609,9 @@ class TestPushVendors(PushCase):
         self.push()
         [remote] = self.ramp.state['accounting_vendors']
         self.assertFalse(remote['is_active'])
-        self.assertEqual(both.ramp_state, 'It is the contact of an employee: who is reimbursed is no vendor in Ramp.')
+        self.assertEqual(
+            both.ramp_state, 'It is the contact of an employee. Employees who are reimbursed are not vendors in Ramp.'
+        )
         self.assertFalse(both.ramp_can_be_vendor)
         employee.work_contact_id = False
         self.push()

@@ -71,7 +71,7 @@ class TestSilence(RampCase):
         self.assertIn(connection.silent_until, called.mapped('call_at'), 'somebody looks again')
         runs = self.jobs('receipt', 'vendor', 'bill', 'watch', 'transaction')
         self.assertFalse(self.asked(), 'nobody asks while Ramp is silent')
-        self.assertRegex(runs[0].message, 'Ramp has not answered since .*It is asked again at')
+        self.assertRegex(runs[0].message, 'Ramp has not answered since .*Odoo tries again at')
         self.assertEqual(set(runs.mapped('state')) - {'done'}, {'failed'})
         self.assertTrue(connection.silent_since)
         # Ramp is still silent: one request shows it, and the next pause is longer.

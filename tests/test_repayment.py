@@ -110,7 +110,7 @@ class TestRepayment(RepaymentCase):
                 self.assertOpen(
                     ramp_id,
                     'held',
-                    rf'outside of the bank \({method}\). Choose the account under "Account for Payroll Deductions"',
+                    rf'without a bank transfer \({method}\). Choose the account under "Account for Payroll Deductions"',
                 )
         unknown = self.repay(self.spent(), funding_method='barter', broken=True)
         none = self.repay(self.spent(), funding_method=None)
@@ -243,7 +243,7 @@ class TestRepayment(RepaymentCase):
         held = self.record(second, 'repayment') | self.record(third, 'repayment')
         self.assertRegex(
             held.filtered(lambda row: row.state == 'held').error_message,
-            'only .* of the card transaction .* is not repaid yet',
+            'only .* of the card transaction .* is still to be repaid',
         )
 
     def test_a_refund_is_not_repaid(self):
@@ -261,10 +261,10 @@ class TestRepayment(RepaymentCase):
         tx = self.spend(10000, account=None)
         ramp_id = self.repay(tx, 5000)
         self.sync_repayments()
-        self.assertOpen(ramp_id, 'pending', f'has not come from Ramp: {tx}')
+        self.assertOpen(ramp_id, 'pending', f'has not been read from Ramp: {tx}')
         self.sync('transaction')
         self.sync_repayments()
-        self.assertOpen(ramp_id, 'pending', 'is not booked: .*It has no account')
+        self.assertOpen(ramp_id, 'pending', 'is not posted: .*It has no account')
         self.record(tx)._ignore_by_person('private')
         self.sync_repayments()
         self.assertOpen(ramp_id, 'held', 'left out of the books: .*private')
@@ -436,7 +436,7 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(self.record(ramp_id, 'repayment').state, 'held')
         self.ramp.state['repayments']._unplace(ramp_id)
         self.sync_repayments()
-        self.assertOpen(ramp_id, 'ignored', 'does not list it any more')
+        self.assertOpen(ramp_id, 'ignored', 'no longer lists it')
 
     def test_second_run_changes_nothing(self):
         tx = self.spent(10000)

@@ -563,7 +563,7 @@ class TestPushedScreens(PushedCase):
         self.refuse(self.account_meals)
         row = self.row(self.account_meals).with_env(self.as_person(self.person('accountant')))
         for attempt in (row.action_ignore, lambda: row._ignore_by_person('No')):
-            with self.assertRaisesRegex(UserError, 'archive it in Odoo, or leave it out on the connection'):
+            with self.assertRaisesRegex(UserError, 'archive it in Odoo, or exclude it on the connection'):
                 attempt()
         self.assertEqual(row.state, 'held')
         arch = etree.fromstring(row.get_view(False, 'form')['arch'])
@@ -614,7 +614,7 @@ class TestPushedScreens(PushedCase):
         self.account_meals.name = 'Lunch'
         self.push()
         self.assertRegex(
-            self.connection.last_error, 'held by "QuickBooks" now, so nothing is sent or booked.*press Disconnect'
+            self.connection.last_error, 'now held by "QuickBooks", so nothing is sent or posted.*press Disconnect'
         )
         self.account_meals.invalidate_recordset()
         self.assertEqual(self.account_meals.ramp_state, 'Waiting to be sent')

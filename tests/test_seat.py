@@ -94,7 +94,7 @@ class TestBusiness(SeatCase):
                     button()
                     self.assertEqual(self.connection.state, 'disconnected')
                     continue
-                with self.assertRaisesRegex(UserError, 'Gadget Guild LLC.*make a new connection'):
+                with self.assertRaisesRegex(UserError, 'Gadget Guild LLC.*create a new connection'):
                     button()
         self.assertEqual(self.connection.state, 'disconnected')
 
@@ -110,7 +110,7 @@ class TestBusiness(SeatCase):
 
     def test_nothing_is_asked_with_credentials_that_nobody_asked_about(self):
         self.connection.client_secret = 'changed in the course of a run'
-        with self.assertRaisesRegex(UserError, 'nothing is read, booked or sent'):
+        with self.assertRaisesRegex(UserError, 'Nothing is read, posted or sent'):
             self.connection._run_client()
 
     def test_one_of_an_earlier_version_learns_it_in_the_first_run(self):
@@ -138,7 +138,7 @@ class TestBusiness(SeatCase):
         self.env['ramp.record'].search([]).unlink()
         self.become_another_business()
         with mute_logger(QUIET):
-            self.assertIn('press Disconnect, and then Connect', self.sync('transaction').message)
+            self.assertIn('press Disconnect, then Connect', self.sync('transaction').message)
         self.connection.action_disconnect()
         self.connection.action_connect()
         self.assertEqual(
@@ -165,7 +165,7 @@ class TestBusiness(SeatCase):
             {'environment': 'sandbox', 'api_url': False},
             {'api_url': 'https://a.example.com'},
         ):
-            with self.subTest(values=values), self.assertRaisesRegex(UserError, 'Make a new connection'):
+            with self.subTest(values=values), self.assertRaisesRegex(UserError, 'Create a new connection'):
                 connection.write(values)
         connection.write({'environment': 'custom', 'api_url': self.ramp.api_url})  # the same values
         self.env['ramp.record'].search([]).unlink()
@@ -355,7 +355,7 @@ class TestSettings(SeatCase):
             lambda client, path, *args, **kwargs: {**original(client, path, *args, **kwargs), 'settings': kept},
         )
         runs = self.sync('seat', now=False)
-        self.assertRegex(runs.message, 'left these settings.*vendor_credits_enabled')
+        self.assertRegex(runs.message, 'did not apply these settings.*vendor_credits_enabled')
 
     @mute_logger(QUIET)
     def test_a_seat_that_another_system_took_is_left_alone(self):
@@ -788,7 +788,7 @@ class TestAddress(SeatCase):
                 self.connection.flush_recordset()
 
     def test_a_user_in_the_address_is_said(self):
-        with self.assertRaisesRegex(ValidationError, 'a user or a password'):
+        with self.assertRaisesRegex(ValidationError, 'a user name or a password'):
             self.connection.api_url = 'https://user:word@example.com'
 
     def test_others_are_taken(self):

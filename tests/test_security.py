@@ -400,7 +400,7 @@ class TestSecurity(RpcCase):
         self.assertIn('AccessError', self.refused('employee', 'hr.expense', 'create', values, context=by_default))
         loaded = self.call('employee', 'hr.expense', 'load', ['name', 'ramp_id'], [['Mine', self.held]])
         self.assertFalse(loaded['ids'])
-        self.assertIn('connector only', loaded['messages'][0]['message'])
+        self.assertIn('Only the Ramp connector', loaded['messages'][0]['message'])
         copied = self.call('manager', 'account.move', 'copy', self.move(self.booked).ids)
         self.assertFalse(self.env['account.move'].browse(copied).ramp_id)
         self.assertTrue(self.call('employee', 'hr.expense', 'fields_get', ['ramp_id'])['ramp_id']['readonly'])

@@ -336,7 +336,7 @@ class TestSpendVendor(PushCase):
         self.work('vendor')
         self.assertEqual(self.record(ramp_id, 'vendor').res_id, self.acme.id)
         self.assertFalse(self.acme.ramp_can_be_vendor)
-        with self.assertRaisesRegex(UserError, 'it is a vendor there already'):
+        with self.assertRaisesRegex(UserError, 'It is already a vendor there'):
             self.ask()
         self.acme.ramp_spend_vendor = True
         self.work()
@@ -397,7 +397,7 @@ class TestSpendVendor(PushCase):
         self.assertEqual((self.vendor_writes(), self.sent().state), ([], 'confirmed'))
         self.acme.ramp_spend_vendor = False
         self.work()
-        self.assertRegex(self.sent().error_message, 'Nobody asks for it .* stays in Ramp')
+        self.assertRegex(self.sent().error_message, 'no longer requested as a vendor .* stays in Ramp')
         self.assertEqual(self.vendor_writes(), [])
 
     def test_deleted_in_ramp_is_not_made_again(self):
@@ -406,7 +406,7 @@ class TestSpendVendor(PushCase):
         self.ramp.state['vendors'].update(self.vendors()[0]['id'], accounting_vendor_remote_id=None, _deleted=True)
         self.acme.city = 'Los Angeles'
         self.work()
-        self.assertIn('Odoo looks again', self.sent().error_message)
+        self.assertIn('Odoo will check again', self.sent().error_message)
         self.work()
         self.work()
         self.assertEqual((len(self.vendors()), self.sent().state), (1, 'ignored'))
@@ -429,7 +429,7 @@ class TestSpendVendor(PushCase):
         for _number in range(2):
             self.work()
             self.assertEqual((len(self.vendors()), self.sent().state), (1, 'held'))
-            self.assertIn('Odoo looks again', self.sent().error_message)
+            self.assertIn('Odoo will check again', self.sent().error_message)
         self.assertFalse(
             self.env['ir.cron.trigger'].search(
                 [('cron_id', '=', self.env['ramp.flow.spend_vendor']._get_cron_job().id)]

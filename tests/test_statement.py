@@ -178,7 +178,7 @@ class TestStatement(StatementsCase):
             ('SUBMITTED_TO_RDFI', 'confirmed', ''),
             ('ACH_CONFIRMED', 'confirmed', ''),
             ('COMPLETED', 'confirmed', ''),
-            ('CANCELED', 'ignored', 'canceled'),
+            ('CANCELED', 'ignored', 'cancelled'),
             ('ERROR', 'ignored', 'failed'),
             ('NOT_ENOUGH_FUNDS', 'ignored', 'funds'),
             ('REJECTED_BY_ODFI', 'ignored', 'rejected'),
@@ -203,7 +203,7 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         row = self.record(self.sections(statement)[0], 'statement')
         self.assertEqual(row.state, 'held')
-        self.assertRegex(row.error_message, r'1 of its lines.*7\.00 USD \(It is not marked as ready')
+        self.assertRegex(row.error_message, r'lines \(1\) are not posted.*7\.00 USD \(It is not marked as ready')
         self.assertTrue(self.move(good))
         self.assertFalse(self.bill(statement))
         self.ramp.update_transaction(late, sync_status='SYNC_READY')
@@ -228,8 +228,8 @@ class TestStatement(StatementsCase):
         statement = self.ramp.close_statement('2026-08-01')
         for changes, word in (
             ({'ending_balance': 9999}, 'does not add up'),
-            ({'charges': 10001, 'ending_balance': 10001}, r'its lines come to 100\.00 USD'),
-            ({'payments': 100, 'ending_balance': 9900}, 'its transfers come to'),
+            ({'charges': 10001, 'ending_balance': 10001}, r'its lines add up to 100\.00 USD'),
+            ({'payments': 100, 'ending_balance': 9900}, 'its transfers add up to'),
         ):
             with self.subTest(changes=changes):
                 before = {
@@ -254,7 +254,7 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         self.assertRegex(
             self.record(self.sections(second)[0], 'statement').error_message,
-            r'begins with 90\.00 USD.*ended with 100\.00',
+            r'opening balance is 90\.00 USD.*ended with 100\.00',
         )
 
     def test_line_of_another_amount_in_the_books(self):
@@ -276,7 +276,7 @@ class TestStatement(StatementsCase):
         )
         move.action_post()
         self.sync_statements()
-        self.assertRegex(row.error_message, r'booked as 90\.00 USD')
+        self.assertRegex(row.error_message, r'posted as 90\.00 USD')
 
     def test_changed_after_it_was_booked(self):
         """If Ramp adds a line to a posted statement, the statement is put on hold for a person's decision, and the

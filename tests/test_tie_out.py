@@ -127,12 +127,12 @@ class TestTieOut(StatementsCase, PayablesCase):
         for edit, kind, difference, pattern in (
             (amount, 'edited', 10.0, 'edited in Odoo'),
             (account, 'edited', 100.0, 'edited'),
-            (period, 'period', 100.0, 'booked on'),
+            (period, 'period', 100.0, 'posted on'),
             (move.button_draft, 'draft', 100.0, 'draft'),
             (cancel, 'cancelled', 100.0, 'cancelled'),
             (delete, 'deleted', 100.0, 'deleted in Odoo by'),
             (reverse, 'reversed', 100.0, 'reversed in Odoo by'),
-            (by_hand, 'manual', -7.0, 'no object of Ramp'),
+            (by_hand, 'manual', -7.0, 'There is no object in Ramp'),
         ):
             with self.subTest(edit=edit.__name__), self.env.cr.savepoint() as savepoint:
                 edit()

@@ -84,7 +84,7 @@ class TestTieOutScreens(TieOutCase):
             {key: self.report()['status'][key] for key in ('kind', 'count', 'text')},
             {'kind': 'odd', 'count': 3, 'text': '3 differences'},
         )
-        self.assertEqual(self.report('2026-08', '2026-08')['status']['text'], 'Differences in months before these')
+        self.assertEqual(self.report('2026-08', '2026-08')['status']['text'], 'Differences in earlier months')
         self.env['ramp.record'].search([]).unlink()
         self.env['account.move'].search([]).filtered(lambda move: move.state == 'posted').button_draft()
         self.assertEqual(self.report()['status']['kind'], 'empty')

@@ -39,7 +39,7 @@ class TestTransaction(RampCase):
             if victim is stranger:
                 self.assertHeld(
                     ramp_id,
-                    f'work email of {thief.name}, who logs in as thief@work.example.*{stranger["id"]} as the Ramp ID',
+                    f'work email of {thief.name}, who logs in as thief@work.example.*{stranger["id"]} as the "Ramp User"',
                 )
                 thief.ramp_user_id = stranger['id']  # an officer says that it is the same person
                 self.sync()

@@ -184,7 +184,7 @@ class TestUser(PeopleCase):
         self.assertIn('there is none', nora.ramp_state)
         nora.work_email = 'nora at example'
         self.push()
-        self.assertQuestion(nora, '"nora at example" is none')
+        self.assertQuestion(nora, '"nora at example" is not a valid one')
         nora.work_email = 'Nora@Example.com'
         self.push()
         self.assertThere(nora, email='nora@example.com')
@@ -209,14 +209,14 @@ class TestUser(PeopleCase):
         plain = self.user('plain')
         plain.with_user(plain).write({'email': 'victim@example.com'})
         self.push()
-        self.assertQuestion(plain, f'Vic Tim with the email victim@example.com.*{ident}')
+        self.assertQuestion(plain, f'Vic Tim in Ramp has the email victim@example.com.*{ident}')
         plain.active = False
         thief = self.user('thief')
         nora = self.hire(user_id=thief.id)
         thief.with_user(thief).write({'email': 'victim@example.com'})
         self.assertEqual(nora.work_email, 'victim@example.com')
         self.push()
-        self.assertQuestion(nora, f'Vic Tim with the email victim@example.com.*{ident}')
+        self.assertQuestion(nora, f'Vic Tim in Ramp has the email victim@example.com.*{ident}')
         self.assertFalse(nora.ramp_user_id)
         nora.ramp_user_id = ident
         self.push()
@@ -306,7 +306,7 @@ class TestUser(PeopleCase):
         self.assertEqual(self.assertThere(employee)['id'], ident)
         self.assertEqual(self.there(employee)['status'], 'USER_DRAFT')
         self.assertEqual(self.row(ada).state, 'ignored')
-        self.assertIn('Ada Moss, who is sent as such', self.row(ada).error_message)
+        self.assertIn('Ada Moss, who is sent as an employee', self.row(ada).error_message)
 
     # ------------------------------------------------------------------ existing users
 
@@ -325,7 +325,7 @@ class TestUser(PeopleCase):
         # A user who was found keeps the name in Ramp until the name in Odoo changes.
         self.assertThere(nora, first_name='Eleonora', last_name='Neu')
         self.assertThere(sue, status='USER_SUSPENDED')
-        self.assertIn('was deactivated in Ramp before', sue.ramp_state)
+        self.assertIn('was deactivated in Ramp earlier', sue.ramp_state)
         self.assertThere(dora, last_name='Draft', status='USER_DRAFT')
         nora.name = 'Nora Newest'
         self.push()
@@ -358,7 +358,7 @@ class TestUser(PeopleCase):
         other.name = 'Olga Otherwise'
         self.push()
         self.assertThere(other, last_name='Otherwise')
-        self.assertQuestion(nora, 'status of the user is USER_UNHEARD_OF')
+        self.assertQuestion(nora, 'has the status USER_UNHEARD_OF')
         self.assertFalse(self.there(nora)['status'] in OUT)
         nora.active, nora.name = True, 'Nora Newer'  # other changes do not depend on the status
         self.push()
@@ -383,7 +383,7 @@ class TestUser(PeopleCase):
             self.push()
             for person in (known, linked, mailed):
                 self.assertQuestion(
-                    person, r'cannot read what Ramp says of the user \S+@example.com \(role: expected a text'
+                    person, r'cannot read what Ramp says about the user \S+@example.com \(role: expected a text'
                 )
             self.assertEqual((self.row(known).ramp_id, self.created()), (ident, created))
             self.patch(person_resolve, 'LOOK_UP_ALONE', 1)
@@ -460,7 +460,7 @@ class TestUser(PeopleCase):
         ident = self.ramp.add_user('Nora', 'New', 'nora@example.com')
         other.ramp_user_id = ident
         self.push()
-        self.assertQuestion(nora, 'nora@example.com is linked to Olga Other already')
+        self.assertQuestion(nora, 'nora@example.com is already linked to Olga Other')
         self.assertThere(other, id=ident)
         self.assertIn('The email in Ramp is nora@example.com', other.ramp_state)
         other.ramp_user_id = False
@@ -529,10 +529,10 @@ class TestUser(PeopleCase):
         self.push()
         self.assertEqual(self.written(before), {})
         self.assertThere(nora, email='nora@example.com')
-        self.assertIn('The email in Ramp is nora@example.com. Ramp lets nobody change', nora.ramp_state)
+        self.assertIn('The email in Ramp is nora@example.com. Odoo cannot change it', nora.ramp_state)
         nora.work_email = 'nora@example.com'
         self.push()
-        self.assertNotIn('lets nobody', nora.ramp_state)
+        self.assertNotIn('Odoo cannot change it', nora.ramp_state)
 
     def test_leave_and_come_back(self):
         nora = self.hire()
@@ -608,7 +608,7 @@ class TestUser(PeopleCase):
             self.assertEqual(self.written(before), {})
             user = self.ramp.state['users'].get(ident)
             self.assertEqual((user['status'], user['role']), ('USER_ACTIVE', role))
-            self.assertIn('owner or administrator of Ramp is never deactivated by Odoo', olive.ramp_state)
+            self.assertIn('Odoo never deactivates an owner or administrator of Ramp', olive.ramp_state)
             olive.active = True
             self.push()
             self.assertThere(olive, status='USER_ACTIVE', role=role)
@@ -638,7 +638,7 @@ class TestUser(PeopleCase):
         nora.company_id = other
         self.push()
         self.assertEqual(self.there(nora)['status'], 'USER_DRAFT')
-        self.assertIn('In Ramp everything stays as it is', self.row(nora).error_message)
+        self.assertIn('Nothing changes in Ramp', self.row(nora).error_message)
 
     # ------------------------------------------------------------------ invitations
 
@@ -749,7 +749,7 @@ class TestUser(PeopleCase):
                 new = self.hire('Zoe Z', f'z{doubt}@example.com')
                 self.push(1)
                 self.assertEqual(self.row(nora).state, 'pending')
-                self.assertIn('gone in Ramp', self.row(nora).error_message)
+                self.assertIn('Ramp no longer has the user', self.row(nora).error_message)
                 self.push(2)
                 self.assertThere(nora, last_name='Newer', role='BUSINESS_USER')
                 self.assertThere(ada, last_name='Moss')
@@ -828,7 +828,7 @@ class TestUser(PeopleCase):
         [user] = self.of_email('nora@example.com')
         self.ramp.update_user(user['id'], status='INVITE_PENDING')  # Ramp does not list pending users
         self.ramp.faults.add('server_error', path=f'/users/{user["id"]}', status=404)
-        self.assertWaits(nora, 'Ramp created the user, and does not show it. Look for nora@example.com')
+        self.assertWaits(nora, 'Ramp created the user, but does not show it. Look for nora@example.com')
         self.ramp.faults.clear()
         self.ramp.update_user(user['id'], status='USER_DRAFT')
         self.push()
@@ -873,7 +873,7 @@ class TestUser(PeopleCase):
         nora = self.hire()
         self.push(3)
         self.assertEqual(self.row(nora).state, 'held')
-        self.assertIn('A user with this email already exists. If it is somebody who was invited', nora.ramp_state)
+        self.assertIn('A user with this email already exists. If the person was invited', nora.ramp_state)
         self.assertEqual(self.created(), 1)
         self.ramp.update_user(ident, status='USER_ACTIVE')
         self.row(nora).action_retry()
@@ -984,7 +984,7 @@ class TestUser(PeopleCase):
         self.assertNotIn('Lab', self.names('departments'))  # nobody works there
         team.active = False
         self.push()
-        self.assertIn('no way to delete it', team.ramp_state)
+        self.assertIn('cannot be deleted in Ramp', team.ramp_state)
 
     def test_departments_of_one_name(self):
         (root,) = self.env['hr.department'].create([{'name': 'Europe', 'company_id': self.company.id}])
@@ -1034,7 +1034,7 @@ class TestUser(PeopleCase):
         double = make_location(self.ramp.state, 'Paris', first, self.ramp.state.new_id())
         nora.work_location_id = self.paris
         self.push(3)
-        self.assertQuestion(self.paris, 'Ramp has 2 of the name Paris')
+        self.assertQuestion(self.paris, 'Ramp has 2 with the name Paris')
         self.assertEqual(len([name for name in self.names('locations') if name.lower() == 'paris']), 2)
         self.ramp.state['locations'].update(double['id'], name='Paris North')
         self.push(3)
@@ -1047,7 +1047,7 @@ class TestUser(PeopleCase):
             self.ramp.state['departments'].add(department)
         nora = self.hire(department_id=self.team.id)
         self.push()
-        self.assertQuestion(self.team, 'Ramp has 2 of the name Field Team')
+        self.assertQuestion(self.team, 'Ramp has 2 with the name Field Team')
         self.assertThere(nora, department_id=None)
         self.assertEqual(self.names('departments').count('Field Team'), 2)
         self.ramp.state['departments'].update(one['id'], name='Field Team West')

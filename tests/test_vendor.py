@@ -959,7 +959,7 @@ class TestVendor(VendorCase):
         self.assertEqual(run.state, 'done')
         self.partner(good)
         self.assertEqual((self.row(bad).state, self.row(bad).name), ('pending', 'Bad'))
-        self.assertIn('asked again', self.row(bad).error_message)
+        self.assertIn('asks again', self.row(bad).error_message)
         for identity in (bad, good):
             self.ramp.state['vendors'].update(identity, _updated_at='2020-01-01T00:00:00+00:00')
         self.pull(now=False)
@@ -1001,7 +1001,7 @@ class TestVendor(VendorCase):
         self.pull()
         self.partner(good)
         for ramp_id in (bad, worse):
-            self.assertHeldVendor(ramp_id, 'cannot be booked')
+            self.assertHeldVendor(ramp_id, 'cannot be posted')
             self.assertIn('Unreadable', self.row(ramp_id).name)
         self.pull()
         self.assertEqual(self.row(bad).state, 'held')

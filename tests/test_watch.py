@@ -230,7 +230,7 @@ class TestWatchPayables(PayablesCase):
         [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
         [row] = bills['rows']
         self.assertEqual((row['ramp'], row['odoo'], row['difference']), (130.0, 30.0, 100.0))
-        self.assertRegex(row['differences'][0]['text'], 'otherwise than Ramp says')
+        self.assertRegex(row['differences'][0]['text'], 'no longer matches Ramp')
         third = self.owe(700, vendor=vendor, account=None)
         self.sync_payables()
         [bills, _people] = self.env['report.ramp_connector.tie_out'].get_report(self.connection.id)['open']
@@ -284,7 +284,7 @@ class TestWatchAlone(OrdersCase):
         ramp_id = self.unready()
         run = self.watch()
         self.assertEqual((run.state, bool(self.connection.last_watch)), ('failed', True))
-        self.assertRegex(run.message, 'Purchase orders could not be looked at. .*lacks a permission')
+        self.assertRegex(run.message, 'Purchase orders could not be checked. .*lacks a permission')
         self.assertFalse(self.messages())
         self.assertLookedAtOthers(ramp_id)
 
@@ -301,10 +301,10 @@ class TestWatchAlone(OrdersCase):
                     run = self.watch()
                 self.assertEqual((run.state, self.connection.last_watch), ('failed', False), 'the tie-out is not whole')
                 self.assertRegex(
-                    run.message, f'^Nightly check of connection Ramp: Bills could not be looked at. .*{words}'
+                    run.message, f'^Nightly check of connection Ramp: Bills could not be checked. .*{words}'
                 )
                 self.assertEqual(len(run.message.splitlines()), 1, 'and it names no other')
-                self.assertIn('Bills could not be looked at', self.connection.last_error)
+                self.assertIn('Bills could not be checked', self.connection.last_error)
                 self.assertLookedAtOthers(ramp_id)
         self.ramp.faults.clear()
         self.assertEqual(self.watch().state, 'done')
@@ -321,8 +321,8 @@ class TestWatchAlone(OrdersCase):
         ):
             run = self.watch()
         self.assertEqual(run.state, 'failed')
-        self.assertRegex(run.message, 'Bills could not be looked at. unexpected: KeyError')
-        self.assertRegex(run.message, 'Nightly check could not be looked at. unexpected: AttributeError')
+        self.assertRegex(run.message, 'Bills could not be checked. Unexpected error: KeyError')
+        self.assertRegex(run.message, 'Nightly check could not be checked. Unexpected error: AttributeError')
         self.assertLookedAtOthers(ramp_id)
 
     def test_failures_are_kept_over_the_runs_of_a_night(self):
@@ -337,7 +337,7 @@ class TestWatchAlone(OrdersCase):
                 runs += self.sync('watch', now=False)
         self.assertGreater(len(runs), 2)
         self.assertEqual((runs[-1].state, self.connection.last_watch), ('failed', False))
-        self.assertRegex(runs[-1].message, 'Bills could not be looked at')
+        self.assertRegex(runs[-1].message, 'Bills could not be checked')
         self.assertLookedAtOthers(ramp_id)
 
     def test_silent_ramp_is_asked_once(self):
@@ -373,7 +373,7 @@ class TestWatchAlone(OrdersCase):
                 self.assertEqual((run.state, run.message), ('done', False))
                 self.assertEqual((self.row(good).state, self.row(odd).state), ('confirmed', 'held'))
                 self.assertIn('edited the memo', self.row(good).error_message)
-                self.assertRegex(self.row(odd).error_message, 'cannot read what Ramp has of it')
+                self.assertRegex(self.row(odd).error_message, "cannot read Ramp's version of it")
                 calls = len(self.ramp.write_calls())
                 self.push()
                 self.assertEqual(

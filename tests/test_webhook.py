@@ -882,13 +882,13 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.assertEqual(self.woken(), ['purchase_order'])
         writes = len(self.ramp.write_calls())
         self.assertEqual(self.reads('purchase_order'), {f'/purchase-orders/{ramp_id}': 1})
-        self.assertRegex(order.ramp_state, '^In Ramp: Somebody edited the memo there')
+        self.assertRegex(order.ramp_state, '^In Ramp: Someone edited the memo in Ramp')
         self.assertEqual((other.ramp_state, len(self.ramp.write_calls())), ('In Ramp', writes))
         self.assertEqual(self.reads('purchase_order'), {}, 'once')
         self.ramp.archive_purchase_order(self.row(other).ramp_id)
         self.deliver()
         self.sync('purchase_order', now=False)
-        self.assertIn('Somebody archived it in Ramp', other.ramp_state)
+        self.assertIn('It was archived in Ramp', other.ramp_state)
         self.ramp.assert_clean()
 
     def test_order_on_which_ramp_fails(self):
@@ -906,7 +906,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         )
         self.ramp.faults.clear()
         self.sync('purchase_order', now=False)
-        self.assertIn('Somebody edited the memo', order.ramp_state)
+        self.assertIn('Someone edited the memo', order.ramp_state)
 
     def test_order_that_is_gone(self):
         order = self.order()
@@ -918,7 +918,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
             del self.ramp.state['purchase_orders'].rows[self.row(order).ramp_id]
         self.assertEqual(len(self.reads('purchase_order')), 1)
         self.assertEqual(self.reads('purchase_order'), {})
-        self.assertIn('Somebody archived it in Ramp', order.ramp_state)
+        self.assertIn('It was archived in Ramp', order.ramp_state)
 
     def test_own_changes(self):
         """Events about Odoo's own changes cause no request."""

@@ -43,9 +43,8 @@ class AccountPaymentRegister(models.TransientModel):
                 )
             elif left_out:
                 message = self.env._(
-                    '%s of the bills chosen are left out, because Ramp pays them. To pay one of them here all the '
-                    'same, '
-                    'choose it alone.',
+                    '%s of the selected bills are left out, because Ramp pays them. To pay one of them here anyway, '
+                    'select it alone.',
                     len(left_out),
                 )
             else:

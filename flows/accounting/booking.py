@@ -75,9 +75,8 @@ class RampFlowBooking(models.AbstractModel):
             if connection.lock_date_policy == 'hold':
                 raise Held(
                     self.env._(
-                        'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen the '
-                        'period, or let the '
-                        'connection book on the first open day.',
+                        'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen '
+                        'the period, or set "Locked Periods" on the connection to "Post on the first open day".',
                         date=date,
                         lock=locks[-1][0],
                     )
@@ -109,7 +108,7 @@ class RampFlowBooking(models.AbstractModel):
         if connection._is_left_alone(moment):
             raise Skipped(
                 self.env._(
-                    'It was in Ramp before the connection, which leaves such ones alone (%s).',
+                    'It was in Ramp before the connection existed. The connection leaves such objects alone (%s).',
                     connection._fields['existing_policy']._description_string(self.env),
                 )
             )

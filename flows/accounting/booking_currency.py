@@ -37,9 +37,8 @@ class RampFlowBookingCurrency(models.AbstractModel):
         if odd:
             raise Held(
                 self.env._(
-                    'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be booked exactly. Correct the '
-                    'rounding factor of the currency '
-                    'under Accounting > Configuration > Currencies.',
+                    'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be posted exactly. Correct the '
+                    'rounding factor of the currency under Accounting > Configuration > Currencies.',
                     code=code,
                     rounding=f'{currency.rounding:g}',
                     amount=Money(odd[0], code),
@@ -65,9 +64,8 @@ class RampFlowBookingCurrency(models.AbstractModel):
         if found.first_rate_days.get(currency, date) > date:
             raise Held(
                 self.env._(
-                    'Odoo has no exchange rate for %(code)s on %(date)s: its first one is of %(first)s. Enter one '
-                    'under Accounting > '
-                    'Configuration > Currencies.',
+                    'Odoo has no exchange rate for %(code)s on %(date)s: the first rate is dated %(first)s. Enter '
+                    'one under Accounting > Configuration > Currencies.',
                     code=currency.name,
                     date=date,
                     first=found.first_rate_days[currency],
@@ -96,9 +94,8 @@ class RampFlowBookingCurrency(models.AbstractModel):
             if rate == 1:
                 raise Held(
                     self.env._(
-                        'Ramp converts %(code)s at %(quote)s %(company)s, and Odoo has no rate of %(date)s to compare '
-                        'that with. Enter one '
-                        'under Accounting > Configuration > Currencies.',
+                        'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo has no rate for %(date)s to '
+                        'compare it with. Enter one under Accounting > Configuration > Currencies.',
                         **names,
                     )
                 )
@@ -107,10 +104,9 @@ class RampFlowBookingCurrency(models.AbstractModel):
             own = self._get_odoo_rate(connection, currency, date, found)
             raise Held(
                 self.env._(
-                    'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s: %(percent)s %% '
-                    'off, and the connection '
-                    'allows %(allowed)s %%. Correct the rate in Odoo, or the object in Ramp; or allow more on the '
-                    'connection.',
+                    'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s. They differ '
+                    'by %(percent)s %%; the connection allows %(allowed)s %%. Correct the rate in Odoo or the object '
+                    'in Ramp, or raise "Rates May Differ By" on the connection.',
                     **names,
                     own=f'{own:.6g}',
                     percent=f'{percent:.3g}',

@@ -54,7 +54,8 @@ class RampFlowBookingUndo(models.AbstractModel):
         if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
             record._mark_held(
                 self.env._(
-                    '%(reason)s But %(move)s is paid or reconciled in Odoo: undo that, or reverse it by hand.',
+                    '%(reason)s But %(move)s is paid or reconciled in Odoo. Undo that, or reverse the document by '
+                    'hand.',
                     reason=reason,
                     move=move.name,
                 ),
@@ -109,7 +110,7 @@ class RampFlowBookingUndo(models.AbstractModel):
         move.sudo().ramp_id = False
         if move:
             move.with_context(**QUIET)._message_log(
-                body=self.env._('It does not stand for its object in Ramp any more. %s', reason)
+                body=self.env._('This document is no longer linked to its object in Ramp. %s', reason)
             )
 
     def _undo_booked_move(self, connection, move, reason):

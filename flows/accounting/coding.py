@@ -164,7 +164,7 @@ class RampCoding(models.AbstractModel):
         if len(analytics.root_plan_id) < len(analytics):
             raise Uncodable(
                 self.env._(
-                    'Two analytic accounts of one plan are chosen (%s). Keep one of them in Ramp.',
+                    'Two analytic accounts of the same plan are chosen (%s). Keep one of them in Ramp.',
                     ', '.join(analytics.mapped('name')),
                 )
             )
@@ -172,7 +172,7 @@ class RampCoding(models.AbstractModel):
             if len(chosen[kind]) > 1:
                 raise Uncodable(
                     self.env._(
-                        'Two options of one field are chosen (%s). Keep one of them in Ramp.',
+                        'Two options of the same field are chosen (%s). Keep one of them in Ramp.',
                         ', '.join(chosen[kind].mapped('name')),
                     )
                 )
@@ -219,9 +219,8 @@ class RampCoding(models.AbstractModel):
         else:
             raise Uncodable(
                 self.env._(
-                    'It is coded with "%(option)s" in a field of the kind %(kind)s, which this Odoo does not offer. '
-                    'Clear that field in '
-                    'Ramp.',
+                    'It is coded with "%(option)s" in a field of the type %(kind)s, which this Odoo database does '
+                    'not offer. Clear that field in Ramp.',
                     option=label,
                     kind=selection.type,
                 )
@@ -238,8 +237,8 @@ class RampCoding(models.AbstractModel):
         if external_id in found.hidden:
             raise Uncodable(
                 self.env._(
-                    '%(kind)s "%(option)s" is not offered in Ramp any more (%(reason)s) Choose another one in Ramp, '
-                    'or offer it again.',
+                    '%(kind)s "%(option)s" is no longer offered in Ramp (%(reason)s) Choose another one in Ramp, or '
+                    'offer it again.',
                     kind=self._get_kind_name(kind),
                     option=label,
                     reason=found.hidden[external_id],
@@ -265,15 +264,13 @@ class RampCoding(models.AbstractModel):
         if not record.active:
             raise Uncodable(
                 self.env._(
-                    '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or un-archive it.',
+                    '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or unarchive it.',
                     kind=self._get_kind_name(kind),
                     option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name,
                 )
             )
         if kind == 'tax' and record.type_tax_use != 'purchase':
-            raise Uncodable(
-                self.env._('The tax "%s" is not for purchases any more. Choose another one in Ramp.', label)
-            )
+            raise Uncodable(self.env._('The tax "%s" is no longer a purchase tax. Choose another one in Ramp.', label))
 
     def _get_kind_name(self, kind):
         return {

@@ -119,9 +119,8 @@ class RampCodingDefaults(models.AbstractModel):
             if float_compare(shares[plan['id']], 100, precision_digits=digits):
                 raise Uncodable(
                     self.env._(
-                        'Odoo demands the analytic plan %(plan)s on the account %(account)s, and it is not chosen. '
-                        'Choose it in Ramp, or make '
-                        'the plan optional in Odoo.',
+                        'Odoo requires the analytic plan %(plan)s on the account %(account)s, but nothing is chosen '
+                        'for it. Choose an option in Ramp, or make the plan optional in Odoo.',
                         plan=plan['name'],
                         account=self.env['ramp.flow.account']._get_display_title(coding.account),
                     )

@@ -175,8 +175,8 @@ class RampFlowPayable(models.AbstractModel):
             return partner
         name = name or vendor_id
         if reason:
-            raise Held(self.env._('Its vendor %(name)s is held: %(reason)s', name=name, reason=reason))
-        raise Held(self.env._('Ramp does not say who its vendor %s is. Look at the vendor in Ramp.', name))
+            raise Held(self.env._('Its vendor %(name)s is on hold: %(reason)s', name=name, reason=reason))
+        raise Held(self.env._('Ramp sends no details of its vendor %s. Check the vendor in Ramp.', name))
 
     def _check_document_rate(self, connection, currency, rate, date, found):
         """Check that there is a credible rate: Ramp's quote, otherwise Odoo's rate of the day.
@@ -283,18 +283,16 @@ class RampFlowPayable(models.AbstractModel):
             }
             raise Held(
                 self.env._(
-                    '%(vendor)s has a document with the number %(number)s in Odoo already: %(move)s (%(link)s). If it '
-                    'is the same bill, '
-                    'ignore this one; if both are real, change the reference of one of them.',
+                    '%(vendor)s already has a document with the number %(number)s in Odoo: %(move)s (%(link)s). If '
+                    'it is the same bill, ignore this one. If both are real, change the reference of one of them.',
                     number=document.reference,
                     **values,
                 )
                 if document.reference
                 else self.env._(
-                    '%(vendor)s has a document of %(date)s over %(amount)s without a number in Odoo already: %(move)s '
-                    '(%(link)s). This one has '
-                    'none either. If it is the same bill, ignore this one; if both are real, enter a reference on '
-                    'that one.',
+                    '%(vendor)s already has a document without a number in Odoo, dated %(date)s, for %(amount)s: '
+                    '%(move)s (%(link)s). This one has no number either. If it is the same bill, ignore this one. If '
+                    'both are real, enter a reference on the one in Odoo.',
                     date=document.invoice_date,
                     amount=Money(document.total, document.currency.name),
                     **values,

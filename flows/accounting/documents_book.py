@@ -51,8 +51,8 @@ class RampFlowPayableBook(models.AbstractModel):
             if document.same_number:
                 move._message_log(
                     body=self.env._(
-                        'Its number is also that of %s, from another year. If it is the same bill, reverse one of '
-                        'them.',
+                        'The document %s, from another year, has the same number. If it is the same bill, reverse '
+                        'one of them.',
                         Markup(', ').join(
                             other._get_html_link(title=other.display_name) for other in document.same_number
                         ),
@@ -244,16 +244,15 @@ class RampFlowPayableBook(models.AbstractModel):
             }
             raise Held(
                 self.env._(
-                    'With the tax codes of its lines Odoo comes to %(odoo)s, but the bill is %(ramp)s. Check the tax '
-                    'codes in Ramp and the '
-                    'taxes in Odoo; or leave out the tax code, and enter the tax as a line.',
+                    'With the tax codes of its lines, Odoo calculates %(odoo)s, but the bill total is %(ramp)s. '
+                    'Check the tax codes in Ramp and the taxes in Odoo. Or remove the tax code and enter the tax as '
+                    'a line.',
                     **amounts,
                 )
                 if taxed
                 else self.env._(
-                    'Its lines come to %(odoo)s in Odoo, but the bill is %(ramp)s. Check the decimals of the '
-                    'currency, and those of '
-                    'quantities and prices.',
+                    'Its lines add up to %(odoo)s in Odoo, but the bill total is %(ramp)s. Check the decimal places '
+                    'of the currency, of quantities and of prices.',
                     **amounts,
                 )
             )

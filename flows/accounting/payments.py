@@ -316,15 +316,15 @@ class RampFlowPayment(models.AbstractModel):
         """
         row, move, line = found.documents.get(ramp_id, (None, None, None))
         if not row:
-            raise Waiting(self.env._('What it pays has not been read from Ramp yet.'))
+            raise Waiting(self.env._('The document that it pays has not been read from Ramp yet.'))
         if not move and row.state == 'ignored':
-            raise Skipped(self.env._('What it pays is left out: %s', row.error_message))
+            raise Skipped(self.env._('The document that it pays is left out of the books: %s', row.error_message))
         if not move:
-            raise Waiting(self.env._('What it pays is not booked: %s', row.error_message or row.status))
+            raise Waiting(self.env._('The document that it pays is not posted: %s', row.error_message or row.status))
         if move.state == 'draft':
-            raise Waiting(self.env._('What it pays is a draft in Odoo. Post it: %s', row.name))
+            raise Waiting(self.env._('The document that it pays is a draft in Odoo. Post it: %s', row.name))
         if move.state != 'posted' or not line:
-            raise Held(self.env._('What it pays is cancelled in Odoo: %s', move.name), move)
+            raise Held(self.env._('The document that it pays is cancelled in Odoo: %s', move.name), move)
         return move, line
 
     def _plan_settlement(self, value, move, line, wanted, found, reason='', keep=()):
@@ -359,9 +359,9 @@ class RampFlowPayment(models.AbstractModel):
         if currency.compare_amounts(wanted, open_now) > 0:
             raise Held(
                 self.env._(
-                    'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo: somebody has paid or '
-                    'reconciled it there. Undo that, '
-                    'so that the payment of Ramp can take its place; or ignore this one.',
+                    'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo, because it was paid or '
+                    'reconciled there. Undo that, so that the payment from Ramp can take its place, or ignore this '
+                    'one.',
                     paid=self._format_minor_amount(wanted, currency),
                     open=self._format_minor_amount(open_now, currency),
                     move=move.name,

@@ -233,7 +233,7 @@ class RampFlowPaymentBook(models.AbstractModel):
         if payment.reconciled_statement_lines_count:
             raise Held(
                 self.env._(
-                    'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or book '
+                    'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or post '
                     'the return by hand.',
                     payment=payment.name,
                     reason=reason,
@@ -248,7 +248,7 @@ class RampFlowPaymentBook(models.AbstractModel):
         if reversal:  # somebody has reversed it already
             payment._message_log(
                 body=self.env._(
-                    'It was reversed by %(reversal)s already. %(reason)s', reversal=reversal.name, reason=reason
+                    'It was already reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason
                 )
             )
             return

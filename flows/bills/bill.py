@@ -319,7 +319,7 @@ class RampFlowBill(models.AbstractModel):
         issued = self._get_invoice_date(connection, value)
         date = self._get_booking_day(connection, value.posting_date, value.accounting_date, value.issued_at)
         if not (issued and date):
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         rate = self._plan_bill_rate(connection, value, issued, found)
         currency = self._plan_currency(
             connection, code, found, rate, amounts=[line.amount.minor for line in value.lines]
@@ -380,7 +380,7 @@ class RampFlowBill(models.AbstractModel):
 
     def _check_ramp_state(self, connection, value):
         if not value.enable_accounting_sync:
-            raise Skipped(self.env._('Ramp keeps it out of accounting.'))
+            raise Skipped(self.env._('It is excluded from accounting in Ramp.'))
         if value.archived_at:
             raise Skipped(self.env._('It was archived in Ramp.'))
         if value.approval_status in DEAD:

@@ -90,10 +90,10 @@ class RampFlowBillFile(models.AbstractModel):
         return super()._skip_file_row(connection, record)
 
     def _reason_object_gone(self):
-        return self.env._('Ramp does not have this bill any more.')
+        return self.env._('Ramp no longer has this bill.')
 
     def _reason_no_files(self):
-        return self.env._('Ramp shows no file of this bill any more.')
+        return self.env._('Ramp no longer shows a file for this bill.')
 
     def _reason_unreadable_files(self, error):
         return self.env._('Ramp sent a bill whose files cannot be read. %s', error)

@@ -74,10 +74,8 @@ class RampFlowBillLink(models.AbstractModel):
             raise Held(
                 self.env._(
                     'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has '
-                    'no posted bill of '
-                    '%(vendor)s with the number %(number)s, or several of them. Enter that bill over %(amount)s, so '
-                    'that it can be paid; or '
-                    'ignore this one.',
+                    'no posted bill from %(vendor)s with the number %(number)s, or more than one. Enter that bill '
+                    'for %(amount)s, so that it can be paid, or ignore this one.',
                     **names,
                 ),
                 bills[:1],
@@ -88,9 +86,8 @@ class RampFlowBillLink(models.AbstractModel):
         ):
             raise Held(
                 self.env._(
-                    'It was issued on %(issued)s, before the start date of the connection, and is %(bill)s in Odoo. '
-                    'There its total is another '
-                    'one than %(amount)s. Correct the bill in Odoo, or in Ramp; or ignore this one.',
+                    'It was issued on %(issued)s, before the start date of the connection. In Odoo it is %(bill)s, '
+                    'with a total other than %(amount)s. Correct the bill in Odoo or in Ramp, or ignore this one.',
                     bill=bills.name,
                     **names,
                 ),
@@ -122,7 +119,7 @@ class RampFlowBillLink(models.AbstractModel):
         )
         for link in links:
             link.move.with_context(**QUIET).ramp_id = link.ramp_id
-            link.move._message_log(body=self.env._('It is a bill in Ramp, too. What Ramp pays of it is booked.'))
+            link.move._message_log(body=self.env._('This is also a bill in Ramp. What Ramp pays of it is posted here.'))
         self.env['ramp.record']._store_noted(
             {
                 rows[link.ramp_id].id: dataclasses.replace(rows[link.ramp_id]._read_note(), is_linked=True)

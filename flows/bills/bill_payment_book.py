@@ -96,9 +96,8 @@ class RampFlowBillPaymentBook(models.AbstractModel):
                 if bill.currency_id.compare_amounts(more, self._get_common_residual(refund, bill)) > 0:
                     raise Held(
                         self.env._(
-                            'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but so much is not '
-                            'open in Odoo. Undo '
-                            'what was reconciled by hand.',
+                            'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but less than that '
+                            'is open in Odoo. Undo what was reconciled by hand.',
                             amount=amount,
                             credit=refund.move_id.name,
                             bill=bill.move_id.name,

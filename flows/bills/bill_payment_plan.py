@@ -69,11 +69,11 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         if not value.enable_accounting_sync and value.id not in found.documents:
-            raise Skipped(self.env._('Ramp keeps it out of accounting.'))
+            raise Skipped(self.env._('It is excluded from accounting in Ramp.'))
         move, line = self._check_paid_document(value.id, found)
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
-            raise Held(self.env._('More vendor credit is applied to it than it owes. Correct it in Ramp.'))
+            raise Held(self.env._('The vendor credit applied to it exceeds the amount due. Correct it in Ramp.'))
         credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_credits(value, found)
         parts, card, reason = self._plan_bill_payment(connection, value, move, line, due, found, credits)
         settlement = self._plan_settlement(
@@ -129,9 +129,8 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             if not refund and row and row.state == 'ignored':
                 raise Held(
                     self.env._(
-                        'The vendor credit applied to it, %(name)s, is left out: %(reason)s Apply that credit in Odoo '
-                        'by hand, and ignore '
-                        'this one.',
+                        'The vendor credit applied to it, %(name)s, is left out of the books: %(reason)s Apply that '
+                        'credit in Odoo by hand, and ignore this one.',
                         name=row.name,
                         reason=row.error_message,
                     )
@@ -139,7 +138,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             if not refund:
                 raise Waiting(
                     self.env._(
-                        'The vendor credit applied to it is not booked: %s', row and row.error_message or credit.id
+                        'The vendor credit applied to it is not posted: %s', row and row.error_message or credit.id
                     )
                 )
             if refund.parent_state != 'posted':
@@ -147,7 +146,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             if credit.amount.currency != value.amount.currency:
                 raise Held(
                     self.env._(
-                        'A vendor credit in %(other)s is applied to a bill in %(currency)s.',
+                        'A vendor credit in %(other)s is applied to a bill in %(currency)s. Correct it in Ramp.',
                         other=credit.amount.currency,
                         currency=value.amount.currency,
                     )
@@ -158,11 +157,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 )
                 raise Held(
                     self.env._(
-                        'The vendor credit %(credit)s is of %(its_vendor)s on account %(its_account)s, the bill '
-                        '%(bill)s of %(vendor)s on '
-                        'account %(account)s. Reset one of them to draft and put it on the account of the other, so '
-                        'that the credit can be '
-                        'applied.',
+                        'The vendor credit %(credit)s belongs to %(its_vendor)s on account %(its_account)s, but the '
+                        'bill %(bill)s belongs to %(vendor)s on account %(account)s. Reset one of them to draft and '
+                        'give it the account of the other, so that the credit can be applied.',
                         credit=refund.move_id.name,
                         its_vendor=refund.partner_id.name,
                         its_account=there,
@@ -192,7 +189,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             except Waiting:
                 if not credits:
                     raise
-                return [], None, self.env._('It is to be paid by card.')
+                return [], None, self.env._('It will be paid by card.')
         if not paid and not self._is_partial_payment_over(value):
             return (
                 [],
@@ -206,7 +203,8 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 return [], None, self.env._('It is paid in Odoo.')
             raise Held(
                 self.env._(
-                    'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo; then it confirms itself.',
+                    'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo. This record then clears '
+                    'itself.',
                     method or '-',
                 )
             )
@@ -216,8 +214,8 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 if not self._is_paid_in_odoo(line):
                     raise Held(
                         self.env._(
-                            'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo; then it confirms '
-                            'itself.',
+                            'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo. This record '
+                            'then clears itself.',
                             move.name,
                         ),
                         move,
@@ -276,11 +274,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 booked = self.env['account.payment'].browse(shown.id).exists()
                 raise Held(
                     self.env._(
-                        'Ramp says that a payment of this bill failed, but not which one. %(amount)s of it is booked '
-                        'as paid. If that failed, '
-                        'cancel the payment %(payment)s in Odoo; if another did, there is nothing to do. It clears '
-                        'itself with the next '
-                        'payment.',
+                        'Ramp says that a payment of this bill failed, but not which one. %(amount)s of the bill is '
+                        'posted as paid. If that payment failed, cancel the payment %(payment)s in Odoo. If another '
+                        'one failed, there is nothing to do. This record clears itself with the next payment.',
                         amount=payment.amount,
                         payment=booked.name or '-',
                     ),
@@ -312,7 +308,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         payment = value.payment
         day = self._get_payment_day(connection, value)
         if not day:
-            raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('Its payment has no date, so it cannot be posted. Ask Ramp.'))
         if payment.amount.currency != value.amount.currency:
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
@@ -335,7 +331,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         if payment.amount.minor > due.minor:
             raise Held(
                 self.env._(
-                    'Ramp paid %(paid)s for a bill that owed %(due)s. Look at it in Ramp.', paid=payment.amount, due=due
+                    'Ramp paid %(paid)s for a bill with an amount due of %(due)s. Check it in Ramp.',
+                    paid=payment.amount,
+                    due=due,
                 )
             )
         told = [

@@ -166,7 +166,7 @@ class RampCardBill(models.AbstractModel):
                 expected = Money.from_major(due.decimal * value.fx_conversion_rate, payer, strict=False)
         day = flow._get_payment_day(connection, value)
         if not day:
-            raise Held(self.env._('Its payment has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('Its payment has no date, so it cannot be posted. Ask Ramp.'))
         if not connection.card_account_id:
             raise Held(
                 self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
@@ -190,9 +190,7 @@ class RampCardBill(models.AbstractModel):
         for plan in plans:
             if plan.replaced:
                 self._undo_booked_object(
-                    connection,
-                    plan.replaced,
-                    self.env._('Its card transactions are in the books now, and say otherwise.'),
+                    connection, plan.replaced, self.env._('Its card transactions are now posted, and differ from it.')
                 )
             if plan.kept:
                 self.env['ramp.flow.bill_payment']._repay_new_document(
@@ -277,7 +275,7 @@ class RampCardBill(models.AbstractModel):
         entries = plan.entries - spend
         if spend:
             entries += self.env['ramp.flow.transaction']._book_as_payment(
-                connection, spend, self.env._('It pays the bill %s, which is the spend.', plan.move.name)
+                connection, spend, self.env._('It pays the bill %s, where the spend is posted.', plan.move.name)
             )
         for entry in entries:
             self._reconcile_entry_line(entry, plan.line)

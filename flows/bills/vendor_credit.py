@@ -133,7 +133,7 @@ class RampFlowVendorCredit(models.AbstractModel):
         )
         day = self._get_credit_day(connection, value)
         if not day:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         self._check_document_rate(connection, currency, None, day, found)
         label = clean_text(value.reference_number) or partner.display_name
         document = self._turn_negative_document(

@@ -179,8 +179,8 @@ class RampFlowRepayment(models.AbstractModel):
     @api.model
     def _describe_repayment_status(self, status):
         return {
-            'AWAITING_MANUAL_REPAYMENT': self.env._('The employee is to repay it outside of Ramp.'),
-            'AWAITING_PAYMENT': self.env._('The employee is to repay it; the money has not arrived.'),
+            'AWAITING_MANUAL_REPAYMENT': self.env._('The employee has to repay it outside of Ramp.'),
+            'AWAITING_PAYMENT': self.env._('The employee has to repay it. The money has not arrived yet.'),
             'NONE': self.env._('Ramp expects no repayment.'),
             'REPAYMENT_FAILED': self.env._('The repayment failed in Ramp.'),
             'REQUESTED_BY_REVIEWER': self.env._('A reviewer asked the employee to repay it.'),

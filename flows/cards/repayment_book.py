@@ -23,7 +23,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         self._plan_currency(connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor])
         day = self._get_booking_day(connection, value.repaid_at)
         if not day:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         spend = [line for line in found.lines[original] if line.account_id != original.journal_id.default_account_id]
         employee = self._plan_spend_employee(connection, value, original, found)
         date = self._plan_entry_date(
@@ -52,7 +52,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.status != 'REPAID':
             raise Waiting(self._describe_repayment_status(value.status))
         if value.amount.minor <= 0:
-            raise Held(self.env._('Its amount is %s. Look at it in Ramp.', value.amount))
+            raise Held(self.env._('Its amount is %s. Check it in Ramp.', value.amount))
 
     def _plan_original_spend(self, value, found):
         """Return the row and the entry of the card transaction that is repaid.
@@ -63,24 +63,22 @@ class RampFlowRepaymentBook(models.AbstractModel):
         identity = self._get_original_id(value)
         if not identity:
             raise Held(
-                self.env._('Ramp does not say which card transaction is repaid. Book it by hand, and ignore this one.')
+                self.env._('Ramp does not say which card transaction is repaid. Post it by hand, and ignore this one.')
             )
         row, original = found.originals.get(identity, (None, None))
         if not row:
             raise Waiting(
                 self.env._(
-                    'The card transaction it repays has not come from Ramp: %s. If it was spent before the start '
-                    'date, book the repayment by '
-                    'hand, and ignore this one.',
+                    'The card transaction that it repays has not been read from Ramp: %s. If it is from before the '
+                    'start date, post the repayment by hand, and ignore this one.',
                     identity,
                 )
             )
         if row.state == 'ignored' and not original:
             raise Held(
                 self.env._(
-                    'The card transaction it repays, %(name)s, is left out of the books: %(reason)s Book the '
-                    'repayment by hand, and ignore '
-                    'this one.',
+                    'The card transaction that it repays, %(name)s, is left out of the books: %(reason)s Post the '
+                    'repayment by hand, and ignore this one.',
                     name=row.name,
                     reason=row.error_message,
                 )
@@ -88,15 +86,17 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if not original:
             raise Waiting(
                 self.env._(
-                    'The card transaction it repays is not booked: %(name)s. %(reason)s',
+                    'The card transaction that it repays is not posted: %(name)s. %(reason)s',
                     name=row.name,
                     reason=row.error_message or row.status,
                 )
             )
         if original.state == 'draft':
-            raise Waiting(self.env._('The card transaction it repays is a draft in Odoo. Post it: %s', row.name))
+            raise Waiting(self.env._('The card transaction that it repays is a draft in Odoo. Post it: %s', row.name))
         if original.state != 'posted':
-            raise Held(self.env._('The card transaction it repays is cancelled in Odoo: %s', original.name), original)
+            raise Held(
+                self.env._('The card transaction that it repays is cancelled in Odoo: %s', original.name), original
+            )
         return row, original
 
     def _plan_repayment_account(self, connection, value):
@@ -118,9 +118,8 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if not connection.repayment_account_id:
             raise Held(
                 self.env._(
-                    'It was repaid outside of the bank (%(method)s). Choose the account under "Account for '
-                    'Payroll Deductions" on the '
-                    'connection %(name)s.',
+                    'It was repaid without a bank transfer (%(method)s). Choose the account under "Account for '
+                    'Payroll Deductions" on the connection %(name)s.',
                     method=value.funding_method,
                     name=connection.name,
                 )
@@ -136,9 +135,9 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if not employee or not value.user_id and employee == connection.fallback_employee_id:
             raise Held(
                 self.env._(
-                    'Whoever repaid it (%(user)s) is not an employee of %(company)s. Give the employee in Odoo the '
-                    'login, or without '
-                    'one the work email, that the person has in Ramp.',
+                    'The person who repaid it (%(user)s) is not an employee of %(company)s. In Odoo, give the '
+                    'employee the email that the person has in Ramp: as the login or, without a login, as the work '
+                    'email.',
                     user=value.user_id or '-',
                     company=connection.company_id.name,
                 )
@@ -155,7 +154,8 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if any(line.account_id.account_type in UNUSUAL for line in spend):
             raise Held(
                 self.env._(
-                    'The card transaction it repays pays a bill: %s. Book the repayment by hand, and ignore this one.',
+                    'The card transaction that it repays pays a bill: %s. Post the repayment by hand, and ignore '
+                    'this one.',
                     original.name,
                 ),
                 original,
@@ -163,7 +163,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.amount.currency != currency.name or any(line.currency_id != currency for line in spend):
             raise Held(
                 self.env._(
-                    'It is in %(currency)s, but the card transaction %(original)s is in %(other)s.',
+                    'It is in %(currency)s, but the card transaction %(original)s is in %(other)s. Correct it in Ramp.',
                     currency=value.amount.currency,
                     original=original.name,
                     other=currency.name,
@@ -180,9 +180,8 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if amount > total - done:
             raise Held(
                 self.env._(
-                    'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is not repaid yet. Look '
-                    'at its repayments in '
-                    'Ramp.',
+                    'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is still to be repaid. '
+                    'Check its repayments in Ramp.',
                     amount=value.amount,
                     original=original.name,
                     rest=f'{self._units_to_amount(total - done, currency):.{currency.decimal_places}f} {currency.name}',
@@ -328,7 +327,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         """Log a message on each entry, and on the entry that it takes back."""
         bodies, originals = {}, {}
         for plan, move in zip(plans, moves, strict=True):
-            bodies[move.id] = self.env._('Takes back a part of %s.', plan.original._get_html_link())
+            bodies[move.id] = self.env._('Reverses part of %s.', plan.original._get_html_link())
             originals.setdefault(plan.original, []).append(
                 self.env._(
                     '%(amount)s was repaid by the employee: %(entry)s',

@@ -67,16 +67,15 @@ class RampFlowTransactionBook(models.AbstractModel):
         if repaid:
             raise Held(
                 self.env._(
-                    'The card transaction that pays it was repaid in part by the employee: %s. Book the payment of '
-                    'the bill by hand, and '
-                    'ignore this one.',
+                    'The employee repaid part of the card transaction that pays it: %s. Post the payment of the bill '
+                    'by hand, and ignore this one.',
                     repaid.name,
                 )
             )
         for record in records.filtered('late_payload'):
             raise Held(
                 self.env._(
-                    'Ramp changed the card transaction that pays it after it was booked: %s. Decide on that one first.',
+                    'Ramp changed the card transaction that pays it after it was posted: %s. Decide on that one first.',
                     record.name,
                 )
             )
@@ -90,7 +89,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         plans, values, _behind = self._plan_batch_rows(connection, records)
         for record in records.filtered(lambda item: item not in plans):
             raise Held(
-                record.error_message or self.env._('Its card transaction could not be booked anew: %s', record.name)
+                record.error_message or self.env._('Its card transaction could not be posted again: %s', record.name)
             )
         moves = self._book_plans(connection, list(plans.values()))
         records._mark_booked(moves, self._new_sync_key(records))

@@ -113,7 +113,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
                 return plan
         date = self._get_transaction_date(connection, value)
         if not date:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         coded = self._plan_line_codings(connection, value.lines, found)
         partner, is_merchant = self.env['ramp.card.merchant']._plan_object(connection, value, coded, found.merchants)
         coded = self._complete_line_coding(
@@ -158,9 +158,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
         if document and document.is_withheld and self.env['ramp.flow.bill']._is_synced_in_ramp(document.payload):
             raise Held(
                 self.env._(
-                    'It pays the bill %s, which was marked as synced in Ramp by another system. Book the payment of '
-                    'that bill by hand, and '
-                    'ignore this one; or mark the bill as not synced in Ramp, and both come.',
+                    'It pays the bill %s, which another system marked as synced in Ramp. Post the payment of that '
+                    'bill by hand, and ignore this one. Or mark the bill as not synced in Ramp, and both will be '
+                    'posted.',
                     document.name,
                 )
             )
@@ -169,7 +169,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         partner = move.partner_id if move else known.partners.get(bill.vendor.id, (None, None))[0]
         if not partner:
             raise Waiting(
-                self.env._('It pays a bill that is not booked yet: %s', document.error_message or document.name)
+                self.env._('It pays a bill that is not posted yet: %s', document.error_message or document.name)
             )
         share = self.env['ramp.card.bill']._get_transaction_share(value, bill, known)
         code = bill.amount.currency
@@ -179,7 +179,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
             connection, value.accounting_date, value.settlement_date, value.user_transaction_time
         )
         if not date:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         note = row._read_note(PaymentNote).card
         if note and note.expected == [value.amount.minor, value.amount.currency]:
             entry = self.env['account.move'].browse(note.id).exists()
@@ -258,9 +258,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
         if not employee:
             raise Held(
                 self.env._(
-                    'The cardholder %(name)s is not an employee of %(company)s. Give the employee in Odoo the login, '
-                    'or without one the work '
-                    'email, that the person has in Ramp, or choose a fallback employee on the connection.',
+                    'The cardholder %(name)s is not an employee of %(company)s. In Odoo, give the employee the email '
+                    'that the person has in Ramp: as the login or, without a login, as the work email. Or choose a '
+                    'fallback employee on the connection.',
                     name=value.card_holder_name or value.user_id or self.env._('(unknown)'),
                     company=connection.company_id.name,
                 )

@@ -56,7 +56,7 @@ class RampFlowAccount(models.AbstractModel):
     def _reason_not_offered(self, record):
         if record.active and record.account_type in UNSPENDABLE:
             return self.env._(
-                'Accounts of its type (%s) take no spend, so it is not offered in Ramp.',
+                'Accounts of its type (%s) cannot take spend, so it is not offered in Ramp.',
                 dict(record._fields['account_type']._description_selection(self.env))[record.account_type],
             )
         return super()._reason_not_offered(record)

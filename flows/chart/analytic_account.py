@@ -142,8 +142,8 @@ class RampFlowAnalyticAccount(models.AbstractModel):
             self._transaction(self._recreate_lost_field, field)
             raise UserError(
                 self.env._(
-                    'A field was deleted in Ramp, so its options cannot be sent (%s). The field is made again; the '
-                    'options follow.',
+                    'A field was deleted in Ramp, so its options cannot be sent (%s). Odoo creates the field again, '
+                    'then sends the options.',
                     error,
                 )
             ) from error

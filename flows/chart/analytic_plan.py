@@ -34,7 +34,9 @@ class RampFlowAnalyticPlan(models.AbstractModel):
 
     def _reason_not_offered(self, record):
         if record.parent_id:
-            return self.env._('Part of the plan %s, whose field in Ramp has its accounts.', record.root_id.name)
+            return self.env._(
+                "It is part of the plan %s. That plan's field in Ramp has its accounts as options.", record.root_id.name
+            )
         return super()._reason_not_offered(record)
 
     def _get_desired_values(self, connection, records):

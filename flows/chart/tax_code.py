@@ -59,8 +59,7 @@ class RampFlowTaxCode(models.AbstractModel):
         if record.active and archived:
             return self.env._(
                 'It posts to %s, which is archived in Odoo, so it is not offered in Ramp. Choose another account for '
-                'the tax, or take '
-                'that one back out of the archive.',
+                'the tax, or unarchive that one.',
                 self.env['ramp.flow.account']._get_display_title(archived[0].with_company(record.company_id)),
             )
         return super()._reason_not_offered(record)
@@ -82,7 +81,7 @@ class RampFlowTaxCode(models.AbstractModel):
         return {
             tax.id: {'name': tax.name, 'rates': sorted(rates[part.id] for part in parts[tax.id]), 'offered': True}
             if all(part.id in rates for part in parts[tax.id])
-            else Waiting(self.env._('It waits for its rate, see Tax rates.'))
+            else Waiting(self.env._('It waits for its tax rate. See Tax rates.'))
             for tax in records
         }
 

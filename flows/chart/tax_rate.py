@@ -98,7 +98,7 @@ class RampFlowTaxRate(models.AbstractModel):
 
     def _get_desired_rate(self, tax, account, row):
         if not account and not row:
-            return Waiting(self.env._('It waits for the accounts: Ramp wants one of each rate.'))
+            return Waiting(self.env._('It waits for the accounts, because Ramp requires one for each rate.'))
         if row and row.state == 'pending' and not row.ramp_id:
             return Waiting(
                 self.env._('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account))
@@ -106,7 +106,7 @@ class RampFlowTaxRate(models.AbstractModel):
         if not row or not row.ramp_id:  # a hidden account is enough, as nobody picks it
             return Held(
                 self.env._(
-                    'The tax %(tax)s posts to %(account)s, which is not in Ramp: see its record under Accounts.',
+                    'The tax %(tax)s posts to %(account)s, which is not in Ramp. See its record under Accounts.',
                     tax=tax.display_name,
                     account=self.env['ramp.flow.account']._get_display_title(account),
                 )

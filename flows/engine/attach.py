@@ -66,7 +66,7 @@ class RampFlowAttach(models.AbstractModel):
                     _logger.exception('Ramp flow %s could not attach a file of %s', self._flow, record.ramp_id)
                     reason = Unattachable(
                         self.env._(
-                            '%(file)s: Odoo cannot work with it (%(kind)s; the server log has the details).',
+                            '%(file)s: Odoo cannot use this file (%(kind)s; the server log has the details).',
                             file=file.filename,
                             kind=type(error).__name__,
                         )

@@ -84,7 +84,7 @@ class RampFlowBook(models.AbstractModel):
 
         :raise UserError: when it cannot be undone
         """
-        raise UserError(self.env._('%s cannot be undone from here: correct its document in Odoo.', record.display_name))
+        raise UserError(self.env._('%s cannot be undone from here. Correct its document in Odoo.', record.display_name))
 
     def _is_outcome_accepted(self, value):
         """Return whether Ramp would accept the outcome of a posted object.
@@ -200,7 +200,7 @@ class RampFlowBook(models.AbstractModel):
             self._plan_batch_rows(connection, behind)
         for record in [record for record, document in booked.items() if document is None]:
             record._mark_unbooked(
-                self.env._('What was booked of it was undone, as Ramp says; nothing of it is in the books now.')
+                self.env._('Its posting was undone, as reported by Ramp. Nothing of it is in the books now.')
             )
             del booked[record]
         key = None
@@ -267,7 +267,7 @@ class RampFlowBook(models.AbstractModel):
                 if not is_of_object(error):
                     raise
                 values.pop(record, None)
-                record._mark_held(self.env._('Ramp sent something that cannot be booked. %s', error))
+                record._mark_held(self.env._('Ramp sent data that cannot be posted. %s', error))
         found = self._look_up_batch_references(connection, values)
         plans = {}
         for record in found:
@@ -337,7 +337,7 @@ class RampFlowBook(models.AbstractModel):
             if isinstance(error, Held):
                 record._mark_held(str(error), error.move)
             elif isinstance(error, UserError):
-                record._mark_failed(self.env._('Odoo refused to book it: %s', error))
+                record._mark_failed(self.env._('Odoo refused to post it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
                 record._mark_failed(self._describe_single_failure(error))

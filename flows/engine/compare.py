@@ -104,9 +104,8 @@ class RampFlowCompare(models.AbstractModel):
         _logger.error('Ramp flow %s could not decide what to send of %s', self._flow, record, exc_info=error)
         return Held(
             self.env._(
-                'Odoo could not decide what to send (%s). The server log has the details. Correct the record, or ask '
-                'whoever looks after '
-                'Odoo.',
+                'Odoo could not determine what to send (%s). The server log has the details. Correct the record, or '
+                'ask your Odoo administrator.',
                 type(error).__name__,
             )
         )

@@ -114,8 +114,8 @@ class RampFlowConfirm(models.AbstractModel):
                 )
                 records._mark_failed(
                     self.env._(
-                        'It is booked, but Odoo could not make the confirmation for Ramp (%s). The server log has the '
-                        'details.',
+                        'It is posted, but Odoo could not create the confirmation for Ramp (%s). The server log has '
+                        'the details.',
                         type(error).__name__,
                     )
                 )
@@ -179,9 +179,9 @@ class RampFlowConfirm(models.AbstractModel):
                 record.attempts += 1
                 continue
             record._mark_failed(
-                self.env._('It is booked, but Ramp refused the confirmation: %s', refusal)
+                self.env._('It is posted, but Ramp refused the confirmation: %s', refusal)
                 if refusal
-                else self.env._('It is booked, but Ramp neither accepts the confirmation nor shows it as synced.')
+                else self.env._('It is posted, but Ramp neither accepts the confirmation nor shows it as synced.')
             )
             run_memory(self.env).untold_reason = record.error_message
 

@@ -93,7 +93,7 @@ class RampFlowFile(models.AbstractModel):
 
     def _reason_no_files(self):
         """Return the reason for a row for which Ramp has no file (any more)."""
-        return self.env._('Ramp has no file of it any more.')
+        return self.env._('Ramp no longer has a file for it.')
 
     def _reason_unreadable_files(self, error):
         """Return the reason for a row whose list of files cannot be read."""
@@ -179,9 +179,11 @@ class RampFlowFile(models.AbstractModel):
         for record in records:
             parent = parents.get(record.parent_ramp_id)
             if parent and parent.state != 'ignored':
-                record._mark_waiting(self.env._('It is attached as soon as what it belongs to is booked.'))
+                record._mark_waiting(
+                    self.env._('It will be attached as soon as the object that it belongs to is posted.')
+                )
             else:
-                record._ignore_by_rule(self.env._('What it belongs to has no document in Odoo.'))
+                record._ignore_by_rule(self.env._('The object that it belongs to has no document in Odoo.'))
 
     # ------------------------------------------------------------------ a run
 
@@ -340,8 +342,7 @@ class RampFlowFile(models.AbstractModel):
                 verdict, reason = (
                     'hold',
                     self.env._(
-                        'The file cannot be attached: %s Put another file in its place in Ramp, or attach it by hand '
-                        'and ignore this one.',
+                        'The file cannot be attached: %s Replace it in Ramp, or attach it by hand and ignore this one.',
                         error,
                     ),
                 )

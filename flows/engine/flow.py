@@ -212,7 +212,7 @@ class RampFlow(models.AbstractModel):
             self.env.cr.rollback()
             _logger.exception('Ramp flow %s of connection %s failed', self._flow, connection.id)
             message = self._describe_server_trouble(error) or self.env._(
-                'Unexpected: %(kind)s. The server log has the details; nothing half done was kept.',
+                'Unexpected error: %(kind)s. The server log has the details. Nothing incomplete was saved.',
                 kind=type(error).__name__,
             )
         self._transaction(self._finish_sync_run, connection, run, message)
@@ -223,24 +223,24 @@ class RampFlow(models.AbstractModel):
         code = isinstance(error, psycopg2.Error) and error.pgcode or ''
         if code == DISK_FULL:
             return self.env._(
-                "The disk of the database's server is full. Nothing half done was kept: make room there, and the next "
-                'run goes on.'
+                'The disk of the database server is full. Nothing incomplete was saved. Free up space, and the next '
+                'run continues.'
             )
         if code[:2] in ('08', '57') or isinstance(error, psycopg2.InterfaceError):
             return self.env._(
-                'The database ended the connection, as it does when it is restarted. Nothing half done was kept: the '
-                'next run goes on.'
+                'The database closed the connection, as it does on a restart. Nothing incomplete was saved. The next '
+                'run continues.'
             )
         if isinstance(error, OSError) and error.errno in FULL:
             return self.env._(
-                'The disk with the files of Odoo (%s) is full. Nothing half done was kept: make room there, and the '
-                'next run goes on.',
+                "The disk with Odoo's files (%s) is full. Nothing incomplete was saved. Free up space, and the next "
+                'run continues.',
                 config['data_dir'],
             )
         if isinstance(error, OSError) and error.errno in SHARED_ERRNOS:
             return self.env._(
-                "Odoo's server is in trouble (%s). Nothing half done was kept: whoever looks after it should look at "
-                'it.',
+                "Odoo's server has a problem (%s). Nothing incomplete was saved. Ask your server administrator to "
+                'check it.',
                 error.strerror,
             )
         return None

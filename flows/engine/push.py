@@ -126,7 +126,7 @@ class RampFlowPush(models.AbstractModel):
         """Return the reason, for a person, why an existing record is not offered."""
         if 'active' in record and not record.active:
             return self.env._('Archived in Odoo, so it is not offered in Ramp.')
-        return self.env._('The settings of the connection leave it out, so it is not offered in Ramp.')
+        return self.env._('The settings of the connection exclude it, so it is not offered in Ramp.')
 
     # ------------------------------------------------------------------ marking
 

@@ -159,9 +159,8 @@ class RampFlowResolve(models.AbstractModel):
                 ident.lower(),
                 {},
                 self.env._(
-                    'Odoo cannot read what Ramp has of it (%(id)s; %(error)s), and sends nothing until it can. '
-                    'Correct it in Ramp, or update '
-                    'the connector.',
+                    "Odoo cannot read Ramp's version of it (%(id)s; %(error)s), and sends nothing until it can. "
+                    'Correct it in Ramp, or update the connector.',
                     id=ident,
                     error=error if isinstance(error, PayloadError) else type(error).__name__,
                 ),

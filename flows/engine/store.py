@@ -191,7 +191,7 @@ class RampFlowStore(models.AbstractModel):
 
     def _describe_single_failure(self, error):
         """Return the sentence for an object that failed unexpectedly."""
-        return self.env._('It could not be booked (%s). The server log has the details.', type(error).__name__)
+        return self.env._('It could not be posted (%s). The server log has the details.', type(error).__name__)
 
     def _on_rows_stored(self, connection, rows, asked):
         """Process the other details of a page, in a constant number of queries.

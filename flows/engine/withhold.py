@@ -38,7 +38,7 @@ class RampFlowWithhold(models.AbstractModel):
     def _skip_unlisted_rows(self, records):
         """Ignore rows that a complete list no longer contains, where this means that the object is gone."""
         for record in records.try_lock_for_update():
-            record._ignore_by_rule(self.env._('Ramp does not list it any more.'))
+            record._ignore_by_rule(self.env._('Ramp no longer lists it.'))
 
     def _store_unlisted_answers(self, connection, answers):
         """Store what Ramp answered about open rows that it did not list.
@@ -141,8 +141,7 @@ class RampFlowWithhold(models.AbstractModel):
                 'state': 'held',
                 'hold_reason': 'question',
                 'error_message': self.env._(
-                    'Ramp sent something that cannot be read (%s). Ask Ramp about it, or ignore it.',
-                    type(error).__name__,
+                    'Ramp sent data that cannot be read (%s). Ask Ramp about it, or ignore it.', type(error).__name__
                 ),
             }
 
@@ -161,20 +160,20 @@ class RampFlowWithhold(models.AbstractModel):
                 return {
                     'state': 'ignored',
                     'hold_reason': 'rule',
-                    'error_message': self.env._('It was exported from Ramp before this connection was there.'),
+                    'error_message': self.env._('It was exported from Ramp before this connection existed.'),
                 }
             return {
                 'state': 'held',
                 'hold_reason': 'elsewhere',
                 'error_message': self.env._(
-                    'It was marked as synced in Ramp by another system, so it is not booked here. If it is in the '
-                    'books, ignore it; if not, '
-                    'mark it as not synced in Ramp (its sync history), and it comes.'
+                    'Another system marked it as synced in Ramp, so it is not posted here. If it is already in your '
+                    'books, ignore it. If not, mark it as not synced in Ramp (in its sync history), and it will be '
+                    'posted.'
                 ),
             }
         return {
             'state': 'pending',
-            'error_message': self.env._('It is not marked as ready in Ramp; it comes when it is.'),
+            'error_message': self.env._('It is not marked as ready in Ramp. It will be posted when it is.'),
         }
 
     def _reason_never_booked(self, connection, row):

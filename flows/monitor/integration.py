@@ -42,9 +42,9 @@ class RampFlowSeat(models.AbstractModel):
         if left:
             raise UserError(
                 self.env._(
-                    'Connection %(name)s: Ramp left these settings of the accounting connection as they were: '
-                    '%(settings)s. Without them, '
-                    'vendor credits or the buttons Sync are missing in Ramp. Ask Ramp whether they can be used.',
+                    'Connection %(name)s: Ramp did not apply these settings of the accounting connection: '
+                    '%(settings)s. Without them, vendor credits or the Sync buttons are missing in Ramp. Ask Ramp '
+                    'whether they can be used.',
                     name=connection.name,
                     settings=', '.join(left),
                 )

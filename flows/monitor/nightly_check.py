@@ -123,14 +123,14 @@ class RampFlowWatch(models.AbstractModel):
             reason = (
                 str(error)
                 if isinstance(error, UserError)
-                else self.env._('unexpected: %s. The server log has the details.', type(error).__name__)
+                else self.env._('Unexpected error: %s. The server log has the details.', type(error).__name__)
             )
         else:
             raise error
         judged['failed'] = {
             **judged['failed'],
             flow._flow: self.env._(
-                'Nightly check of connection %(name)s: %(flow)s could not be looked at. %(reason)s',
+                'Nightly check of connection %(name)s: %(flow)s could not be checked. %(reason)s',
                 name=connection.name,
                 flow=flow._get_flow_label(),
                 reason=reason,
@@ -187,8 +187,7 @@ class RampFlowWatch(models.AbstractModel):
             connection._message_log(
                 body=self.env._(
                     'Ramp does not let Odoo use %s: the subscription of the business does not include them (Ramp '
-                    'Plus). Everything else goes '
-                    'on. Switch them off here if that is to stay.',
+                    'Plus). Everything else continues. If this is permanent, switch them off here.',
                     self.env[f'ramp.flow.{name}']._get_flow_label(),
                 )
             )
@@ -300,7 +299,7 @@ class RampFlowWatch(models.AbstractModel):
 
     @api.model
     def _get_finding_texts(self):
-        remedy = self.env._('If that is right, press Retry to accept it.')
+        remedy = self.env._('If this is correct, press Retry to accept it.')
         return {
             'deleted': self.env._('Its document was deleted in Odoo.'),
             **{
@@ -309,25 +308,23 @@ class RampFlowWatch(models.AbstractModel):
                     (
                         'cancelled',
                         self.env._(
-                            'Its document %(name)s was cancelled in Odoo after it was booked. Set it back and post it.'
+                            'Its document %(name)s was cancelled in Odoo after it was posted. Reset it to draft and '
+                            'post it.'
                         ),
                     ),
                     (
                         'draft',
-                        self.env._('Its document %(name)s was reset to draft in Odoo after it was booked. Post it.'),
+                        self.env._('Its document %(name)s was reset to draft in Odoo after it was posted. Post it.'),
                     ),
                     (
                         'vanished',
                         self.env._(
-                            'Ramp no longer has %(name)s, which is booked. If it was deleted there, reverse its '
+                            'Ramp no longer has %(name)s, which is posted. If it was deleted there, reverse its '
                             'document.'
                         ),
                     ),
-                    ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was booked.')),
-                    (
-                        'edited',
-                        self.env._('Its document %(name)s was edited in Odoo: it does not come to what Ramp says.'),
-                    ),
+                    ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was posted.')),
+                    ('edited', self.env._('Its document %(name)s was edited in Odoo and no longer matches Ramp.')),
                 )
             },
         }

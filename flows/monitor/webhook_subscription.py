@@ -93,7 +93,7 @@ class RampFlowWebhook(models.AbstractModel):
             )
             if isinstance(answer, dict) and answer.get('success') is False:
                 raise RampError(
-                    self.env._('Ramp did not accept its challenge. Another subscription is made with the next run.')
+                    self.env._('Ramp rejected the answer to its challenge. The next run creates a new subscription.')
                 )
         if webhook.state != 'active':
             self._transaction(self._activate_subscription, webhook)

@@ -38,7 +38,7 @@ class RampFlowEmployee(models.AbstractModel):
 
     def _reason_not_offered(self, record):
         if record.active and not record._ramp_email():
-            return self.env._('The employee has no email address any more.')
+            return self.env._('The employee no longer has an email address.')
         return super()._reason_not_offered(record)
 
     def _get_linked_user_id(self, person):

@@ -58,9 +58,8 @@ class RampFlowLocation(models.AbstractModel):
             if entity and job.known and job.known['entity'] and job.known['entity'].lower() != entity:
                 job.state, job.blocked, job.uncertain = 'held', True, True
                 job.error = self.env._(
-                    'Ramp has a location of that name in another entity than that of the connection, and whoever '
-                    'works there belongs to '
-                    'that entity. Rename one of them.'
+                    'Ramp has a location with this name in another entity than that of the connection, and people '
+                    'who work there belong to that entity. Rename one of them.'
                 )
                 job.ramp_id, job.known = None, None
         return result

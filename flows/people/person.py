@@ -114,14 +114,14 @@ class RampFlowPerson(models.AbstractModel):
             elif not email:
                 desired[person.id] = Held(
                     self.env._(
-                        'Ramp knows people by their email address, and "%s" is none.',
+                        'Ramp identifies people by their email address, and "%s" is not a valid one.',
                         clean_text(person._ramp_address()) or '-',
                     )
                 )
             elif len(namesakes[email]) > 1:
                 desired[person.id] = Held(
                     self.env._(
-                        'More than one person has the email %(email)s: %(names)s. Give each one an email of their own.',
+                        'More than one person has the email %(email)s: %(names)s. Give each of them a different email.',
                         email=email,
                         names=', '.join(other.name for other in namesakes[email]),
                     )
@@ -211,9 +211,6 @@ class RampFlowPerson(models.AbstractModel):
                 else self.env._('The invitation has expired.')
             )
         elif known['status'] in OUT:
-            yield self.env._('The user was deactivated in Ramp before; reactivate it there, if that is to end.')
+            yield self.env._('The user was deactivated in Ramp earlier. Reactivate it there if necessary.')
         if known['email'] and known['ramp_email'] and known['email'] != known['ramp_email']:
-            yield self.env._(
-                'The email in Ramp is %s. Ramp lets nobody change an email from outside: change it there.',
-                known['ramp_email'],
-            )
+            yield self.env._('The email in Ramp is %s. Odoo cannot change it. Change it in Ramp.', known['ramp_email'])

@@ -70,8 +70,8 @@ class RampFlowPersonResolve(models.AbstractModel):
             if owner and owner[:2] != (self._model, job.res_id):
                 job.state, job.blocked, job.uncertain, job.ramp_id = 'held', True, True, None
                 job.error = self.env._(
-                    'The user of Ramp with the email %(email)s is linked to %(other)s already. Clear the Ramp ID of '
-                    'whoever it is not.',
+                    'The Ramp user with the email %(email)s is already linked to %(other)s. Clear the "Ramp User" of '
+                    'the wrong person.',
                     email=remote.values['ramp_email'],
                     other=owner[2],
                 )
@@ -100,9 +100,8 @@ class RampFlowPersonResolve(models.AbstractModel):
                 job.block(
                     Held(
                         self.env._(
-                            'Ramp refuses to show the user %(id)s: %(words)s. Odoo asks again in every run; if the '
-                            'Ramp ID in Odoo is wrong, '
-                            'correct or clear it.',
+                            'Ramp refuses to show the user %(id)s: %(words)s. Odoo asks again in every run. If the '
+                            '"Ramp User" in Odoo is wrong, correct or clear it.',
                             id=job.ramp_id,
                             words=(error.message or str(error)).rstrip('. '),
                         )
@@ -134,10 +133,9 @@ class RampFlowPersonResolve(models.AbstractModel):
         job.block(
             Held(
                 self.env._(
-                    'Ramp has the user %(user)s with the email %(email)s, which is that of %(name)s here, who logs '
-                    'in with something else and may '
-                    'have entered it. If it is the same person, have the login be that email, or enter %(id)s as the '
-                    'Ramp ID of the employee.',
+                    'The user %(user)s in Ramp has the email %(email)s. In Odoo, %(name)s has this email, but '
+                    'another login, and may have entered the email themselves. If it is the same person, change the '
+                    'login to that email, or enter %(id)s as the "Ramp User" of the employee.',
                     user=' '.join(remote.values['name']),
                     email=email,
                     name=name,
@@ -166,24 +164,21 @@ class RampFlowPersonResolve(models.AbstractModel):
                     job.known = None  # the task no longer exists: the user is found, or created again
                 return None
             except PayloadError as error:
-                return self.env._(
-                    'Ramp was asked to create the user, and Odoo cannot read what became of it (%s).', error
-                )
+                return self.env._('Odoo asked Ramp to create the user, but cannot read the result (%s).', error)
             if not task.is_done:
                 job.blocked = True
                 return None
             if not task.user_id:
                 job.known = None
                 job.error = self.env._(
-                    'Ramp could not create the user: %s. If it is somebody who was invited and has not come in yet, '
-                    'Ramp shows that user '
-                    'to nobody; press Retry when they have.',
+                    'Ramp could not create the user: %s. If the person was invited and has not accepted yet, Ramp '
+                    'does not show that user. Press Retry once they have accepted.',
                     (task.error or self.env._('no reason given')).rstrip('. '),
                 )
                 return None
             job.known |= {'made': task.user_id, 'since': now}
         job.ramp_id = job.known['made']
-        return self.env._('Ramp created the user, and does not show it.')
+        return self.env._('Ramp created the user, but does not show it.')
 
     @staticmethod
     def _may_still_lag(job):
@@ -201,9 +196,8 @@ class RampFlowPersonResolve(models.AbstractModel):
             job.block(
                 Held(
                     self.env._(
-                        '%(doubt)s Look for %(email)s among the people in Ramp, and create the user there if there is '
-                        'none: Odoo takes whom it '
-                        'finds.',
+                        '%(doubt)s Look for %(email)s among the people in Ramp. If there is no such user, create one '
+                        'there. Odoo then links the user that it finds.',
                         doubt=doubt,
                         email=job.known['email'],
                     )
@@ -286,9 +280,8 @@ class RampFlowPersonResolve(models.AbstractModel):
             ident.lower(),
             {'ramp_email': email.lower(), 'name': name},
             self.env._(
-                'Odoo cannot read what Ramp says of the user %(user)s (%(error)s), and sends nothing until it can. '
-                'Update the connector, or '
-                'correct the user in Ramp.',
+                'Odoo cannot read what Ramp says about the user %(user)s (%(error)s), and sends nothing until it '
+                'can. Update the connector, or correct the user in Ramp.',
                 user=email or ident or '-',
                 error=error,
             ),

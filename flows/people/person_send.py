@@ -37,7 +37,7 @@ class RampFlowPersonSend(models.AbstractModel):
             self._transaction(self._note_invitation_sent, job, True)
             raise _AskedBefore(
                 self.env._(
-                    'Ramp was asked to create this person, and the answer got lost. Odoo looks for the person and '
+                    'Odoo asked Ramp to create this person, but the answer was lost. Odoo looks for the person and '
                     'asks again.'
                 )
             ) from error
@@ -96,7 +96,7 @@ class RampFlowPersonSend(models.AbstractModel):
     def _wait_for_gone_user(self):
         return Waiting(
             self.env._(
-                'The user is gone in Ramp; the next run looks for the person, and creates the user if nobody is there.'
+                'Ramp no longer has the user. The next run looks for the person, and creates the user if there is none.'
             )
         )
 
@@ -162,11 +162,11 @@ class RampFlowPersonSend(models.AbstractModel):
         name = gone and next((other.name for other in self._find_namesakes(connection, {email})[email]), None)
         self.env.cr.rollback()
         if not gone:
-            job.reason = self.env._('%s In Ramp everything stays as it is.', job.reason)
+            job.reason = self.env._('%s Nothing changes in Ramp.', job.reason)
             return
         if name:
             job.reason = self.env._(
-                '%(reason)s But %(person)s has the same email, so the user in Ramp stays as it is.',
+                '%(reason)s But %(person)s has the same email, so the user in Ramp is not changed.',
                 reason=job.reason,
                 person=name,
             )
@@ -178,15 +178,14 @@ class RampFlowPersonSend(models.AbstractModel):
         job.known = {**job.known, **self._get_current_user(client, job)}
         if 'OWNER' in job.known['role'] or 'ADMIN' in job.known['role']:
             job.reason = self.env._(
-                'Archived or deleted in Odoo. An owner or administrator of Ramp is never deactivated by Odoo: '
-                'the person stays active in Ramp until somebody does it there.'
+                'Archived or deleted in Odoo. Odoo never deactivates an owner or administrator of Ramp. The person '
+                'stays active until deactivated in Ramp.'
             )
         elif job.known['status'] not in USER_STATUSES:
             raise Held(
                 self.env._(
-                    'Archived or deleted in Odoo. Ramp says that the status of the user is %s, which Odoo does not '
-                    'know: deactivate the user '
-                    'in Ramp, unless that is what it means.',
+                    'Archived or deleted in Odoo. In Ramp, the user has the status %s, which Odoo does not know. '
+                    'Deactivate the user in Ramp, unless the status already means that.',
                     job.known['status'],
                 )
             )

@@ -60,8 +60,8 @@ class RampFlowPlace(models.AbstractModel):
             desired[place.id] = (
                 Held(
                     self.env._(
-                        'Ramp knows one of that name only, and there is another in Odoo: %s. Give each a name of its '
-                        'own.',
+                        'Ramp allows each name only once, but Odoo has more than one with this name: %s. Give each a '
+                        'different name.',
                         ', '.join(self._get_place_name(other) for other in (place, *others)),
                     )
                 )
@@ -82,8 +82,8 @@ class RampFlowPlace(models.AbstractModel):
 
     def _reason_not_offered(self, record):
         if not record.active:
-            return self.env._('Archived in Odoo; Ramp has no way to delete it, so it stays there.')
-        return self.env._('Nobody works there; Ramp has no way to delete it, so it stays there.')
+            return self.env._('Archived in Odoo. It cannot be deleted in Ramp, so it stays there.')
+        return self.env._('Nobody works there. It cannot be deleted in Ramp, so it stays there.')
 
     def _deactivate_remote_object(self, client, job):
         """Send nothing: Ramp cannot delete a place, and the reason says so."""
@@ -158,9 +158,8 @@ class RampFlowPlace(models.AbstractModel):
                 job.block(
                     Held(
                         self.env._(
-                            'Ramp has %(count)s of the name %(name)s, and which one is meant is not known. Give the '
-                            'others another name in Ramp, '
-                            'or this one in Odoo.',
+                            'Ramp has %(count)s with the name %(name)s, so Odoo cannot tell which one is meant. '
+                            'Rename the others in Ramp, or this one in Odoo.',
                             count=len(same),
                             name=job.desired['name'],
                         )

@@ -64,7 +64,7 @@ class RampFlowUser(models.AbstractModel):
             )
         )
         if employee:
-            return self.env._('This is the employee %s, who is sent as such.', employee.name)
+            return self.env._('This user is the employee %s, who is sent as an employee.', employee.name)
         if record.active and record.share:
             return self.env._('Only internal users are sent to Ramp.')
         return super()._reason_not_offered(record)

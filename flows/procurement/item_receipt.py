@@ -93,9 +93,10 @@ class RampFlowItemReceipt(models.AbstractModel):
 
     def _reason_not_offered(self, record):
         if record.state != 'purchase':
-            return self.env._('The order is not confirmed. What Ramp has of it stays with the archived order.')
+            return self.env._('The order is not confirmed. Its receipts in Ramp stay with the archived order.')
         return self.env._(
-            'Nothing is received of it, or Ramp does not match it with receipts: it had no goods when it was sent.'
+            'Nothing has been received, or Ramp does not match this order with receipts, because it had no goods '
+            'when it was sent.'
         )
 
     def _get_desired_values(self, connection, records):
@@ -121,7 +122,7 @@ class RampFlowItemReceipt(models.AbstractModel):
                         recounted.append(order.id)
                     raise Waiting(
                         self.env._(
-                            'The order is being sent to Ramp again, in units as small as what was received of it.'
+                            'The order is being sent to Ramp again, in units small enough for the quantity received.'
                         )
                     )
                 desired[order.id] = self._prepare_order_values(connection, order, sent, row)

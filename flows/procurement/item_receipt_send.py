@@ -44,7 +44,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             except RampValidationError as error:
                 refusal = refusal or error  # it concerns one receipt; the others are still sent
             except RampNotFound as error:
-                raise Waiting(self.env._('Ramp does not have the order any more.')) from error
+                raise Waiting(self.env._('Ramp no longer has the order.')) from error
         if refusal:
             raise refusal
 
@@ -100,8 +100,8 @@ class RampFlowItemReceiptSend(models.AbstractModel):
                         raise
                     order = self._order_of_unread(payload, query)
                     unread = self.env._(
-                        'Odoo cannot read what Ramp says of a receipt of this order (%s), and sends nothing until it '
-                        'can. Correct it in Ramp, or update the connector.',
+                        'Odoo cannot read what Ramp says about a receipt of this order (%s), and sends nothing until '
+                        'it can. Correct it in Ramp, or update the connector.',
                         error,
                     )
                     _logger.warning('Ramp flow %s: a receipt of order %s cannot be read: %s', self._flow, order, error)
@@ -154,8 +154,8 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             job.block(
                 Held(
                     self.env._(
-                        'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp; what is '
-                        'received in Odoo is sent.',
+                        'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp. Odoo sends '
+                        'what was received here.',
                         ', '.join(found.number for found in strange),
                     )
                 )

@@ -88,7 +88,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             return self.env._('Cancelled in Odoo, so it is archived in Ramp.')
         if record.state != 'purchase':
             return self.env._('It is not confirmed, so it is archived in Ramp.')
-        return self.env._('The settings of the connection leave it out, so it is not offered in Ramp.')
+        return self.env._('The settings of the connection exclude it, so it is not offered in Ramp.')
 
     def _get_desired_values(self, connection, records):
         vendors = self._get_vendor_ids(connection, records.partner_id.commercial_partner_id)
@@ -154,7 +154,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
         if missing and not connection.pull_bills:
             reason = Held(
                 self.env._(
-                    'Ramp has no vendor for it, and the connection %s does not create vendors: switch bills on.',
+                    'Ramp has no vendor for it, and the connection %s does not create vendors. Switch on Bills there.',
                     connection.name,
                 )
             )
@@ -214,7 +214,9 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             raise vendor
         if order.currency_id.name not in EXPONENTS:
             raise Held(
-                self.env._('Its currency %s is none that Ramp knows. Order in another one.', order.currency_id.name)
+                self.env._(
+                    'Ramp does not support its currency %s. Use another currency for the order.', order.currency_id.name
+                )
             )
         lines = {}
         for line in order.order_line:
@@ -226,13 +228,11 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                 line, offered, *counted.get(line.id, ())
             )
         if not lines:
-            raise Held(self.env._('It has no line with a quantity, and Ramp takes no order without lines.'))
+            raise Held(self.env._('It has no line with a quantity, and Ramp does not accept an order without lines.'))
         entity = connection.ramp_entity_id or connection.primary_entity_id
         if not entity:
             raise Held(
-                self.env._(
-                    'The connection %s does not say which Ramp entity orders belong to. Choose one.', connection.name
-                )
+                self.env._('The connection %s has no Ramp entity for purchase orders. Choose one.', connection.name)
             )
         zone = connection._time_zone()
         approved, planned = (

@@ -41,8 +41,8 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
         if ordered < 0 or subtotal < 0:
             raise Held(
                 self.env._(
-                    'The line "%s" is negative, and Ramp takes no negative lines. Give the discount on the lines it '
-                    'belongs to.',
+                    'The line "%s" is negative, and Ramp does not accept negative lines. Enter the discount on the '
+                    'lines that it belongs to.',
                     clean_text(line.name),
                 )
             )

@@ -108,7 +108,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
                     'hold_reason': 'question',
                     'is_uncertain': True,
                     'error_message': self._read_remote_safely(payload, {}).unread
-                    or self.env._('Odoo cannot read what Ramp has of it. The server log has the details.'),
+                    or self.env._("Odoo cannot read Ramp's version of it. The server log has the details."),
                 }
             )
 
@@ -120,7 +120,7 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
                     'hold_reason': 'archived',
                     'is_uncertain': True,
                     'error_message': self.env._(
-                        'Somebody archived it in Ramp. Press Retry to send it as a new order, or cancel it here.'
+                        'It was archived in Ramp. Press Retry to send it as a new order, or cancel it here.'
                     ),
                 }
             )
@@ -146,8 +146,8 @@ class RampFlowPurchaseOrderWatch(models.AbstractModel):
         ]
         return (
             self.env._(
-                'Somebody edited %s there. The next change of the order in Odoo sends what it changes, Resync Coding Options '
-                'everything.',
+                'Someone edited %s in Ramp. The next change of the order in Odoo sends only what it changes. Resync '
+                'Coding Options sends everything.',
                 ', '.join(different),
             )
             if different

@@ -184,15 +184,15 @@ class RampFlowSpendVendor(models.AbstractModel):
         if not record.active:
             return self.env._('Archived in Odoo.')
         if not record.ramp_spend_vendor:
-            return self.env._('Nobody asks for it as a vendor in Ramp any more.')
+            return self.env._('It is no longer requested as a vendor in Ramp.')
         if record.parent_id:
-            return self.env._('It belongs to another partner now: a contact is no vendor.')
+            return self.env._('It now belongs to another partner, and a contact is not a vendor.')
         if reason := record._ramp_no_vendor():
             return reason
         if self.env['ramp.record'].search_count(
             [('flow', '=', 'vendor'), ('res_model', '=', self._model), ('res_id', '=', record.id)]
         ):
-            return self.env._('It is a vendor that Ramp has already, so none is created.')
+            return self.env._('Ramp already has this vendor, so none is created.')
         return self.env._('It does not belong to the company of the connection.')
 
     def _collect_changed_records(self, connections):
@@ -248,7 +248,9 @@ class RampFlowSpendVendor(models.AbstractModel):
             except RampNotFound as error:
                 # It was just deleted, and is created again once Ramp does not list it. Or what it refers to is gone.
                 raise Held(
-                    self.env._('Ramp does not find the vendor, or what it refers to: %s. Odoo looks again.', error)
+                    self.env._(
+                        'Ramp cannot find the vendor, or something that it refers to: %s. Odoo will check again.', error
+                    )
                 ) from error
 
     def _deactivate_remote_object(self, client, job):
@@ -257,7 +259,7 @@ class RampFlowSpendVendor(models.AbstractModel):
         It may have bills, and people in Ramp who work with it. They decide whether to deactivate it.
         """
         job.reason = self.env._(
-            '%s The vendor stays in Ramp as it is; deactivate it there if nobody needs it.', job.reason
+            '%s The vendor stays in Ramp unchanged. Deactivate it there if it is no longer needed.', job.reason
         )
 
     def _store_push_results(self, run, jobs, sent=True):
@@ -266,8 +268,7 @@ class RampFlowSpendVendor(models.AbstractModel):
                 job.known.pop('contact', None)  # owned by Ramp from now on, and read by the flow `vendor`
             if job.state == 'confirmed' and job.known.get('name') not in (None, job.name):
                 job.error = self.env._(
-                    'Its name in Ramp is "%s". Ramp lets nobody change a name from outside: change it there, if it '
-                    'matters.',
+                    'Its name in Ramp is "%s". Odoo cannot change it. Change it in Ramp if necessary.',
                     job.known['name'],
                 )
         if any(job.state == 'confirmed' for job in jobs):

@@ -294,5 +294,5 @@ class RampFlowBankReference(models.AbstractModel):
         self.env.flush_all()
         if not all((suspense + open_lines).mapped('reconciled')):
             raise UserError(
-                self.env._('The bank line %s does not come to what is open of its payment.', line.display_name)
+                self.env._('The bank line %s does not match the open amount of its payment.', line.display_name)
             )

@@ -140,7 +140,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         if not line.currency_id.is_zero(line.amount_residual_currency):
             raise Held(
                 self.env._(
-                    '%(reason)s Enter the payment of %(move)s in Odoo; then it settles itself.',
+                    '%(reason)s Enter the payment of %(move)s in Odoo. This record then clears itself.',
                     reason=reason,
                     move=move.name,
                 ),

@@ -79,7 +79,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         )
         spent = self._get_spending_day(connection, value)
         if not spent:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         self._check_document_rate(connection, currency, None, spent, found)
         date = self._plan_entry_date(
             connection,
@@ -139,7 +139,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
             'AWAITING_EXPORT': self.env._('It waits in Ramp to be exported for payment.'),
             'AWAITING_PAYMENT': self.env._('It is not paid in Ramp yet.'),
             'AWAITING_PUSH_PAYMENT': self.env._('It is not paid in Ramp yet.'),
-            'CANCELED': self.env._('It was canceled in Ramp.'),
+            'CANCELED': self.env._('It was cancelled in Ramp.'),
             'DELETED': self.env._('It was deleted in Ramp.'),
             'DRAFT': self.env._('It is still a draft in Ramp.'),
             'EXPORTED': self.env._('It was exported from Ramp for payment, but is not paid yet.'),
@@ -176,9 +176,8 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         if not employee:
             raise Held(
                 self.env._(
-                    '%(person)s (%(email)s) is not an employee of %(company)s. Give the employee in Odoo the login, '
-                    'or without one the work '
-                    'email, that the person has in Ramp.',
+                    '%(person)s (%(email)s) is not an employee of %(company)s. In Odoo, give the employee the email '
+                    'that the person has in Ramp: as the login or, without a login, as the work email.',
                     email=email or '-',
                     company=connection.company_id.name,
                     person=clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id,
@@ -189,8 +188,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
             raise Held(
                 self.env._(
                     'The employee %(employee)s has the email %(email)s, but is linked to another Ramp user. If that '
-                    'is the same person, '
-                    'clear the Ramp ID of the employee.',
+                    'is the same person, clear the "Ramp User" of the employee.',
                     employee=employee.name,
                     email=email,
                 )

@@ -88,7 +88,7 @@ class RampFlowCashback(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
         if value.id not in found.bills:
-            raise Waiting(self.env._('It is booked with the statement that it is on.'))
+            raise Waiting(self.env._('It is posted with the card statement that it is on.'))
         return found.bills[value.id]
 
     def _book_plans(self, connection, plans):

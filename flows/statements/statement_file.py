@@ -112,13 +112,13 @@ class RampFlowStatementFile(models.AbstractModel):
             return super()._skip_file_row(connection, record)
         return record._ignore_by_rule(
             self.env._(
-                'Ramp has no file of it, or one that shows the spend of other Ramp entities, too, which is not for '
-                'this company.'
+                'Ramp has no file for it, or only one that also shows the spend of other Ramp entities, which is not '
+                'for this company.'
             )
         )
 
     def _reason_object_gone(self):
-        return self.env._('Ramp does not have this statement any more.')
+        return self.env._('Ramp no longer has this statement.')
 
     def _reason_unreadable_files(self, error):
         return self.env._('Ramp sent a statement that cannot be read. %s', error)

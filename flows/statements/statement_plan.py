@@ -21,7 +21,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         journal, partner = self._plan_document_journal(connection), connection.ramp_partner_id
         if not partner:
             raise Held(
-                self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name)
+                self.env._('The connection %s has no partner under "Ramp as a Vendor". Choose one.', connection.name)
             )
         if not connection.card_account_id:
             raise Held(
@@ -140,9 +140,9 @@ class RampFlowStatementPlan(models.AbstractModel):
         if value.opening + value.charges - value.credits - value.payments != value.ending:
             raise Held(
                 self.env._(
-                    'It does not add up: %(opening)s at the start and %(charges)s of charges, less %(credits)s of '
-                    'credits and %(payments)s of '
-                    'payments, is not %(ending)s. Ask Ramp for a corrected statement.',
+                    'It does not add up: the opening balance %(opening)s plus charges of %(charges)s, less credits '
+                    'of %(credits)s and payments of %(payments)s, is not the closing balance %(ending)s. Ask Ramp '
+                    'for a corrected statement.',
                     opening=value.opening,
                     charges=value.charges,
                     credits=value.credits,
@@ -156,8 +156,8 @@ class RampFlowStatementPlan(models.AbstractModel):
         if before != value.opening:
             raise Held(
                 self.env._(
-                    'It begins with %(opening)s, but the one before it (%(name)s) ended with %(ending)s. Ask Ramp for '
-                    'a corrected statement.',
+                    'Its opening balance is %(opening)s, but the previous statement (%(name)s) ended with '
+                    '%(ending)s. Ask Ramp for a corrected statement.',
                     opening=value.opening,
                     name=name,
                     ending=before,
@@ -173,7 +173,7 @@ class RampFlowStatementPlan(models.AbstractModel):
             still = [row for row in lines if not row.has_moved and row.flow != 'transfer']
             raise Held(
                 self.env._(
-                    'It says that %(said)s was charged, less credits; its lines come to %(summed)s. %(lines)s',
+                    'It shows charges less credits of %(said)s, but its lines add up to %(summed)s. %(lines)s',
                     said=Money(said, value.currency),
                     summed=Money(summed, value.currency),
                     lines=self._join_in_words(
@@ -191,8 +191,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         if not is_exact_sum(value.payments.minor - paid, found.failed.get((value.entity_id, value.currency), ())):
             raise Held(
                 self.env._(
-                    'It says that %(said)s was paid, but its transfers come to %(paid)s. Look at the transfers in '
-                    'Ramp.',
+                    'It shows payments of %(said)s, but its transfers add up to %(paid)s. Check the transfers in Ramp.',
                     said=value.payments,
                     paid=Money(paid, value.currency),
                 )
@@ -226,13 +225,13 @@ class RampFlowStatementPlan(models.AbstractModel):
                     row,
                     row.error_message or row.status
                     if amount is None
-                    else self.env._('booked as %s', Money(self._float_to_minor(amount, currency), currency.name)),
+                    else self.env._('posted as %s', Money(self._float_to_minor(amount, currency), currency.name)),
                 )
             )
         if odd:
             raise Held(
                 self.env._(
-                    '%(count)s of its lines are not in the books as Ramp has them: %(lines)s',
+                    'Some of its lines (%(count)s) are not posted, or not with the amount in Ramp: %(lines)s',
                     count=len(odd),
                     lines=self._join_in_words(odd),
                 )

@@ -161,7 +161,7 @@ class RampFlowTransfer(models.AbstractModel):
         if value.status in UNDER_WAY and not note:
             raise Waiting(self.env._('The money is on its way (%s).', value.status))
         if value.status in NOTHING or not value.amount.minor:
-            raise Skipped(self.env._('Nothing was to be paid.'))
+            raise Skipped(self.env._('There was nothing to pay.'))
         if value.status not in TRANSFER_ACCEPTED_STATUSES | UNDER_WAY:
             raise Held(
                 self.env._(
@@ -176,11 +176,11 @@ class RampFlowTransfer(models.AbstractModel):
             raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
         if not connection.ramp_partner_id:
             raise Held(
-                self.env._('The connection %s has no partner that stands for Ramp. Choose one.', connection.name)
+                self.env._('The connection %s has no partner under "Ramp as a Vendor". Choose one.', connection.name)
             )
         day = self._get_booking_day(connection, value.created_at)
         if not day:
-            raise Held(self.env._('It has no date. Ask Ramp; it cannot be booked on a day that is not known.'))
+            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
         date = self._plan_entry_date(connection, day, journal, found)
         # Posting needs a rate, so check here that there is one.
         self._get_odoo_rate(connection, currency, date, found)
@@ -192,15 +192,15 @@ class RampFlowTransfer(models.AbstractModel):
             row,
             None if stands else note,
             not stands,
-            self.env._('Ramp says that another amount was paid.'),
+            self.env._('Ramp now reports a different amount.'),
         )
 
     @api.model
     def _describe_transfer_status(self, status):
         return {
-            'CANCELED': self.env._('The transfer was canceled.'),
+            'CANCELED': self.env._('The transfer was cancelled.'),
             'ERROR': self.env._('The transfer failed.'),
-            'NOT_ENOUGH_FUNDS': self.env._('The bank account had not enough funds for the transfer.'),
+            'NOT_ENOUGH_FUNDS': self.env._('The bank account did not have enough funds for the transfer.'),
             'REJECTED_BY_ODFI': self.env._('The bank rejected the transfer.'),
             'RETURNED_BY_RDFI': self.env._('The transfer was returned by the bank.'),
         }[status]

@@ -276,10 +276,10 @@ class RampFlowVendorContact(models.AbstractModel):
             elif partner and self._is_untouched_contact(partner, note):
                 partner.with_context(**QUIET).active = False
                 self.env['ramp.record']._store_noted({row.id: dataclasses.replace(note, archived=True)})
-                reason = self.env._('Ramp does not have this contact any more, so it was archived here.')
+                reason = self.env._('Ramp no longer has this contact, so it was archived here.')
             else:
                 reason = self.env._(
-                    'Ramp does not have this contact any more. It stays here, because it is not as Ramp had it.'
+                    'Ramp no longer has this contact. It stays here, because it differs from what Ramp had.'
                 )
             if (row.state, row.error_message) != ('ignored', reason):
                 row._ignore_by_rule(reason)

@@ -74,9 +74,8 @@ class RampVendorMatching(models.AbstractModel):
 
     def _of_another_company(self, partner):
         return self.env._(
-            'Its partner %(name)s belongs to the company %(company)s now. Clear the company of the partner, so that '
-            'this one can use '
-            'it, too.',
+            'Its partner %(name)s now belongs to the company %(company)s. Clear the company of the partner, so that '
+            'this company can use it too.',
             name=partner.display_name,
             company=partner.company_id.name,
         )
@@ -264,8 +263,8 @@ class RampVendorMatching(models.AbstractModel):
                 raise Held(
                     self.env._(
                         'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong '
-                        'ones, or give the right '
-                        'one alone the tax id that the vendor has in Ramp; it goes on by itself then.',
+                        'ones, or give only the right one the tax id that the vendor has in Ramp. This record then '
+                        'clears itself.',
                         how=how,
                         partners=', '.join(
                             self.env._(

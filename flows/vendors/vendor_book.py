@@ -34,9 +34,9 @@ class RampFlowVendorBook(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         if value.contacts is None:
-            raise Waiting(self.env._('Ramp did not send its details and contacts. It is asked again in the next run.'))
+            raise Waiting(self.env._('Ramp did not send its details and contacts. The next run asks again.'))
         partner, elsewhere = self._find_own_partner(connection, value.id, found)
-        how = elsewhere and self.env._('another connection knows it')
+        how = elsewhere and self.env._('known from another connection')
         if partner and not self._is_usable_partner(connection, partner):
             raise Held(self._of_another_company(partner))
         if not partner:
@@ -189,12 +189,12 @@ class RampFlowVendorBook(models.AbstractModel):
             lines.append(
                 self.env._('Active again in Ramp.')
                 if vendor.is_active
-                else self.env._('No longer active in Ramp. It is not archived here, because bills of it may be open.')
+                else self.env._('No longer active in Ramp. It is not archived here, because it may have open bills.')
             )
         if plan.refused:
             lines.append(
                 self.env._(
-                    'The tax id %(tax_id)s from Ramp is left out: %(reason)s',
+                    'The tax id %(tax_id)s from Ramp is not used: %(reason)s',
                     tax_id=plan.values['vat'],
                     reason=plan.refused,
                 )

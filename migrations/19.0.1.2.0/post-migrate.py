@@ -18,15 +18,15 @@ def migrate(cr, version):
         connection._complete_set_up()
         connection.message_post(
             body=env._(
-                'Bills, reimbursements and repayments can come from Ramp, too: switch them on, after allowing their '
-                'permissions in Ramp.'
+                'Bills, reimbursements and repayments can now be read from Ramp too. Allow their permissions in '
+                'Ramp, then switch them on.'
             )
         )
         if version.startswith('19.0.1.0.'):
             connection.message_post(
                 body=env._(
-                    'Accounts, analytic accounts and suppliers can be offered in Ramp, too: choose under "Offered in '
-                    'Ramp" which.'
+                    'Accounts, analytic accounts and suppliers can now be offered in Ramp too. Choose which ones '
+                    'under "Coding Options".'
                 )
             )
     if version.startswith('19.0.1.0.'):

@@ -21,8 +21,8 @@ def migrate(cr, version):
         connection._complete_set_up()
         connection.message_post(
             body=env._(
-                'Card statements, their payments and cashback can come from Ramp, too: switch them on, after allowing '
-                'their permissions in Ramp.'
+                'Card statements, their payments and cashback can now be read from Ramp too. Allow their permissions '
+                'in Ramp, then switch them on.'
             )
         )
     connections._switch_crons()

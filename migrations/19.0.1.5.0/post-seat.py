@@ -19,11 +19,10 @@ def migrate(cr, version):
         client_id, client_secret = connection._server_names()
         connection.message_post(
             body=env._(
-                "The client id and secret in the server's environment or configuration file are not used any more "
-                'under the name they have: '
-                'they were sent for every connection, to any address. Name them %(client_id)s and %(client_secret)s '
-                '(in the configuration '
-                'file: the same in lower case). A custom address takes only what is entered on the connection.',
+                "The client id and secret in the server's environment or configuration file are no longer used under "
+                'their current names, because they were sent for every connection, to any address. Rename them to '
+                '%(client_id)s and %(client_secret)s (in the configuration file: the same in lower case). A custom '
+                'address uses only what is entered on the connection.',
                 client_id=client_id,
                 client_secret=client_secret,
             )

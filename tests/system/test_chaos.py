@@ -30,7 +30,7 @@ FAULTS = {
     'timeout_after': 0.02,
 }
 # Reasons that damaged objects lead to.
-DAMAGED = ('Ramp sent something that cannot be booked. ', 'It has no account. ')
+DAMAGED = ('Ramp sent data that cannot be posted. ', 'It has no account. ')
 
 
 def break_things(case, chance):

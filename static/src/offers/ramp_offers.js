@@ -19,7 +19,7 @@ export class RampOffers extends Component {
         return [
             { key: "sent", label: _t("In Ramp"), style: "text-success", filters: ["confirmed"] },
             { key: "waiting", label: _t("Waiting to be sent"), style: "text-info", filters: ["pending"] },
-            { key: "problem", label: _t("To clear"), style: "text-danger fw-bold", filters: ["problem"] },
+            { key: "problem", label: _t("Needs attention"), style: "text-danger fw-bold", filters: ["problem"] },
             { key: "left_out", label: _t("Not offered"), style: "text-muted", filters: ["ignored"] },
         ];
     }

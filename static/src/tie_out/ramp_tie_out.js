@@ -185,7 +185,7 @@ export class RampTieOut extends Component {
         const line = (item) => ({
             key: `${prefix}/${item.measure}`,
             kind: item.is_owed ? "line" : "beside",
-            label: item.is_owed ? item.label : _t("Beside that: %s", item.label),
+            label: item.is_owed ? item.label : _t("Memo (not in the balance): %s", item.label),
             level: level + 1,
             figures: item,
             links: Object.fromEntries(
@@ -221,7 +221,7 @@ export class RampTieOut extends Component {
         return rows.map((row) => ({
             key: row.code,
             kind: "rate",
-            label: row.odd ? _t("%s: further off than the connection allows", row.name) : row.name,
+            label: row.odd ? _t("%s: differs by more than the connection allows", row.name) : row.name,
             figures: row,
             currency,
             isFine: !row.odd,

@@ -156,7 +156,7 @@ addTour("ramp_connector_order_cancel", {
 addTour("ramp_connector_order_archived", {
     steps: () => [
         shows("ramp_state", "Cancelled in Odoo, so it is archived in Ramp."),
-        shows("ramp_receipt_state", "What Ramp has of it stays with the archived order."),
+        shows("ramp_receipt_state", "Its receipts in Ramp stay with the archived order."),
     ],
 });
 
@@ -329,7 +329,7 @@ addTour("ramp_connector_settings", {
         shows("webhook_state", "No Public Address"),
         shows("webhook_message", "Ramp cannot reach http://127.0.0.1", "Why, and what it takes"),
         {
-            trigger: ".o_form_view .alert:contains('begins with https'):contains('the jobs look every 15 minutes')",
+            trigger: ".o_form_view .alert:contains('starts with https'):contains('the jobs check every 15 minutes')",
         },
         toggle("use_webhooks", "And off"),
         {

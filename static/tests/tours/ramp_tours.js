@@ -350,7 +350,7 @@ addTour("ramp_connector_changed_bill", {
         },
         {
             content: "It says what will happen",
-            trigger: ".modal:contains('What is booked is reversed') .modal-footer .btn-primary",
+            trigger: ".modal:contains('The posted document is reversed') .modal-footer .btn-primary",
             run: "click",
         },
         {
@@ -372,7 +372,7 @@ addTour("ramp_connector_reversed_bill", {
         },
         {
             content: "Its page says by what, and why",
-            trigger: ".o-mail-Message:contains('Reversed by RBILL'):contains('Ramp changed it after it was booked')",
+            trigger: ".o-mail-Message:contains('Reversed by RBILL'):contains('Ramp changed it after it was posted')",
         },
         {
             content: "The reversal is one click away",
@@ -381,7 +381,7 @@ addTour("ramp_connector_reversed_bill", {
         },
         {
             content: "It takes back the bill",
-            trigger: ".o_form_view:contains('Vendor Credit Note') [name=ref]:contains('Ramp changed it after it was booked'), .o_form_view [name=ref] input:value('Ramp changed it')",
+            trigger: ".o_form_view:contains('Vendor Credit Note') [name=ref]:contains('Ramp changed it after it was posted'), .o_form_view [name=ref] input:value('Ramp changed it')",
         },
     ],
 });
@@ -417,7 +417,7 @@ addTour("ramp_connector_number_twice", {
         row("Gotham Property Group GPG-2041"),
         {
             content: "The reason says which document has the number",
-            trigger: ".alert-warning:contains('has a document with the number GPG-2041 in Odoo already: BILL')",
+            trigger: ".alert-warning:contains('already has a document with the number GPG-2041 in Odoo: BILL')",
         },
         {
             content: "Nothing is booked of it",
@@ -533,7 +533,7 @@ addTour("ramp_connector_tie_out_rates", {
         },
         {
             content: "And is named where it is too far off",
-            trigger: "section[data-open=rates] tr[data-kind=rate] th:contains('further off than the connection allows')",
+            trigger: "section[data-open=rates] tr[data-kind=rate] th:contains('differs by more than the connection allows')",
         },
     ],
 });
