@@ -1,5 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import SQL
 
 from .connection_constants import SETTINGS
 
@@ -237,3 +239,55 @@ class RampConnection(models.Model):
         help='Cashback is credited to this account.',
         prefetch=SETTINGS,
     )
+
+    @api.constrains('ramp_partner_id')
+    def _check_is_commercial_partner(self):
+        """Refuse a contact of a company for Ramp: core posts what is owed with the company itself."""
+        for connection in self:
+            company = connection.ramp_partner_id.commercial_partner_id
+            if connection.ramp_partner_id != company:
+                raise ValidationError(
+                    self.env._(
+                        'Connection %(name)s, field "Ramp as a Vendor": %(partner)s is a contact of %(company)s. Choose '
+                        '%(company)s.',
+                        name=connection.name,
+                        partner=connection.ramp_partner_id.display_name,
+                        company=company.display_name,
+                    )
+                )
+
+    @api.constrains('ramp_partner_id')
+    def _check_ramp_partner_id(self):
+        """Refuse another partner for Ramp once something is posted.
+
+        Statements and their payments would be owed to two partners: none would be reconciled with the other, and the
+        tie-out compares the balance of one.
+
+        :raise ValidationError: names the partner that is used, and the remedy
+        """
+        self.flush_recordset(['ramp_partner_id'])
+        used = dict(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT DISTINCT ON (c.id) c.id, m.commercial_partner_id
+                      FROM ramp_connection c
+                      JOIN ramp_record r ON r.connection_id = c.id AND r.flow IN ('statement', 'transfer') AND r.res_id IS NOT NULL
+                      LEFT JOIN account_payment p ON p.id = r.res_id AND r.res_model = 'account.payment'
+                      JOIN account_move m ON m.id = CASE r.res_model WHEN 'account.move' THEN r.res_id ELSE p.move_id END
+                     WHERE c.id = ANY(%s) AND m.state = 'posted' AND m.commercial_partner_id IS DISTINCT FROM c.ramp_partner_id
+                    """,
+                    self.ids,
+                )
+            )
+        )
+        for connection in self:
+            if connection.id in used:
+                raise ValidationError(
+                    self.env._(
+                        'Connection %(name)s, field "Ramp as a Vendor": statements and payments are posted with '
+                        '%(partner)s. To use another contact, merge the two contacts.',
+                        name=connection.name,
+                        partner=self.env['res.partner'].browse(used[connection.id]).display_name,
+                    )
+                )

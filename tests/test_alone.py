@@ -37,10 +37,7 @@ ODD = (
     Image.DecompressionBombError('400 million pixels'),
     Exception('anything'),
 )
-LOGGERS = tuple(
-    f'odoo.addons.ramp_connector.flows.{name}'
-    for name in ('engine.pull', 'engine.push', 'engine.flow', 'engine.files', 'monitor.nightly_check')
-)
+LOGGERS = ('odoo.addons.ramp_connector.flows.engine', 'odoo.addons.ramp_connector.flows.monitor')
 
 
 def odd_for(original, is_odd, error):

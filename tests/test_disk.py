@@ -12,7 +12,7 @@ from odoo.tools import mute_logger
 
 from .common import RampCase
 
-LOGGERS = (*(f'odoo.addons.ramp_connector.flows.engine.{name}' for name in ('flow', 'pull', 'files')), 'odoo.sql_db')
+LOGGERS = ('odoo.addons.ramp_connector.flows.engine', 'odoo.sql_db')
 
 
 class Full:

@@ -634,7 +634,7 @@ class TestItemReceipt(ReceiptsCase):
         self.push()
         self.assertReceived(order, [2])
 
-    @mute_logger('odoo.addons.ramp_connector.flows.procurement.item_receipt')
+    @mute_logger('odoo.addons.ramp_connector.flows.procurement.item_receipt_send')
     def test_odd_receipt_holds_its_order_alone(self):
         """A receipt that cannot be read puts its own order on hold. The other orders are sent."""
         odd, good = self.order((9, 4.0, {})), self.order((9, 4.0, {}))

@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from datetime import timedelta
 
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from ..flows.statements import transfer as transfer_flow
@@ -55,6 +56,30 @@ class TestStatement(StatementsCase):
         )
         self.assertEqual(len(self.bill(statement)), 1)
         self.assertEqual(len(self.attachments(bill)), 1)
+
+    def test_partner_of_posted_statements_stays(self):
+        """Ramp keeps its partner once a statement or a payment is posted with it. A merge of contacts moves both."""
+        other = self.env['res.partner'].create({'name': 'Ramp Business Corporation'})
+        ramp = self.connection.ramp_partner_id
+        self.connection.ramp_partner_id = other
+        self.connection.ramp_partner_id = ramp
+        self.month(10000)
+        self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        for partner in (other, False):
+            with self.assertRaisesRegex(ValidationError, f'posted with {ramp.name}. To use another contact'):
+                self.connection.ramp_partner_id = partner
+        self.env['base.partner.merge.automatic.wizard'].create({})._merge((ramp + other).ids, other)
+        self.assertEqual(self.connection.ramp_partner_id, other)
+        with self.assertRaisesRegex(ValidationError, f'is a contact of {other.name}. Choose {other.name}'):
+            self.connection.ramp_partner_id = self.env['res.partner'].create({'name': 'Desk', 'parent_id': other.id})
+
+    def test_partner_of_posted_payments_stays(self):
+        ramp = self.connection.ramp_partner_id
+        self.ramp.add_transfer(amount_minor=5000, date='2026-09-05')
+        self.sync_statements()
+        with self.assertRaisesRegex(ValidationError, f'posted with {ramp.name}. To use another contact'):
+            self.connection.ramp_partner_id = self.env['res.partner'].create({'name': 'Other'})
 
     def test_due_by_the_terms_of_the_partner(self):
         """The partner's payment terms give the due date of a statement, as Ramp does not say when it debits the bank."""

@@ -1,7 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
 import datetime
-import logging
 from collections import defaultdict
 
 from odoo import Command, api, models
@@ -11,8 +10,6 @@ from ..engine.flow import Held, Skipped, Waiting
 from .booking import QUIET
 from .lookup import PaymentLookup
 from .payment_notes import PaymentNote
-
-_logger = logging.getLogger(__name__)
 
 REST = 'rest'  # key of what was paid beside the one payment that Ramp shows
 # The bank line of a payment may be dated up to this long before the payment, whose day is from another time zone.

@@ -1,5 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import logging
 import math
 from collections import defaultdict
 from decimal import Decimal
@@ -10,8 +9,6 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..engine.flow import Held, Waiting
-
-_logger = logging.getLogger(__name__)
 
 DIGITS = 6  # decimal places of a quantity; further ones are floating-point noise
 REST = 'rest-'  # start of the key of a receipt that has no transfer in Odoo

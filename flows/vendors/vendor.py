@@ -1,6 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
-import logging
 import re
 from collections import defaultdict
 
@@ -16,9 +15,6 @@ from ..engine.pull import AT_ONCE
 from .contact import CONTACT_COLUMNS
 from .matching import MatchingLookup
 
-_logger = logging.getLogger(__name__)
-
-TEXT_LENGTH = 4000  # characters of a vendor's description that go into the partner's notes
 # Fields of a vendor that matter to its partner. Changes of others (spend, owner, bank accounts) have no effect here.
 FACTS = (
     'name',
@@ -34,31 +30,6 @@ FACTS = (
     'description',
 )
 NO_ADDRESS = Address(None, None, None, None, None, None, None, False)
-# Ramp has no field for tax id and website (contract 2026-08-01). Businesses keep them in custom fields of these names.
-TAX_ID_NAMES = frozenset(
-    {
-        'abn',
-        'business tax id',
-        'ein',
-        'federal tax id',
-        'gst number',
-        'gstin',
-        'tax id',
-        'tax id number',
-        'tax identification number',
-        'tax no',
-        'tax number',
-        'taxid',
-        'tin',
-        'vat',
-        'vat id',
-        'vat no',
-        'vat number',
-        'vat registration number',
-    }
-)
-WEBSITE_NAMES = frozenset({'homepage', 'url', 'web', 'web site', 'website'})
-WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?', re.IGNORECASE)
 
 
 @dataclasses.dataclass

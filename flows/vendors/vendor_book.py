@@ -11,18 +11,35 @@ from ..accounting.booking import QUIET, clean_text
 from ..engine.flow import Held, Waiting
 from ..engine.names import name_key
 from .field_merge import OWN, has
-from .vendor import (
-    TAX_ID_NAMES,
-    TEXT_LENGTH,
-    WEBSITE,
-    WEBSITE_NAMES,
-    VendorPlan,
-    _get_tax_id,
-    _get_text_code,
-    _get_vendor_name,
-    _make_partner_address,
-)
+from .vendor import VendorPlan, _get_tax_id, _get_text_code, _get_vendor_name, _make_partner_address
 from .vendor_notes import VendorNote
+
+TEXT_LENGTH = 4000  # characters of a vendor's description that go into the partner's notes
+# Ramp has no field for tax id and website (contract 2026-08-01). Businesses keep them in custom fields of these names.
+TAX_ID_NAMES = frozenset(
+    {
+        'abn',
+        'business tax id',
+        'ein',
+        'federal tax id',
+        'gst number',
+        'gstin',
+        'tax id',
+        'tax id number',
+        'tax identification number',
+        'tax no',
+        'tax number',
+        'taxid',
+        'tin',
+        'vat',
+        'vat id',
+        'vat no',
+        'vat number',
+        'vat registration number',
+    }
+)
+WEBSITE_NAMES = frozenset({'homepage', 'url', 'web', 'web site', 'website'})
+WEBSITE = re.compile(r'(https?://)?([\w-]+\.)+[^\W\d_]{2,}(:\d{1,5})?([/?#]\S*)?', re.IGNORECASE)
 
 
 class RampFlowVendorBook(models.AbstractModel):
