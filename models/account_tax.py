@@ -34,8 +34,8 @@ class AccountTaxRepartitionLine(models.Model):
     _inherit = 'account.tax.repartition.line'
 
     def write(self, vals):
-        """EXTENDS: Note a change of the account, which is part of the tax rate in Ramp."""
+        """EXTENDS: Note a change of the account: the tax rate in Ramp has it, and it decides whether the tax is offered."""
         result = super().write(vals)
         if 'account_id' in vals:
-            self.tax_id._ramp_note_changes(['tax_rate'])
+            self.tax_id._ramp_note_changes()
         return result

@@ -124,6 +124,11 @@ class TestTaxes(TaxCase):
     kinds = st.sampled_from((5, 7, 19, 20, 'reverse', 'withheld'))
     minors = st.one_of(st.integers(1, 30), st.integers(1, 999999))
 
+    def assertNoted(self, taxes):
+        """The taxes are compared at once, and not only in the next round of their jobs."""
+        changes = self.env['ramp.change'].search([('flow', '=', 'tax_code')])
+        self.assertLessEqual(set(taxes.ids), set(changes.mapped('res_id')))
+
     def test_posts_to_an_archived_account(self):
         """A tax that posts to an archived account is no longer offered. Objects coded with it are put on hold with the
         reason. Both end when the account is active again.
@@ -145,9 +150,11 @@ class TestTaxes(TaxCase):
             lambda line: line.repartition_type == 'tax'
         )
         lines.account_id = account
+        self.assertNoted(taxes[19] + taxes['reverse'] + taxes['withheld'])
         self.sync('account', 'tax_rate', 'tax_code')
         bill = self.billed([(1190, 19)])
         account.active = False
+        self.assertNoted(taxes[19] + taxes['reverse'] + taxes['withheld'])
         self.sync('account', 'tax_rate', 'tax_code')
         shown = {row['id'].partition('.')[0] for row in self.ramp.state['tax_options'] if row.get('is_active', True)}
         for tax in taxes.values():
@@ -161,6 +168,7 @@ class TestTaxes(TaxCase):
         self.assertEqual((row.state, bool(self.move(bill))), ('held', False))
         self.assertRegex(row.error_message, 'VAT 19.*archived')
         account.active = True
+        self.assertNoted(taxes[19] + taxes['reverse'] + taxes['withheld'])
         self.sync('account', 'tax_rate', 'tax_code')
         self.assertEqual(
             self.env['ramp.record'].search([('flow', '=', 'tax_code'), ('res_id', '=', taxes[19].id)]).state,
