@@ -146,7 +146,7 @@ class RampRecord(models.Model):
             self.write({'state': 'pending', 'error_message': message, 'hold_reason': False, 'next_attempt': False})
 
     def _ignore_by_rule(self, message):
-        """Leave the object out by rule; it comes back by itself when Ramp changes it.
+        """Leave the object out by rule. It comes back by itself when Ramp changes it, or offers it again.
 
         A stored reason that begins with the message is kept. For an archived bill, it also names the reversal.
         """

@@ -32,10 +32,10 @@ class RampRecord(models.Model):
     def _upsert_page(self, connection, flow, rows, seen_at, updates=False, wait=False):
         """Store a page of objects in the ledger, in one statement (two if only some objects are ready).
 
-        A row that is not posted takes the new payload. If the payload changed, the row starts afresh. A posted row
-        keeps the payload it was posted with. If Ramp offers a confirmed object again (somebody marked it as not
-        synced), it is confirmed once more. If Ramp changed the object since, a person decides, unless Ramp shows it as
-        before again.
+        A row that is not posted takes the new payload. If the facts that the object is posted from changed
+        (`payload_hash`, of `_get_booking_facts`), the row starts afresh. A posted row keeps the payload it was posted
+        with. If Ramp offers a confirmed object again (somebody marked it as not synced), it is confirmed once more. If
+        Ramp changed the object since, a person decides, unless Ramp shows it as before again.
 
         :param rows: list of dict with ramp_id, payload, payload_hash and, where known, the columns of `COLUMNS`; and
             `ready` (default True): whether Ramp offers the object as ready to sync

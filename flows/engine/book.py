@@ -67,25 +67,6 @@ class RampFlowBook(models.AbstractModel):
         """
         raise NotImplementedError
 
-    def _undo_for_user(self, connection, record, reason):
-        """Undo a posted object for a user, and show at once what prevents it.
-
-        :raise UserError: when the object cannot be undone
-        """
-        try:
-            self._undo_booked_object(connection, record, reason)
-        except Held as held:
-            raise UserError(
-                self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)
-            ) from held
-
-    def _undo_booked_object(self, connection, record, reason):
-        """Undo the posting of an object in a way that stays visible. The caller reopens the row.
-
-        :raise UserError: when it cannot be undone
-        """
-        raise UserError(self.env._('%s cannot be undone from here. Correct its document in Odoo.', record.display_name))
-
     def _is_outcome_accepted(self, value):
         """Return whether Ramp would accept the outcome of a posted object.
 
@@ -132,53 +113,6 @@ class RampFlowBook(models.AbstractModel):
         """Run `_book_batch` in one transaction."""
         with self._exclusive_booking(connection):
             return self._transaction(self._book_batch, connection, run, ramp_ids, after)
-
-    def _exclusive_booking(self, connection):
-        """Return a context manager for each transaction that posts.
-
-        A flow overrides it where another flow must not post at the same moment.
-        """
-        return contextlib.nullcontext()
-
-    @contextlib.contextmanager
-    def _exclusive_session_lock(self, name, shared=False):
-        """Let one process at a time run the block. The others wait.
-
-        The lock belongs to the database session and is taken before the transaction begins. So the transaction sees
-        what another process committed meanwhile.
-
-        :param name: str, the same for everything that must not run at the same time
-        :param shared: True lets the holders of shared locks run together, but not beside a holder of an exclusive lock
-        """
-        lock = SQL('(hashtextextended(%s, 0))', f'ramp_connector {name}')
-        take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
-        if shared:
-            take, leave = SQL('pg_advisory_lock_shared'), SQL('pg_advisory_unlock_shared')
-        self._take_session_lock(SQL('SELECT %s%s', take, lock))
-        self.env.cr.rollback()
-        try:
-            yield
-        finally:
-            if not self.env.cr.closed:
-                self.env.cr.rollback()  # discards what failed; a failed transaction accepts no command
-                self.env.cr.execute(SQL('SELECT %s%s', leave, lock))
-                self.env.cr.rollback()
-
-    def _take_session_lock(self, query):
-        """Take a session lock by a query.
-
-        :raise RampOutOfTime: when another process holds the lock until this run's time is up
-        """
-        left = self._get_job_deadline() - time.monotonic()
-        if left <= 0:
-            raise RampOutOfTime()
-        try:
-            if left < math.inf:
-                self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
-            self.env.cr.execute(query, log_exceptions=False)
-        except psycopg2.errors.LockNotAvailable:
-            self.env.cr.rollback()
-            raise RampOutOfTime() from None
 
     def _book_batch(self, connection, run, ramp_ids=None, after=0):
         """Take due rows and post their objects, together if possible, otherwise one by one.
@@ -343,3 +277,73 @@ class RampFlowBook(models.AbstractModel):
                 record._mark_failed(self._describe_single_failure(error))
             return {}
         return dict(zip(plans, documents, strict=True))
+
+    # ------------------------------------------------------------------ locks
+
+    def _exclusive_booking(self, connection):
+        """Return a context manager for each transaction that posts.
+
+        A flow overrides it where another flow must not post at the same moment.
+        """
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def _exclusive_session_lock(self, name, shared=False):
+        """Let one process at a time run the block. The others wait.
+
+        The lock belongs to the database session and is taken before the transaction begins. So the transaction sees
+        what another process committed meanwhile.
+
+        :param name: str, the same for everything that must not run at the same time
+        :param shared: True lets the holders of shared locks run together, but not beside a holder of an exclusive lock
+        """
+        lock = SQL('(hashtextextended(%s, 0))', f'ramp_connector {name}')
+        take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
+        if shared:
+            take, leave = SQL('pg_advisory_lock_shared'), SQL('pg_advisory_unlock_shared')
+        self._take_session_lock(SQL('SELECT %s%s', take, lock))
+        self.env.cr.rollback()
+        try:
+            yield
+        finally:
+            if not self.env.cr.closed:
+                self.env.cr.rollback()  # discards what failed; a failed transaction accepts no command
+                self.env.cr.execute(SQL('SELECT %s%s', leave, lock))
+                self.env.cr.rollback()
+
+    def _take_session_lock(self, query):
+        """Take a session lock by a query.
+
+        :raise RampOutOfTime: when another process holds the lock until this run's time is up
+        """
+        left = self._get_job_deadline() - time.monotonic()
+        if left <= 0:
+            raise RampOutOfTime()
+        try:
+            if left < math.inf:
+                self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [f'{math.ceil(left * 1000)}ms'])
+            self.env.cr.execute(query, log_exceptions=False)
+        except psycopg2.errors.LockNotAvailable:
+            self.env.cr.rollback()
+            raise RampOutOfTime() from None
+
+    # ------------------------------------------------------------------ undoing
+
+    def _undo_for_user(self, connection, record, reason):
+        """Undo a posted object for a user, and show at once what prevents it.
+
+        :raise UserError: when the object cannot be undone
+        """
+        try:
+            self._undo_booked_object(connection, record, reason)
+        except Held as held:
+            raise UserError(
+                self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)
+            ) from held
+
+    def _undo_booked_object(self, connection, record, reason):
+        """Undo the posting of an object in a way that stays visible. The caller reopens the row.
+
+        :raise UserError: when it cannot be undone
+        """
+        raise UserError(self.env._('%s cannot be undone from here. Correct its document in Odoo.', record.display_name))

@@ -36,7 +36,7 @@ SHARED_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFIL
 
 
 def is_of_object(error, undone=False):
-    """Return whether an exception concerns only the object that was being processed. Then only that object is held.
+    """Return whether an exception concerns only the object that was being processed. Then only that object waits.
 
     By default every exception does, as nobody can foresee what an odd object, a library or another module raises. It
     does not in these cases:
@@ -185,6 +185,11 @@ class RampFlow(models.AbstractModel):
         """Return the `time.monotonic` value at which a run has to end. Nothing begins or waits beyond it."""
         return self.env.context.get('ramp_deadline', math.inf)
 
+    @api.model
+    def _is_job_time_up(self):
+        """Return whether the job has used the time that the scheduler gives it. Another call continues."""
+        return time.monotonic() > self.env.context.get('cron_end_time', math.inf)
+
     def _run_for_connection(self, connection):
         """Run the flow for one connection, and return the `ramp.run`.
 
@@ -218,6 +223,48 @@ class RampFlow(models.AbstractModel):
         self._transaction(self._finish_sync_run, connection, run, message)
         return run
 
+    def _transaction(self, work, *args, processed=0):
+        """Run `work(*args)` and commit. If another worker was in the way, roll back and repeat it.
+
+        Only jobs may use it. Code that runs in the transaction of a user or of another module must not commit.
+        """
+        for attempt in range(1, CONCURRENCY_TRIES + 1):
+            try:
+                result = work(*args)
+                self.env['ir.cron']._commit_progress(processed)
+                return result
+            except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation) as error:
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+                pause = random.uniform(0, 0.05 * 2**attempt)
+                if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._get_job_deadline():
+                    raise
+                _logger.info('Ramp flow %s: %s, trying again', self._flow, type(error).__name__)
+                time.sleep(pause)
+        return None
+
+    def _schedule_next_call(self, pause=None):
+        """Schedule the job to continue, after a pause in seconds if one is given."""
+        # sudo: see `_trigger`. The end of the run commits the transaction.
+        self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
+
+    def _finish_sync_run(self, connection, run, message):
+        memory = run_memory(self.env)
+        run._finish_run(message, is_over=memory.is_over)
+        until = connection._note_reach(memory.ramp_clients)
+        if until:
+            self._get_cron_job().sudo()._trigger(at=until)  # sudo: see `_trigger`
+        # Several jobs end at the same moment. They write to the connection, and so conflict, only if needed.
+        if message or connection.last_error:
+            failure = connection._latest_failure()
+            if failure != connection.last_error:
+                connection.last_error = failure
+
+    def _run_connection_work(self, connection, run):
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ helpers of a run
+
     def _describe_server_trouble(self, error):
         """Return a sentence with the remedy when the database or the machine is in trouble, otherwise None."""
         code = isinstance(error, psycopg2.Error) and error.pgcode or ''
@@ -244,26 +291,6 @@ class RampFlow(models.AbstractModel):
                 error.strerror,
             )
         return None
-
-    def _schedule_next_call(self, pause=None):
-        """Schedule the job to continue, after a pause in seconds if one is given."""
-        # sudo: see `_trigger`. The end of the run commits the transaction.
-        self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
-
-    def _finish_sync_run(self, connection, run, message):
-        memory = run_memory(self.env)
-        run._finish_run(message, is_over=memory.is_over)
-        until = connection._note_reach(memory.ramp_clients)
-        if until:
-            self._get_cron_job().sudo()._trigger(at=until)  # sudo: see `_trigger`
-        # Several jobs end at the same moment. They write to the connection, and so conflict, only if needed.
-        if message or connection.last_error:
-            failure = connection._latest_failure()
-            if failure != connection.last_error:
-                connection.last_error = failure
-
-    def _run_connection_work(self, connection, run):
-        raise NotImplementedError
 
     def _check_seat(self, connection, client):
         """Check once in a run that this database holds the accounting integration of the Ramp business.
@@ -297,28 +324,3 @@ class RampFlow(models.AbstractModel):
                 _logger.info('%s', error)
                 continue
             yield ramp_id, payload
-
-    @api.model
-    def _is_job_time_up(self):
-        """Return whether the job has used the time that the scheduler gives it. Another call continues."""
-        return time.monotonic() > self.env.context.get('cron_end_time', math.inf)
-
-    def _transaction(self, work, *args, processed=0):
-        """Run `work(*args)` and commit. If another worker was in the way, roll back and repeat it.
-
-        Only jobs may use it. Code that runs in the transaction of a user or of another module must not commit.
-        """
-        for attempt in range(1, CONCURRENCY_TRIES + 1):
-            try:
-                result = work(*args)
-                self.env['ir.cron']._commit_progress(processed)
-                return result
-            except (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation) as error:
-                self.env.cr.rollback()
-                self.env.transaction.reset()
-                pause = random.uniform(0, 0.05 * 2**attempt)
-                if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._get_job_deadline():
-                    raise
-                _logger.info('Ramp flow %s: %s, trying again', self._flow, type(error).__name__)
-                time.sleep(pause)
-        return None

@@ -170,7 +170,7 @@ class RampFlowPull(models.AbstractModel):
         self.env.cr.rollback()
         return moment
 
-    def _read_listed_pages(self, connection, run, client, listings, place, again=False):
+    def _read_listed_pages(self, connection, run, client, listings, place, known_only=False):
         """Store and settle the pages of lists, starting at `place`.
 
         :param place: cursor as of `_iterate_pages_from`
@@ -180,19 +180,19 @@ class RampFlowPull(models.AbstractModel):
         try:
             for page, asked, after in self._iterate_pages_from(client, listings, place):
                 ids = (
-                    self._transaction(self._store_listed_page, connection, run, page.rows, asked, again)
+                    self._transaction(self._store_listed_page, connection, run, page.rows, asked, known_only)
                     if page.rows
                     else []
                 )
                 place = after
                 self._book_and_confirm(connection, run, client, ids)
                 if self._is_job_time_up():
-                    self._transaction(run._leave_off, {'again': again, **after})
+                    self._transaction(run._leave_off, {'again': known_only, **after})
                     return False
         except RampOutOfTime:
             self.env.cr.rollback()
             # The next run posts and confirms from the ledger what was stored.
-            self._transaction(run._leave_off, {'again': again, **place})
+            self._transaction(run._leave_off, {'again': known_only, **place})
             raise
         return True
 
@@ -238,7 +238,7 @@ class RampFlowPull(models.AbstractModel):
             self._refresh_named_objects(connection, run, client, told)
             return True
         if not self._read_listed_pages(
-            connection, run, client, self._get_changed_listings(connection, since), place, again=True
+            connection, run, client, self._get_changed_listings(connection, since), place, known_only=True
         ):
             return False
         run.reread = True
@@ -306,6 +306,8 @@ class RampFlowPull(models.AbstractModel):
             yield asked, answers
             if self._is_job_time_up():
                 break
+
+    # ------------------------------------------------------------------ the nightly check
 
     def _get_nightly_listings(self, connection, since):
         """Return the query parameters of the lists of all objects since a moment, ready or not.

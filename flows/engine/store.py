@@ -52,6 +52,10 @@ class RampFlowStore(models.AbstractModel):
         """
         return {}
 
+    def _scrub_payload(self, payload):
+        """Return a payload, however broken, without secret links, so that it may be stored and shown."""
+        return payload
+
     def _log_late_details(self, connection, record, before, value):
         """Log changes of `_get_late_details` on a posted document.
 
@@ -116,140 +120,6 @@ class RampFlowStore(models.AbstractModel):
                 record._ignore_out_of_scope(reason, counts=self._is_before_start_date(connection, row))
         return own
 
-    def _reason_out_of_scope(self, connection, row):
-        """Return why an object does not belong to this connection, as a sentence, or None if it does.
-
-        Such an object gets no row. The check is needed because some lists, and all requests for single objects, cannot
-        be limited to a Ramp entity.
-        """
-        payload = row['payload']
-        entity = row.get('ramp_entity_id') or isinstance(payload, dict) and payload.get('entity_id')
-        if isinstance(entity, str) and connection._is_other_entity(entity):
-            return self._of_another_entity()
-        # A statement also contains objects from before the start date, and has to add up.
-        if (
-            self._from_start_date
-            and self._is_before_start_date(connection, row)
-            and not self.env.context.get('ramp_of_statement')
-        ):
-            return self._reason_too_early()
-        return None
-
-    def _of_another_entity(self):
-        return self.env._('It belongs to another Ramp entity than this connection.')
-
-    def _reason_too_early(self):
-        return self.env._('It is from before the start date of the connection.')
-
-    def _store_ledger_rows(self, connection, rows, asked):
-        """Store rows in the ledger, and process their details (see `_on_rows_stored`).
-
-        They are stored together, or one by one where one row stops the others.
-        """
-        if not rows:
-            return
-        try:
-            with self.env.cr.savepoint():
-                self.env['ramp.record']._upsert_page(connection, self._flow, rows, asked, updates=self._updates)
-                self._on_rows_stored(connection, rows, asked)
-        except Exception as error:
-            if not is_of_object(error, undone=True):
-                raise
-            if len(rows) > 1:
-                _logger.info('Ramp flow %s: a page of %s is split: %s', self._flow, len(rows), type(error).__name__)
-                for row in rows:
-                    self._store_ledger_rows(connection, [row], asked)
-                return
-            _logger.exception('Ramp flow %s could not store %s', self._flow, rows[0]['ramp_id'])
-            self._store_odd_row(connection, rows[0], asked, error)
-
-    def _store_odd_row(self, connection, row, asked, error):
-        """Store a row that failed: as it is, otherwise as an unreadable one."""
-        for part in (row, self._make_unreadable_row(row['payload'])):
-            try:
-                with self.env.cr.savepoint():
-                    self.env['ramp.record']._upsert_page(connection, self._flow, [part], asked, updates=self._updates)
-                    record = self.env['ramp.record'].search(
-                        [
-                            ('connection_id', '=', connection.id),
-                            ('flow', '=', self._flow),
-                            ('ramp_id', '=', part['ramp_id']),
-                        ]
-                    )
-                    if record.state in OPEN_STATES:
-                        record._mark_failed(self._describe_single_failure(error))
-                return
-            except Exception as further:
-                if not is_of_object(further, undone=True):
-                    raise
-                _logger.info(
-                    'Ramp flow %s: %s is not even kept as it is: %s',
-                    self._flow,
-                    part['ramp_id'],
-                    type(further).__name__,
-                )
-
-    def _describe_single_failure(self, error):
-        """Return the sentence for an object that failed unexpectedly."""
-        return self.env._('It could not be posted (%s). The server log has the details.', type(error).__name__)
-
-    def _on_rows_stored(self, connection, rows, asked):
-        """Process the other details of a page, in a constant number of queries.
-
-        By default, log the new late details of posted objects (see `_get_late_details`).
-        """
-        values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
-        extras = {ramp_id: jsonable(self._get_late_details(value)) for ramp_id, value in values.items()}
-        if not any(extras.values()):
-            return
-        noted = {}
-        for record in self.env['ramp.record'].search_fetch(
-            [
-                ('connection_id', '=', connection.id),
-                ('flow', '=', self._flow),
-                ('ramp_id', 'in', list(extras)),
-                ('res_id', '!=', False),
-            ],
-            ['ramp_id', 'res_model', 'res_id', 'noted'],
-        ):
-            note = record._read_note()
-            shown = None if note.extras is ABSENT else note.extras
-            if shown != extras[record.ramp_id]:
-                if self._is_late_detail_shown(shown, extras[record.ramp_id]) and not self._log_late_details_safely(
-                    connection, record, shown, values[record.ramp_id]
-                ):
-                    continue
-                noted[record.id] = dataclasses.replace(note, extras=extras[record.ramp_id])
-        self.env['ramp.record']._store_noted(noted)
-
-    def _is_late_detail_shown(self, before, now):
-        """Return whether a late detail changed that is to be logged on the document.
-
-        :param before: late details that the document shows, None if that is not known
-        """
-        return before is not None and any(
-            before.get(key) != now.get(key) for key in {*before, *now} if key not in self._quiet_extras
-        )
-
-    def _log_late_details_safely(self, connection, record, before, value):
-        """Call `_log_late_details` in a savepoint.
-
-        :return: False when it failed; then it is tried again in the next run, and the rest of the page is stored
-        """
-        try:
-            with self.env.cr.savepoint():
-                self._log_late_details(connection, record, before, value)
-        except Exception as error:
-            if not is_of_object(error, undone=True):
-                raise
-            _logger.exception('Ramp flow %s could not show what changed of %s', self._flow, record.ramp_id)
-            return False
-        return True
-
-    def _scrub_payload(self, payload):
-        """Return a payload, however broken, without secret links, so that it may be stored and shown."""
-        return payload
-
     def _make_ledger_row(self, connection, payload):
         """Return the ledger row of a payload, however broken.
 
@@ -307,6 +177,140 @@ class RampFlowStore(models.AbstractModel):
             if name and isinstance(name, str):
                 return self.env._('Unreadable: %s', ' '.join(name.split())[:100])
         return self.env._('Unreadable')
+
+    def _store_ledger_rows(self, connection, rows, asked):
+        """Store rows in the ledger, and process their details (see `_on_rows_stored`).
+
+        They are stored together, or one by one where one row stops the others.
+        """
+        if not rows:
+            return
+        try:
+            with self.env.cr.savepoint():
+                self.env['ramp.record']._upsert_page(connection, self._flow, rows, asked, updates=self._updates)
+                self._on_rows_stored(connection, rows, asked)
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            if len(rows) > 1:
+                _logger.info('Ramp flow %s: a page of %s is split: %s', self._flow, len(rows), type(error).__name__)
+                for row in rows:
+                    self._store_ledger_rows(connection, [row], asked)
+                return
+            _logger.exception('Ramp flow %s could not store %s', self._flow, rows[0]['ramp_id'])
+            self._store_odd_row(connection, rows[0], asked, error)
+
+    def _store_odd_row(self, connection, row, asked, error):
+        """Store a row that failed: as it is, otherwise as an unreadable one."""
+        for part in (row, self._make_unreadable_row(row['payload'])):
+            try:
+                with self.env.cr.savepoint():
+                    self.env['ramp.record']._upsert_page(connection, self._flow, [part], asked, updates=self._updates)
+                    record = self.env['ramp.record'].search(
+                        [
+                            ('connection_id', '=', connection.id),
+                            ('flow', '=', self._flow),
+                            ('ramp_id', '=', part['ramp_id']),
+                        ]
+                    )
+                    if record.state in OPEN_STATES:
+                        record._mark_failed(self._describe_single_failure(error))
+                return
+            except Exception as further:
+                if not is_of_object(further, undone=True):
+                    raise
+                _logger.info(
+                    'Ramp flow %s: %s is not even kept as it is: %s',
+                    self._flow,
+                    part['ramp_id'],
+                    type(further).__name__,
+                )
+
+    def _describe_single_failure(self, error):
+        """Return the sentence for an object that failed unexpectedly."""
+        return self.env._('It could not be posted (%s). The server log has the details.', type(error).__name__)
+
+    # ------------------------------------------------------------------ the scope of a connection
+
+    def _reason_out_of_scope(self, connection, row):
+        """Return why an object does not belong to this connection, as a sentence, or None if it does.
+
+        Such an object gets no row. The check is needed because some lists, and all requests for single objects, cannot
+        be limited to a Ramp entity.
+        """
+        payload = row['payload']
+        entity = row.get('ramp_entity_id') or isinstance(payload, dict) and payload.get('entity_id')
+        if isinstance(entity, str) and connection._is_other_entity(entity):
+            return self._of_another_entity()
+        # A statement also contains objects from before the start date, and has to add up.
+        if (
+            self._from_start_date
+            and self._is_before_start_date(connection, row)
+            and not self.env.context.get('ramp_of_statement')
+        ):
+            return self._reason_too_early()
+        return None
+
+    def _of_another_entity(self):
+        return self.env._('It belongs to another Ramp entity than this connection.')
+
+    def _reason_too_early(self):
+        return self.env._('It is from before the start date of the connection.')
+
+    # ------------------------------------------------------------------ late details of posted objects
+
+    def _on_rows_stored(self, connection, rows, asked):
+        """Process the other details of a page, in a constant number of queries.
+
+        By default, log the new late details of posted objects (see `_get_late_details`).
+        """
+        values = {row['ramp_id']: row['value'] for row in rows if 'value' in row}
+        extras = {ramp_id: jsonable(self._get_late_details(value)) for ramp_id, value in values.items()}
+        if not any(extras.values()):
+            return
+        noted = {}
+        for record in self.env['ramp.record'].search_fetch(
+            [
+                ('connection_id', '=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', 'in', list(extras)),
+                ('res_id', '!=', False),
+            ],
+            ['ramp_id', 'res_model', 'res_id', 'noted'],
+        ):
+            note = record._read_note()
+            shown = None if note.extras is ABSENT else note.extras
+            if shown != extras[record.ramp_id]:
+                if self._is_late_detail_shown(shown, extras[record.ramp_id]) and not self._log_late_details_safely(
+                    connection, record, shown, values[record.ramp_id]
+                ):
+                    continue
+                noted[record.id] = dataclasses.replace(note, extras=extras[record.ramp_id])
+        self.env['ramp.record']._store_noted(noted)
+
+    def _is_late_detail_shown(self, before, now):
+        """Return whether a late detail changed that is to be logged on the document.
+
+        :param before: late details that the document shows, None if that is not known
+        """
+        return before is not None and any(
+            before.get(key) != now.get(key) for key in {*before, *now} if key not in self._quiet_extras
+        )
+
+    def _log_late_details_safely(self, connection, record, before, value):
+        """Call `_log_late_details` in a savepoint.
+
+        :return: False when it failed; then it is tried again in the next run, and the rest of the page is stored
+        """
+        try:
+            with self.env.cr.savepoint():
+                self._log_late_details(connection, record, before, value)
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            _logger.exception('Ramp flow %s could not show what changed of %s', self._flow, record.ramp_id)
+            return False
+        return True
 
     def _is_before_start_date(self, connection, row):
         """Return whether an object is from before the connection's start date, and so is left alone."""
