@@ -181,7 +181,8 @@ class TestRates(CurrencyCase):
         record = self.record(ramp_id, 'bill')
         self.assertEqual((record.state, bool(record.res_id)), ('held', False))
         self.assertRegex(
-            record.error_message, r'Ramp converts JPY at 1 USD, but Odoo at 0.00666667 on 2026-03-02: 1.49e\+04 % off'
+            record.error_message,
+            r'Ramp converts JPY at 1 USD, but Odoo at 0.00666667 on 2026-03-02. They differ by 1.49e\+04 %',
         )
         self.ramp.state['bills'].update(ramp_id, fx_conversion_rate='0.00671')
         self.sync_payables()

@@ -34,7 +34,7 @@ class FileCase(RampCase):
 
     def state(self, ramp_id, flow, state):
         record = self.record(ramp_id, flow)
-        record.state = state
+        record.write({'state': state, 'hold_reason': {'held': 'question', 'ignored': 'rule'}.get(state)})
         record.flush_recordset()
         return record
 

@@ -208,7 +208,7 @@ class TestStatement(StatementsCase):
             ('NOT_ENOUGH_FUNDS', 'ignored', 'funds'),
             ('REJECTED_BY_ODFI', 'ignored', 'rejected'),
             ('RETURNED_BY_RDFI', 'ignored', 'returned'),
-            ('UNNECESSARY', 'ignored', 'Nothing'),
+            ('UNNECESSARY', 'ignored', 'nothing to pay'),
             ('TELEPORTED', 'held', 'TELEPORTED'),
         ):
             with self.subTest(status=status):

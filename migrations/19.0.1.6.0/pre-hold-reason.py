@@ -14,8 +14,8 @@ def migrate(cr, version):
         UPDATE ramp_record r
            SET hold_reason = CASE
                     WHEN r.state = 'ignored'
-                    THEN CASE WHEN r.is_question OR old.row ->> 'remote_id' IS NOT NULL THEN 'rule' ELSE 'person' END
-                    WHEN r.is_question
+                    THEN CASE WHEN old.is_question OR old.row ->> 'remote_id' IS NOT NULL THEN 'rule' ELSE 'person' END
+                    WHEN old.is_question
                     THEN CASE WHEN (old.row ->> 'is_withheld')::bool THEN 'elsewhere' ELSE 'question' END
                     WHEN r.late_payload IS NOT NULL THEN 'changed'
                     WHEN old.row ->> 'finding' IS NOT NULL THEN 'finding'
@@ -25,7 +25,9 @@ def migrate(cr, version):
                     WHEN r.res_id IS NULL AND r.sync_attempt > 0 THEN 'deleted'
                     -- nobody knows why: it waits for a person, as before
                     ELSE 'exhausted' END
-          FROM (SELECT id, to_jsonb(q) - 'payload' - 'late_payload' AS row FROM ramp_record q WHERE state IN ('held', 'ignored')) old
+          FROM (SELECT q.id, j.row, (j.row ->> 'is_question')::bool AS is_question
+                  FROM ramp_record q, LATERAL (SELECT to_jsonb(q) - 'payload' - 'late_payload' AS row) j
+                 WHERE q.state IN ('held', 'ignored') AND q.hold_reason IS NULL) old
          WHERE r.id = old.id
         """
     )
