@@ -13,18 +13,18 @@ class ThreadTokenStores:
         self._lock = threading.Lock()
 
     def store_for(self, key):
-        """Return the token store of a key, with the methods that `RampClient` needs: `get`, `set` and `clear`."""
+        """Return the token store of a key, with what `RampClient` needs: `read_token`, `store_token`, `forget_token`."""
         stores, lock = self._tokens, self._lock
 
         class TokenStore:
-            def get(self):
+            def read_token(self):
                 return stores.get(key)
 
-            def set(self, token):
+            def store_token(self, token):
                 with lock:
                     stores[key] = token
 
-            def clear(self):
+            def forget_token(self):
                 with lock:
                     stores.pop(key, None)
 

@@ -29,7 +29,7 @@ from .business import (
 )
 from .client import RampClient
 from .coding import Selection
-from .dates import parse_utc, to_company_date
+from .dates import parse_utc_moment, to_company_date
 from .errors import (
     RampAuthError,
     RampConnectionError,
@@ -44,11 +44,11 @@ from .errors import (
     RampScopeError,
     RampServerError,
     RampValidationError,
-    scrub,
+    scrub_text,
 )
 from .files import Download
 from .limiter import SlidingWindow
-from .money import EXPONENTS, Money, MoneyError, allocate
+from .money import EXPONENTS, Money, MoneyError, allocate_amount
 from .paging import Page
 from .people import (
     USER_LISTED_STATUSES,
@@ -177,8 +177,8 @@ __all__ = [
     'VendorDetail',
     'VendorPaymentDetails',
     'Withholding',
-    'allocate',
-    'parse_utc',
+    'allocate_amount',
+    'parse_utc_moment',
     'read_accounting_provider',
     'read_bill',
     'read_business',
@@ -204,7 +204,7 @@ __all__ = [
     'read_vendor_contact',
     'read_vendor_credit',
     'read_vendor_detail',
-    'scrub',
+    'scrub_text',
     'scrub_bill',
     'scrub_statement',
     'to_company_date',

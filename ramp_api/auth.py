@@ -51,7 +51,7 @@ SUSPECT_PAUSE = 300  # seconds after a renewal because of a 404 in which further
 
 
 class MemoryTokenStore:
-    """A store for the token between requests: `get() -> dict | None`, `set(dict)`, `clear()`.
+    """A store for the token between requests: `read_token() -> dict | None`, `store_token(dict)`, `forget_token()`.
 
     The dict has JSON values only. This store lives as long as the process; Odoo has its own.
     """
@@ -59,15 +59,15 @@ class MemoryTokenStore:
     def __init__(self):
         self._token = None
 
-    def get(self):
+    def read_token(self):
         """Return the token as it was kept: dict | None."""
         return self._token
 
-    def set(self, token):
+    def store_token(self, token):
         """Keep a token (dict)."""
         self._token = token
 
-    def clear(self):
+    def forget_token(self):
         """Forget the token."""
         self._token = None
 
@@ -121,7 +121,7 @@ class TokenSource:
     @property
     def granted_scopes(self):
         """Return the scopes (frozenset of str) that Ramp granted. Mint a token if there is none."""
-        return frozenset(self.current_token().scopes)
+        return frozenset(self.ensure_current_token().scopes)
 
     @property
     def known_secrets(self):
@@ -129,55 +129,55 @@ class TokenSource:
         token = self._read_stored_token()
         return (self._basic[1], token.access_token) if token else (self._basic[1],)
 
-    def current_token(self):
+    def ensure_current_token(self):
         """Return a Token that is not about to expire. Raise RampAuthError or another RampError of a request."""
         with self._lock:
             token = self._read_stored_token()
             if token and self._clock() < token.expires_at:
                 return token
-            return self._mint_token()
+            return self._mint_new_token()
 
-    def renew_token(self, rejected, *, suspected=False):
+    def renew_rejected_token(self, rejected, *, suspected=False):
         """Return a Token other than one that Ramp no longer accepts.
 
         :param rejected: Token
         :param suspected: bool, `rejected` may still be accepted
-        :raise RampError: as of `current_token`
+        :raise RampError: as of `ensure_current_token`
         """
         with self._lock:
             token = self._read_stored_token()
             if token and token.access_token != rejected.access_token and self._clock() < token.expires_at:
                 return token  # another thread or process was faster
-            return self._mint_token(suspected=suspected)
+            return self._mint_new_token(suspected=suspected)
 
-    def is_suspect(self, token):
+    def is_token_suspect(self, token):
         """Return whether a token could be the reason for a 404: bool.
 
         Ramp answers 404 DEVELOPER_7002 for a dead token, too (seen in its sandbox, 2026-10-01).
         """
         return self._clock() - token.minted_at > (SUSPECT_PAUSE if token.suspected else SUSPECT_AGE)
 
-    def revoke_token(self):
+    def revoke_stored_token(self):
         """Revoke the stored token, if any, at Ramp and forget it.
 
         It is forgotten even if Ramp cannot be reached. The RampError is raised anyway.
         """
         with self._lock:
             token = self._read_stored_token()
-            self._store.clear()
+            self._store.forget_token()
             if token:
                 form = {'token': token.access_token, 'token_type_hint': 'access_token'}
                 self._post_form('/token/revoke', form, self._basic)
 
     def _read_stored_token(self):
-        values = self._store.get()
+        values = self._store.read_token()
         try:
             token = Token(**{**values, 'scopes': tuple(values['scopes'])}) if values else None
         except (TypeError, KeyError):  # kept by another version of this module
             return None
         return token if token and token.owner == self._owner else None
 
-    def _mint_token(self, *, suspected=False):
+    def _mint_new_token(self, *, suspected=False):
         """Return a new Token and store it. Raise RampProtocolError if the answer has none."""
         now = self._clock()
         answer = self._post_form(
@@ -196,5 +196,5 @@ class TokenSource:
         # No scope in the answer means exactly what was asked for (RFC 6749, 5.1).
         scopes = granted.split() if isinstance(granted, str) else self._wanted
         token = Token(secret, now, now + life - min(EXPIRY_MARGIN, life / 10), tuple(scopes), self._owner, suspected)
-        self._store.set({**dataclasses.asdict(token), 'scopes': list(scopes)})
+        self._store.store_token({**dataclasses.asdict(token), 'scopes': list(scopes)})
         return token

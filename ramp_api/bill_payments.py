@@ -108,37 +108,37 @@ def read_bill_payment(bill):
     """
     if bill.values.get('payment') is None:
         return None
-    reader = bill.object('payment')
-    trace = reader.object('trace_id')
-    payment_method = reader.choice('payment_method', PAYMENT_METHODS)
+    reader = bill.read_object('payment')
+    trace = reader.read_object('trace_id')
+    payment_method = reader.read_choice('payment_method', PAYMENT_METHODS)
     return BillPayment(
         amount=read_required_amount(reader, 'amount', None, 'the payment'),
-        id=reader.text('id'),
-        customer_friendly_payment_id=reader.text('customer_friendly_payment_id'),
+        id=reader.read_text('id'),
+        customer_friendly_payment_id=reader.read_text('customer_friendly_payment_id'),
         payment_method=payment_method,
-        payment_date=reader.moment('payment_date'),
-        effective_date=reader.moment('effective_date'),
-        details=_read_payment_details(reader.object('details'), payment_method),
-        trace_descriptor=trace.text('descriptor'),
-        trace_id=trace.text('trace_id'),
+        payment_date=reader.read_moment('payment_date'),
+        effective_date=reader.read_moment('effective_date'),
+        details=_read_payment_details(reader.read_object('details'), payment_method),
+        trace_descriptor=trace.read_text('descriptor'),
+        trace_id=trace.read_text('trace_id'),
     )
 
 
 def _read_card_details(reader):
-    fund_id = reader.uuid('fund_id') or reader.uuid('spend_limit_id')  # the latter is its former name
+    fund_id = reader.read_uuid('fund_id') or reader.read_uuid('spend_limit_id')  # the latter is its former name
     return CardPaymentDetails(fund_id, read_uuid_list(reader, 'transaction_ids'))
 
 
 def _read_manual_details(reader):
-    return ManualPaymentDetails(reader.choice('manual_payment_method', MANUAL_PAYMENT_METHODS))
+    return ManualPaymentDetails(reader.read_choice('manual_payment_method', MANUAL_PAYMENT_METHODS))
 
 
 def _read_vendor_details(reader):
     return VendorPaymentDetails(
-        approval_status=reader.choice('approval_status', APPROVAL_STATUSES),
-        is_same_day=reader.flag('is_same_day'),
-        source_bank_account_id=reader.uuid('source_bank_account_id'),
-        vendor_account_id=reader.uuid('vendor_account_id'),
+        approval_status=reader.read_choice('approval_status', APPROVAL_STATUSES),
+        is_same_day=reader.read_flag('is_same_day'),
+        source_bank_account_id=reader.read_uuid('source_bank_account_id'),
+        vendor_account_id=reader.read_uuid('vendor_account_id'),
     )
 
 
@@ -163,5 +163,7 @@ def _read_payment_details(reader, payment_method):
         told_by_method = 'ManualPaymentDetailsSchema'
     elif payment_method:
         told_by_method = 'VendorPaymentDetailsSchema'
-    schema = reader.choice('schema_type', frozenset(_DETAILS_READERS), required=not told_by_method) or told_by_method
+    schema = (
+        reader.read_choice('schema_type', frozenset(_DETAILS_READERS), required=not told_by_method) or told_by_method
+    )
     return _DETAILS_READERS[schema](reader)

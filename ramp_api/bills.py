@@ -170,45 +170,45 @@ def read_bill(payload, with_payment=True):
     :raise PayloadError: also if lines or currencies do not add up
     """
     reader = PayloadReader(payload)
-    ramp_id = reader.uuid('id', required=True)
+    ramp_id = reader.read_uuid('id', required=True)
     amount = read_required_amount(reader, 'amount', None, 'the bill')
-    owner = reader.object('bill_owner')
+    owner = reader.read_object('bill_owner')
     selections = read_coding_selections(reader)
     return Bill(
         id=ramp_id,
         amount=amount,
-        status=reader.choice('status', BILL_STATUSES, required=True),
-        status_summary=reader.choice('status_summary', BILL_STATUS_SUMMARIES),
-        approval_status=reader.choice('approval_status', APPROVAL_STATUSES),
-        sync_status=reader.choice('sync_status', BILL_SYNC_STATUSES),
-        enable_accounting_sync=reader.get('enable_accounting_sync', bool, 'true or false') is not False,
-        vendor=_read_bill_vendor(reader.object('vendor')),
-        vendor_contact_id=reader.uuid('vendor_contact_id'),
-        entity_id=reader.uuid('entity_id'),
-        invoice_number=reader.text('invoice_number'),
-        remote_id=reader.text('remote_id'),
-        memo=reader.text('memo'),
-        vendor_memo=reader.text('vendor_memo'),
-        issued_at=reader.moment('issued_at'),
-        due_at=reader.moment('due_at'),
-        accounting_date=reader.moment('accounting_date'),
-        posting_date=reader.moment('posting_date'),
-        paid_at=reader.moment('paid_at'),
-        created_at=reader.moment('created_at'),
-        archived_at=reader.moment('archived_at'),
+        status=reader.read_choice('status', BILL_STATUSES, required=True),
+        status_summary=reader.read_choice('status_summary', BILL_STATUS_SUMMARIES),
+        approval_status=reader.read_choice('approval_status', APPROVAL_STATUSES),
+        sync_status=reader.read_choice('sync_status', BILL_SYNC_STATUSES),
+        enable_accounting_sync=reader.read_value('enable_accounting_sync', bool, 'true or false') is not False,
+        vendor=_read_bill_vendor(reader.read_object('vendor')),
+        vendor_contact_id=reader.read_uuid('vendor_contact_id'),
+        entity_id=reader.read_uuid('entity_id'),
+        invoice_number=reader.read_text('invoice_number'),
+        remote_id=reader.read_text('remote_id'),
+        memo=reader.read_text('memo'),
+        vendor_memo=reader.read_text('vendor_memo'),
+        issued_at=reader.read_moment('issued_at'),
+        due_at=reader.read_moment('due_at'),
+        accounting_date=reader.read_moment('accounting_date'),
+        posting_date=reader.read_moment('posting_date'),
+        paid_at=reader.read_moment('paid_at'),
+        created_at=reader.read_moment('created_at'),
+        archived_at=reader.read_moment('archived_at'),
         fx_conversion_rate=_read_conversion_rate(reader),
         selections=selections,
         lines=_read_bill_lines(reader, amount, selections),
         payment=read_bill_payment(reader) if with_payment else None,
         applied_vendor_credits=_read_applied_credits(reader),
-        purchase_order_id=reader.uuid('purchase_order_id'),
+        purchase_order_id=reader.read_uuid('purchase_order_id'),
         item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
-        draft_bill_id=reader.uuid('draft_bill_id'),
-        draft_bill_created_at=reader.moment('draft_bill_created_at'),
-        is_withholding_release=reader.flag('is_withholding_release'),
-        bill_owner_id=owner.uuid('id'),
-        bill_owner_name=' '.join(filter(None, (owner.text('first_name'), owner.text('last_name')))) or None,
-        deep_link_url=reader.text('deep_link_url'),
+        draft_bill_id=reader.read_uuid('draft_bill_id'),
+        draft_bill_created_at=reader.read_moment('draft_bill_created_at'),
+        is_withholding_release=reader.read_flag('is_withholding_release'),
+        bill_owner_id=owner.read_uuid('id'),
+        bill_owner_name=' '.join(filter(None, (owner.read_text('first_name'), owner.read_text('last_name')))) or None,
+        deep_link_url=reader.read_text('deep_link_url'),
         invoice_urls=read_text_list(reader, 'invoice_urls'),
     )
 
@@ -252,19 +252,19 @@ def _keep_host_of_link(link):
 
 def _read_applied_credits(reader):
     return tuple(
-        AppliedCredit(item.uuid('id', required=True), read_required_amount(item, 'amount', None, 'the credit'))
+        AppliedCredit(item.read_uuid('id', required=True), read_required_amount(item, 'amount', None, 'the credit'))
         for item in readers_of_items(reader, 'applied_vendor_credits')
     )
 
 
 def _read_bill_vendor(reader):
     return BillVendor(
-        id=reader.uuid('id', required=True),
-        name=reader.text('name'),
-        type=reader.choice('type', VENDOR_TYPES),
-        remote_id=reader.text('remote_id'),
-        remote_code=reader.text('remote_code'),
-        remote_name=reader.text('remote_name'),
+        id=reader.read_uuid('id', required=True),
+        name=reader.read_text('name'),
+        type=reader.read_choice('type', VENDOR_TYPES),
+        remote_id=reader.read_text('remote_id'),
+        remote_code=reader.read_text('remote_code'),
+        remote_name=reader.read_text('remote_name'),
     )
 
 
@@ -273,7 +273,7 @@ def _read_conversion_rate(reader):
     rate = read_optional_decimal(reader, 'fx_conversion_rate')
     if rate is not None and rate <= 0:
         raise PayloadError(
-            reader.at('fx_conversion_rate'), f'{rate} is not a rate; it is not booked until this is explained'
+            reader.path_of_key('fx_conversion_rate'), f'{rate} is not a rate; it is not booked until this is explained'
         )
     return rate
 
@@ -292,11 +292,11 @@ def _read_bill_lines(reader, whole, selections):
         lines.append(
             BillLine(
                 amount=amount,
-                memo=item.text('memo'),
+                memo=item.read_text('memo'),
                 selections=coding,
                 quantity=quantity,
                 unit_price=price,
-                purchase_order_line_item_id=item.uuid('purchase_order_line_item_id'),
+                purchase_order_line_item_id=item.read_uuid('purchase_order_line_item_id'),
                 item_receipt_line_item_ids=read_uuid_list(item, 'item_receipt_line_item_ids'),
                 withholding=withholding,
             )
@@ -308,12 +308,12 @@ def _read_bill_line_selections(readers, whole):
     """Read the selections of each line: its own, and those of the whole in the fields of which it has none."""
     coded = []
     for own in map(read_coding_selections, readers):
-        known = {_field_of_selection(selection) for selection in own}
-        coded.append(own + tuple(selection for selection in whole if _field_of_selection(selection) not in known))
+        known = {_find_field_of_selection(selection) for selection in own}
+        coded.append(own + tuple(selection for selection in whole if _find_field_of_selection(selection) not in known))
     return coded
 
 
-def _field_of_selection(selection):
+def _find_field_of_selection(selection):
     """Return the key of the accounting field of a selection. Custom fields share one type."""
     return selection.type, selection.category_external_id if selection.type == 'OTHER' else None
 
@@ -326,14 +326,14 @@ def _read_line_withholding(line, amount):
     """
     if line.values.get('withholding_line_item') is None:
         return None
-    reader = line.object('withholding_line_item')
+    reader = line.read_object('withholding_line_item')
     gross = read_unsigned_amount(reader, 'gross_amount', 'value', 'currency')
     withheld = read_unsigned_amount(reader, 'withholding_amount', 'value', 'currency')
     for key, money in (('gross_amount', gross), ('withholding_amount', withheld)):
         if money is None:
-            raise PayloadError(reader.at(key), 'Ramp sent no amount; the line cannot be checked')
+            raise PayloadError(reader.path_of_key(key), 'Ramp sent no amount; the line cannot be checked')
         if money.currency != amount.currency:
-            raise PayloadError(reader.at(key), f'is in {money.currency}, but the line is in {amount.currency}')
+            raise PayloadError(reader.path_of_key(key), f'is in {money.currency}, but the line is in {amount.currency}')
     if gross - withheld != amount:
         raise PayloadError(
             reader.path,

@@ -73,24 +73,24 @@ def read_entity(payload):
     """
     reader = PayloadReader(payload)
     return Entity(
-        id=reader.uuid('id', required=True),
-        name=reader.text('entity_name'),
-        currency=reader.text('currency'),
-        is_primary=reader.flag('is_primary'),
-        subsidiary_external_id=reader.object('connected_subsidiary').text('external_id'),
-        payment_accounts=tuple(_readable_bank_accounts(reader.items('payment_accounts'))),
+        id=reader.read_uuid('id', required=True),
+        name=reader.read_text('entity_name'),
+        currency=reader.read_text('currency'),
+        is_primary=reader.read_flag('is_primary'),
+        subsidiary_external_id=reader.read_object('connected_subsidiary').read_text('external_id'),
+        payment_accounts=tuple(_list_readable_bank_accounts(reader.read_items('payment_accounts'))),
     )
 
 
-def _readable_bank_accounts(items):
+def _list_readable_bank_accounts(items):
     """Return the bank accounts that can be read. An unreadable one does not make the entity unreadable."""
     for value, path in items:
         with contextlib.suppress(PayloadError):
             account = PayloadReader(value, path)
             yield BankAccount(
-                id=account.uuid('id', required=True),
-                name=account.text('account_name'),
-                last_four=account.text('account_number_last_four'),
+                id=account.read_uuid('id', required=True),
+                name=account.read_text('account_name'),
+                last_four=account.read_text('account_number_last_four'),
             )
 
 
@@ -105,12 +105,14 @@ def read_accounting_provider(payload):
         return None
     reader = PayloadReader(payload)
     return AccountingProvider(
-        id=reader.uuid('id', required=True),
-        remote_provider_name=reader.text('remote_provider_name'),
-        is_active=reader.flag('is_active'),
-        status=reader.choice('status', PROVIDER_STATUSES, normalise=str.lower),
-        connection_type=reader.choice('connection_type', CONNECTION_TYPES, required=True, normalise=str.upper),
-        settings={name: value for name, value in reader.object('settings').values.items() if isinstance(value, bool)},
+        id=reader.read_uuid('id', required=True),
+        remote_provider_name=reader.read_text('remote_provider_name'),
+        is_active=reader.read_flag('is_active'),
+        status=reader.read_choice('status', PROVIDER_STATUSES, normalise=str.lower),
+        connection_type=reader.read_choice('connection_type', CONNECTION_TYPES, required=True, normalise=str.upper),
+        settings={
+            name: value for name, value in reader.read_object('settings').values.items() if isinstance(value, bool)
+        },
     )
 
 
@@ -122,5 +124,7 @@ def read_business(payload):
     :raise PayloadError: if it is malformed, or has no id
     """
     reader = PayloadReader(payload)
-    ident = reader.uuid('id', required=True)
-    return Business(id=ident, name=reader.text('business_name_legal') or reader.text('business_name_on_card') or ident)
+    ident = reader.read_uuid('id', required=True)
+    return Business(
+        id=ident, name=reader.read_text('business_name_legal') or reader.read_text('business_name_on_card') or ident
+    )

@@ -125,7 +125,7 @@ def _check_downloaded_file(file, allowed_types, max_pixels, call):
     """Raise RampFileError if the file must not be accepted."""
     if allowed_types is not None and file.mimetype not in set(allowed_types):
         raise RampFileError(f'{file.filename}: files of type {file.mimetype} are not allowed', **call.error_facts)
-    width, height = files.picture_size(file)
+    width, height = files.read_picture_size(file)
     if width * height > max_pixels:
         raise RampFileError(
             f'{file.filename}: a picture of {width} x {height} pixels, and more than {max_pixels} are not taken',

@@ -34,24 +34,24 @@ def read_coding_selections(reader):
     """
     return tuple(
         _read_coding_selection(PayloadReader(value, path))
-        for value, path in reader.items('accounting_field_selections')
+        for value, path in reader.read_items('accounting_field_selections')
     )
 
 
 def _read_coding_selection(reader):
-    category = reader.object('category_info')
-    kind = reader.text('type') or category.text('type')
+    category = reader.read_object('category_info')
+    kind = reader.read_text('type') or category.read_text('type')
     if kind is None:
         raise PayloadError(
-            reader.at('type'), 'the coding does not say which field it belongs to; code it again in Ramp'
+            reader.path_of_key('type'), 'the coding does not say which field it belongs to; code it again in Ramp'
         )
     return Selection(
         type=kind.upper(),  # examples of the specification have 'Subsidiary' for SUBSIDIARY
-        external_id=reader.text('external_id'),
-        external_code=reader.text('external_code'),
-        name=reader.text('name'),
-        id=reader.text('id'),
-        category_external_id=category.text('external_id'),
+        external_id=reader.read_text('external_id'),
+        external_code=reader.read_text('external_code'),
+        name=reader.read_text('name'),
+        id=reader.read_text('id'),
+        category_external_id=category.read_text('external_id'),
     )
 
 

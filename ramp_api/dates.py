@@ -9,13 +9,13 @@ import datetime
 import re
 import zoneinfo
 
-_ISO = re.compile(
+_ISO_PATTERN = re.compile(
     r'(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?',
     re.ASCII | re.IGNORECASE,
 )
 
 
-def parse_utc(text):
+def parse_utc_moment(text):
     """Return the moment of a text from Ramp.
 
     Accepted are `Z`, `+00:00`, `+0000`, no offset (UTC) and fractions of a second (cut to microseconds). A bare date is
@@ -26,7 +26,7 @@ def parse_utc(text):
     :return: aware datetime in UTC
     :raise ValueError: if it is no such text
     """
-    match = _ISO.fullmatch(text) if isinstance(text, str) else None
+    match = _ISO_PATTERN.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise ValueError(f'{text!r} is not a date and time such as 2026-01-31T13:45:00Z')
     *parts, fraction, offset = match.groups()

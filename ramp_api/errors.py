@@ -15,7 +15,7 @@ SCOPE_MISSING = 'DEVELOPER_7100'
 
 _MAX_TEXT = 500
 _MAX_FIELDS = 20
-_SCRUB = (
+_SCRUB_PATTERNS = (
     # the query of a pre-signed link is a key to the file
     (re.compile(r'(https?://[^\s?#]+)[?#]\S*'), r'\1?...'),
     (re.compile(r'(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}'), r'\1 ***'),
@@ -25,7 +25,7 @@ _SCRUB = (
 )
 
 
-def scrub(text, secrets=()):
+def scrub_text(text, secrets=()):
     """Return a short line without known secrets, tokens, email addresses and long numbers.
 
     :param text: any object
@@ -36,7 +36,7 @@ def scrub(text, secrets=()):
     for secret in secrets:
         if secret:
             text = text.replace(secret, '***')
-    for pattern, replacement in _SCRUB:
+    for pattern, replacement in _SCRUB_PATTERNS:
         text = pattern.sub(replacement, text)
     return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 3] + '...'
 
@@ -220,9 +220,9 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     code = v2.get('error_code')
     if minting and not code and isinstance(legacy, str):
         code = legacy  # OAuth: invalid_client, invalid_scope, unauthorized_client, ...
-    code = scrub(code, secrets) if isinstance(code, str) and code else None
+    code = scrub_text(code, secrets) if isinstance(code, str) and code else None
     message = v2.get('message') or body.get('error_description') or (legacy if isinstance(legacy, str) else '')
-    message = scrub(message, secrets) if isinstance(message, str) else ''
+    message = scrub_text(message, secrets) if isinstance(message, str) else ''
     if message == code:
         message = ''
     details = _scrub_error_details(v2.get('additional_info') or legacy, secrets)
@@ -237,14 +237,14 @@ def _scrub_error_details(fields, secrets):
     details = {}
     if isinstance(fields, dict):
         for field, value in list(fields.items())[:_MAX_FIELDS]:
-            details[scrub(field, secrets)] = _scrub_field_messages(value, secrets)
+            details[scrub_text(field, secrets)] = _scrub_field_messages(value, secrets)
     return details
 
 
 def _scrub_field_messages(value, secrets):
     values = value if isinstance(value, list) else [value]
     return [
-        scrub(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
+        scrub_text(item if isinstance(item, str) else json.dumps(item, default=str), secrets)
         for item in values[:_MAX_FIELDS]
     ]
 

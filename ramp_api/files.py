@@ -24,7 +24,9 @@ _EXTENSIONS = {
     'image/webp': ('.webp',),
     'image/heic': ('.heic', '.heif'),
 }
-_XML = dict.fromkeys(('application/xml', 'text/xml'), ('.xml',))  # by the header only: a declaration is optional
+_XML_EXTENSIONS = dict.fromkeys(
+    ('application/xml', 'text/xml'), ('.xml',)
+)  # by the header only: a declaration is optional
 _HEIC_HEADER = 65536  # bytes that contain the size of a picture
 _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'heim', b'heis', b'mif1', b'msf1')
 
@@ -74,7 +76,7 @@ def check_file_url(url, *, allow_http=False):
             raise RampProtocolError('the link to the file leads into a private network')
 
 
-def sniff_mimetype(content):
+def sniff_file_mimetype(content):
     """Return the mimetype (str) of a content by its first bytes.
 
     :param content: bytes
@@ -97,7 +99,7 @@ def sniff_mimetype(content):
     return None
 
 
-def build_download(content, headers, url):
+def build_file_download(content, headers, url):
     """Return the file of an answer.
 
     :param content: bytes
@@ -105,15 +107,15 @@ def build_download(content, headers, url):
     :param url: str, its address
     :return: Download
     """
-    mimetype = sniff_mimetype(content)
+    mimetype = sniff_file_mimetype(content)
     if mimetype is None:
         mimetype = (headers.get('Content-Type') or '').partition(';')[0].strip().lower()
         if mimetype in _EXTENSIONS or not re.fullmatch(r'[\w.+-]+/[\w.+-]+', mimetype, re.ASCII):
             mimetype = 'application/octet-stream'  # the header says picture, but the content is none
-    return Download(content, mimetype, _safe_file_name(headers, url, mimetype))
+    return Download(content, mimetype, _choose_safe_file_name(headers, url, mimetype))
 
 
-def picture_size(download):
+def read_picture_size(download):
     """Return the size of a picture from its header, and the largest if it has several.
 
     Nothing is decoded. A broken file does not raise.
@@ -128,11 +130,11 @@ def picture_size(download):
         return 0, 0
 
 
-def _png_pixel_size(content):
+def _read_png_pixel_size(content):
     return struct.unpack_from('>II', content, 16)
 
 
-def _jpeg_pixel_size(content):
+def _read_jpeg_pixel_size(content):
     width, height, place = 0, 0, 2
     while place + 4 <= len(content):
         if content[place] != 0xFF:
@@ -153,33 +155,33 @@ def _jpeg_pixel_size(content):
     return width, height
 
 
-def _gif_pixel_size(content):
+def _read_gif_pixel_size(content):
     """Return the size of the screen or of the largest frame: a frame may be larger than its screen."""
     width, height, flags = struct.unpack_from('<HHB', content, 6)
-    place = 13 + _gif_palette_bytes(flags)
+    place = 13 + _count_gif_palette_bytes(flags)
     while place < len(content):
         if content[place] == 0x2C:
             left, top, wide, high, flags = struct.unpack_from('<HHHHB', content, place + 1)
             width, height = max(width, left + wide), max(height, top + high)
-            place = _gif_blocks_end(content, place + 11 + _gif_palette_bytes(flags))
+            place = _find_gif_blocks_end(content, place + 11 + _count_gif_palette_bytes(flags))
         elif content[place] == 0x21:
-            place = _gif_blocks_end(content, place + 2)
+            place = _find_gif_blocks_end(content, place + 2)
         else:
             break
     return width, height
 
 
-def _gif_palette_bytes(flags):
+def _count_gif_palette_bytes(flags):
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _gif_blocks_end(content, place):
+def _find_gif_blocks_end(content, place):
     while content[place]:
         place += 1 + content[place]
     return place + 1
 
 
-def _webp_pixel_size(content):
+def _read_webp_pixel_size(content):
     kind = content[12:16]
     if kind == b'VP8X':
         return (int.from_bytes(content[24:27], 'little') + 1, int.from_bytes(content[27:30], 'little') + 1)
@@ -190,7 +192,7 @@ def _webp_pixel_size(content):
     return wide & 0x3FFF, high & 0x3FFF
 
 
-def _heic_pixel_size(content):
+def _read_heic_pixel_size(content):
     """Return the largest size in the boxes `ispe`: of the whole, its tiles and its previews."""
     width = height = 0
     for place in (found.end() for found in re.finditer(b'ispe', content[:_HEIC_HEADER])):
@@ -200,11 +202,11 @@ def _heic_pixel_size(content):
 
 
 _PIXEL_SIZE_READERS = {
-    'image/png': _png_pixel_size,
-    'image/jpeg': _jpeg_pixel_size,
-    'image/gif': _gif_pixel_size,
-    'image/webp': _webp_pixel_size,
-    'image/heic': _heic_pixel_size,
+    'image/png': _read_png_pixel_size,
+    'image/jpeg': _read_jpeg_pixel_size,
+    'image/gif': _read_gif_pixel_size,
+    'image/webp': _read_webp_pixel_size,
+    'image/heic': _read_heic_pixel_size,
 }
 
 
@@ -215,13 +217,15 @@ def _is_ip_address(host):
         return False
 
 
-def _safe_file_name(headers, url, mimetype):
+def _choose_safe_file_name(headers, url, mimetype):
     message = Message()
     message['Content-Disposition'] = (headers.get('Content-Disposition') or '').replace('\r', ' ').replace('\n', ' ')
     name = message.get_filename() or unquote(urlsplit(url).path.rpartition('/')[2])
     name = re.sub(r'[^\w .()-]', '_', re.split(r'[/\\]', name)[-1]).strip(' .')[-_MAX_NAME:] or 'receipt'
     wanted = (
-        _EXTENSIONS.get(mimetype) or _XML.get(mimetype) or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
+        _EXTENSIONS.get(mimetype)
+        or _XML_EXTENSIONS.get(mimetype)
+        or tuple(filter(None, [mimetypes.guess_extension(mimetype)]))
     )
     if wanted and not name.lower().endswith(wanted):
         name += wanted[0]

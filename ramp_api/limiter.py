@@ -2,7 +2,7 @@
 """Ramp's rate limit: 200 requests per rolling 10 s per *source IP* (guide "Rate limiting", 2026-08-01).
 
 The limit applies to the machine, not to the process. So Odoo's workers share one budget in a small locked file. Several
-machines behind one NAT address share the limit without knowing it; 429 and `penalize` handle that case.
+machines behind one NAT address share the limit without knowing it; 429 and `block_requests` handle that case.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class LimitReached(Exception):
 
 
 class SlidingWindow:
-    """Let at most `limit` calls of `acquire` return in any `window` seconds.
+    """Let at most `limit` calls of `acquire_place` return in any `window` seconds.
 
     They are counted over all processes of this user and machine.
     """
@@ -68,7 +68,7 @@ class SlidingWindow:
         self._clock = clock
         self._sleep = sleep
 
-    def acquire(self, longest=math.inf):
+    def acquire_place(self, longest=math.inf):
         """Take one place in the window, and sleep until there is one.
 
         :param longest: float, seconds
@@ -77,10 +77,10 @@ class SlidingWindow:
         """
         slept = 0.0
         while True:
-            with self._locked_shared_state() as state:
+            with self._lock_shared_state() as state:
                 now = self._clock()
-                hits = state['hits'] = self._hits_in_window(state['hits'], now)
-                blocked = self._blocked_until(state, now)
+                hits = state['hits'] = self._list_hits_in_window(state['hits'], now)
+                blocked = self._read_block_end(state, now)
                 if blocked > now:
                     wait = blocked - now
                 elif len(hits) >= self.limit:
@@ -94,25 +94,25 @@ class SlidingWindow:
             self._sleep(wait)  # outside the lock, so that others can look
             slept += wait
 
-    def penalize(self, seconds):
+    def block_requests(self, seconds):
         """Block all requests of this machine after a 429, for `seconds` (float, at most MAX_PENALTY)."""
-        with self._locked_shared_state() as state:
+        with self._lock_shared_state() as state:
             now = self._clock()
             until = now + min(max(float(seconds), 0.0), MAX_PENALTY)
-            state['blocked_until'] = max(self._blocked_until(state, now), until)
+            state['blocked_until'] = max(self._read_block_end(state, now), until)
 
-    def _hits_in_window(self, hits, now):
+    def _list_hits_in_window(self, hits, now):
         """Return the hits within the window.
 
         Future ones are from before a reboot, which restarts the monotonic clock.
         """
         return [hit for hit in hits if now - self.window < hit <= now]
 
-    def _blocked_until(self, state, now):
+    def _read_block_end(self, state, now):
         return state['blocked_until'] if state['blocked_until'] <= now + MAX_PENALTY else 0.0
 
     @contextlib.contextmanager
-    def _locked_shared_state(self):
+    def _lock_shared_state(self):
         """Lock and yield the state: {'hits': ascending moments, 'blocked_until': moment}. Changes are saved."""
         descriptor = self._open_state_file() if self._shared else None
         if descriptor is None:

@@ -35,14 +35,14 @@ EXPONENTS = {code: exponent for exponent, codes in _CODES.items() for code in co
 # would be wrong by 10,000.
 STABLECOINS = frozenset(_CODES[6].split())
 
-_MAJOR = re.compile(r'[+-]?[0-9]{1,30}(\.[0-9]{1,30})?')
+_MAJOR_PATTERN = re.compile(r'[+-]?[0-9]{1,30}(\.[0-9]{1,30})?')
 
 
 class MoneyError(ValueError):
     """An amount or currency that cannot be trusted; the text says why."""
 
 
-def exponent(currency):
+def find_currency_exponent(currency):
     """Return the number of decimals (int) of a currency.
 
     :param currency: str, ISO 4217 code or one of Ramp's stablecoins
@@ -65,12 +65,12 @@ class Money:
     currency: str
 
     def __post_init__(self):
-        exponent(self.currency)
+        find_currency_exponent(self.currency)
         if isinstance(self.minor, bool) or not isinstance(self.minor, int):
             raise MoneyError(f'A minor amount must be a whole number, not {self.minor!r}')
 
     @classmethod
-    def from_minor(cls, minor, currency, rate=None):
+    def from_minor_units(cls, minor, currency, rate=None):
         """Return Money from an amount of the API in minor units.
 
         :param minor: int, signed
@@ -81,7 +81,7 @@ class Money:
             without a rate
         """
         money = cls(minor, currency)
-        expected = 10 ** exponent(currency)
+        expected = 10 ** find_currency_exponent(currency)
         if rate is None:
             if currency in STABLECOINS:
                 raise MoneyError(
@@ -89,13 +89,13 @@ class Money:
                 )
         elif isinstance(rate, bool) or rate != expected:
             raise MoneyError(
-                f'minor_unit_conversion_rate is {rate!r}, but {currency} has {exponent(currency)} decimals '
+                f'minor_unit_conversion_rate is {rate!r}, but {currency} has {find_currency_exponent(currency)} decimals '
                 f'(rate {expected})'
             )
         return money
 
     @classmethod
-    def from_major(cls, value, currency, strict=True):
+    def from_major_units(cls, value, currency, strict=True):
         """Return Money from an amount in major units.
 
         :param value: str ('-12.50'), int, Decimal, or float by its shortest notation
@@ -104,8 +104,8 @@ class Money:
         :return: Money
         :raise MoneyError: also for bool, NaN, infinities, exponents ('1e5') and separators in text
         """
-        digits = exponent(currency)
-        exact = _fraction_of_amount(value, digits) * 10**digits
+        digits = find_currency_exponent(currency)
+        exact = _read_exact_fraction(value, digits) * 10**digits
         if exact.denominator != 1:
             if strict:
                 raise MoneyError(f'{value} {currency} has more than the {digits} decimals of {currency}')
@@ -114,18 +114,18 @@ class Money:
         return cls(int(exact), currency)
 
     @property
-    def decimal(self):
+    def decimal_amount(self):
         """Return the amount in major units (Decimal), with exactly the decimals of the currency."""
-        return Decimal(f'{self.minor}E-{exponent(self.currency)}')  # the constructor is exact at any size
+        return Decimal(f'{self.minor}E-{find_currency_exponent(self.currency)}')  # the constructor is exact at any size
 
     def __str__(self):
-        return f'{self.decimal:f} {self.currency}'
+        return f'{self.decimal_amount:f} {self.currency}'
 
     def __add__(self, other):
-        return Money(self.minor + self._minor_of_same_currency(other), self.currency)
+        return Money(self.minor + self._read_minor_of_same_currency(other), self.currency)
 
     def __sub__(self, other):
-        return Money(self.minor - self._minor_of_same_currency(other), self.currency)
+        return Money(self.minor - self._read_minor_of_same_currency(other), self.currency)
 
     def __neg__(self):
         return Money(-self.minor, self.currency)
@@ -134,24 +134,24 @@ class Money:
         return Money(abs(self.minor), self.currency)
 
     def __lt__(self, other):
-        return self.minor < self._minor_of_same_currency(other)
+        return self.minor < self._read_minor_of_same_currency(other)
 
     def __le__(self, other):
-        return self.minor <= self._minor_of_same_currency(other)
+        return self.minor <= self._read_minor_of_same_currency(other)
 
     def __gt__(self, other):
-        return self.minor > self._minor_of_same_currency(other)
+        return self.minor > self._read_minor_of_same_currency(other)
 
     def __ge__(self, other):
-        return self.minor >= self._minor_of_same_currency(other)
+        return self.minor >= self._read_minor_of_same_currency(other)
 
-    def _minor_of_same_currency(self, other):
+    def _read_minor_of_same_currency(self, other):
         if not isinstance(other, Money) or other.currency != self.currency:
             raise MoneyError(f'{self} and {other} are not of one currency')
         return other.minor
 
 
-def _fraction_of_amount(value, digits):
+def _read_exact_fraction(value, digits):
     """Return the exact value (Fraction) of an amount in major units. Raises MoneyError."""
     if isinstance(value, float) and math.isfinite(value):
         if math.ulp(value) * 10**digits > 0.1:
@@ -161,12 +161,12 @@ def _fraction_of_amount(value, digits):
         return Fraction(value)
     if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= 30:
         return Fraction(value)
-    if isinstance(value, str) and _MAJOR.fullmatch(value):
+    if isinstance(value, str) and _MAJOR_PATTERN.fullmatch(value):
         return Fraction(value)
     raise MoneyError(f'{value!r} is not an amount of money')
 
 
-def allocate(total_minor, weights):
+def allocate_amount(total_minor, weights):
     """Split an amount in proportion to weights, so that the sum is exactly the amount.
 
     Largest remainder, the earlier line first among equals; a zero weight gets nothing, a negative one gets the

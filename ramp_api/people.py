@@ -96,26 +96,26 @@ def read_user(payload):
     """
     reader = PayloadReader(payload)
     return User(
-        id=reader.uuid('id', required=True),
-        email=reader.text('email'),
-        first_name=reader.text('first_name'),
-        last_name=reader.text('last_name'),
-        employee_id=reader.text('employee_id'),
-        status=reader.text('status', required=True),
-        role=reader.text('role'),
-        is_manager=reader.flag('is_manager'),
-        manager_id=reader.uuid('manager_id'),
-        department_id=reader.uuid('department_id'),
-        location_id=reader.uuid('location_id'),
-        entity_id=reader.uuid('entity_id'),
-        scheduled_deactivation_date=_moment_or_none(reader, 'scheduled_deactivation_date'),
-        scheduled_invitation_date=_moment_or_none(reader, 'scheduled_invitation_date'),
+        id=reader.read_uuid('id', required=True),
+        email=reader.read_text('email'),
+        first_name=reader.read_text('first_name'),
+        last_name=reader.read_text('last_name'),
+        employee_id=reader.read_text('employee_id'),
+        status=reader.read_text('status', required=True),
+        role=reader.read_text('role'),
+        is_manager=reader.read_flag('is_manager'),
+        manager_id=reader.read_uuid('manager_id'),
+        department_id=reader.read_uuid('department_id'),
+        location_id=reader.read_uuid('location_id'),
+        entity_id=reader.read_uuid('entity_id'),
+        scheduled_deactivation_date=_read_moment_or_none(reader, 'scheduled_deactivation_date'),
+        scheduled_invitation_date=_read_moment_or_none(reader, 'scheduled_invitation_date'),
     )
 
 
-def _moment_or_none(reader, key):
+def _read_moment_or_none(reader, key):
     with contextlib.suppress(PayloadError):  # nobody is to be unknown because of a date
-        return reader.moment(key)
+        return reader.read_moment(key)
 
 
 def read_user_task(payload):
@@ -126,14 +126,16 @@ def read_user_task(payload):
     :raise PayloadError: also where it succeeded and does not say whom it made
     """
     reader = PayloadReader(payload)
-    data = reader.object('data')
+    data = reader.read_object('data')
     task = UserTask(
-        status=reader.choice('status', TASK_STATUSES, required=True),
-        user_id=data.uuid('user_id'),
-        error=data.text('error'),
+        status=reader.read_choice('status', TASK_STATUSES, required=True),
+        user_id=data.read_uuid('user_id'),
+        error=data.read_text('error'),
     )
     if task.status == 'SUCCESS' and task.user_id is None:
-        raise PayloadError(data.at('user_id'), 'Ramp says that the user was made, and not which; look for it in Ramp')
+        raise PayloadError(
+            data.path_of_key('user_id'), 'Ramp says that the user was made, and not which; look for it in Ramp'
+        )
     return task
 
 
@@ -145,7 +147,7 @@ def read_department(payload):
     :raise PayloadError: if it has no id or name
     """
     reader = PayloadReader(payload)
-    return Department(id=reader.uuid('id', required=True), name=reader.text('name', required=True))
+    return Department(id=reader.read_uuid('id', required=True), name=reader.read_text('name', required=True))
 
 
 def read_location(payload):
@@ -157,5 +159,7 @@ def read_location(payload):
     """
     reader = PayloadReader(payload)
     return Location(
-        id=reader.uuid('id', required=True), name=reader.text('name', required=True), entity_id=reader.uuid('entity_id')
+        id=reader.read_uuid('id', required=True),
+        name=reader.read_text('name', required=True),
+        entity_id=reader.read_uuid('entity_id'),
     )

@@ -2,7 +2,7 @@
 """The pipeline of every request to Ramp's API: limit, send, classify, perhaps repeat.
 
 From the top down: `_request_with_token` handles the token, `_attempt_until_answered` the repeats, `_send_api_attempt`
-one attempt, `_open_response` the connection.
+one attempt, `_open_streamed_response` the connection.
 
 Guides followed: "Authorization", "Rate limiting", "Error handling", "Debugging" (2026-08-01).
 """
@@ -204,7 +204,7 @@ class RequestPipeline:
             json=json,
             path=path_of_address(url, self.base_url),
         )
-        token = self.tokens.current_token()
+        token = self.tokens.ensure_current_token()
         try:
             return self._attempt_with_token(call, token)
         except RampAuthError as error:
@@ -213,11 +213,11 @@ class RequestPipeline:
             # Ramp answers "not found", not "unauthorized", to a token that it no longer knows.
             if error.code != DEAD_TOKEN_OR_MISSING:
                 raise
-            if not self.tokens.is_suspect(token) and (path == KNOWN_PATH or self._is_token_known(token)):
+            if not self.tokens.is_token_suspect(token) and (path == KNOWN_PATH or self._is_token_known(token)):
                 raise
             refusal = error
         missing = isinstance(refusal, RampNotFound)
-        token = self.tokens.renew_token(token, suspected=missing)
+        token = self.tokens.renew_rejected_token(token, suspected=missing)
         try:
             return self._attempt_with_token(call, token)
         except RampIdempotencyReused:
@@ -270,9 +270,9 @@ class RequestPipeline:
                 if not call.foreign:
                     self.silence = error if isinstance(error, RampConnectionError) else None
                     self.answered |= self.silence is None
-                delay = self._delay_before_retry(error, call.attempts)
+                delay = self._choose_delay_before_retry(error, call.attempts)
                 if isinstance(error, RampRateLimited):
-                    self._limiter.penalize(delay)
+                    self._limiter.block_requests(delay)
                 if call.attempts >= self._max_attempts or not _may_be_repeated(error, call):
                     raise
                 if delay > self._seconds_left_to_begin():
@@ -297,18 +297,18 @@ class RequestPipeline:
         wait = 0.0
         try:
             if not call.foreign:
-                self._limiter.acquire(self._seconds_left_to_begin())
+                self._limiter.acquire_place(self._seconds_left_to_begin())
         except LimitReached as error:
             wait = error.seconds
         if wait or self._seconds_left_to_begin() < 0:
             raise RampOutOfTime(maybe_done=call.maybe_done, retry_after=wait, **call.error_facts)
-        self._answer_time.begin_answer(min(self._answer_seconds, self._deadline - self._monotonic()))
+        self._answer_time.begin_answer_time(min(self._answer_seconds, self._deadline - self._monotonic()))
 
     def _seconds_left_to_begin(self):
         """Return the seconds within which an answer must begin. Negative: it is too late for one."""
         return self._deadline - self._monotonic() - min(LEAST_SECONDS, self._answer_seconds / 2)
 
-    def _delay_before_retry(self, error, attempt):
+    def _choose_delay_before_retry(self, error, attempt):
         """Return seconds (float) to wait: what Ramp asks for, else longer with each attempt."""
         if error.retry_after is not None:
             return error.retry_after
@@ -316,7 +316,7 @@ class RequestPipeline:
 
     def _send_api_attempt(self, call, auth):
         """Make one attempt at an API request. Return decoded JSON or None. Raise the RampError for the answer."""
-        with self._open_response(call, auth, {'Accept': 'application/json'}) as response:
+        with self._open_streamed_response(call, auth, {'Accept': 'application/json'}) as response:
             content = self._read_limited_body(response, call, MAX_BODY)
         facts = {**call.error_facts, 'trace_id': response.headers.get('x-trace-id')}
         decoded, garbled = None, False
@@ -345,7 +345,7 @@ class RequestPipeline:
 
     def _fetch_file_attempt(self, call, max_bytes):
         """Make one attempt at a file. Return a files.Download, or the address (str) of a redirect."""
-        with self._open_response(call, _send_no_credentials, {'Accept-Encoding': 'identity'}) as response:
+        with self._open_streamed_response(call, _send_no_credentials, {'Accept-Encoding': 'identity'}) as response:
             status = response.status_code
             if status in (301, 302, 303, 307, 308):
                 return requests.compat.urljoin(call.url, response.headers.get('Location') or '')
@@ -355,7 +355,7 @@ class RequestPipeline:
                 retry_after = self._read_retry_after(response)
                 raise error_from_response(status, None, retry_after=retry_after, **call.error_facts)
             announced = response.headers.get('Content-Length', '')
-            name = files.build_download(b'', response.headers, call.url).filename
+            name = files.build_file_download(b'', response.headers, call.url).filename
             if announced.isdigit() and int(announced) > max_bytes:
                 raise RampFileError(f'{name}: more than {max_bytes} bytes', **call.error_facts)
             content = self._read_limited_body(response, call, max_bytes, too_large=RampFileError, name=f'{name}: ')
@@ -363,9 +363,9 @@ class RequestPipeline:
             raise RampConnectionError('the file arrived incomplete', **call.error_facts)
         if not content:
             raise RampFileError(f'{name}: it is empty', **call.error_facts)
-        return files.build_download(content, response.headers, call.url)
+        return files.build_file_download(content, response.headers, call.url)
 
-    def _open_response(self, call, auth, headers):
+    def _open_streamed_response(self, call, auth, headers):
         """Return the response to one attempt, headers only. Raises RampConnectionError."""
         started = time.monotonic()
         problem = None

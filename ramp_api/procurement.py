@@ -132,49 +132,51 @@ def read_purchase_order(payload):
     reader = PayloadReader(payload)
     amount = read_required_amount(reader, 'amount', None, 'the purchase order')
     return PurchaseOrder(
-        id=reader.uuid('id', required=True),
-        external_id=reader.text('external_id'),
-        number=reader.text('purchase_order_number'),
-        remote_id=reader.text('remote_id'),
-        creation_source=reader.choice('creation_source', CREATION_SOURCES, required=True),
-        vendor_id=reader.uuid('vendor_id'),
-        entity_id=reader.uuid('entity_id', required=True),
-        owner_id=reader.uuid('owner_id'),
+        id=reader.read_uuid('id', required=True),
+        external_id=reader.read_text('external_id'),
+        number=reader.read_text('purchase_order_number'),
+        remote_id=reader.read_text('remote_id'),
+        creation_source=reader.read_choice('creation_source', CREATION_SOURCES, required=True),
+        vendor_id=reader.read_uuid('vendor_id'),
+        entity_id=reader.read_uuid('entity_id', required=True),
+        owner_id=reader.read_uuid('owner_id'),
         amount=amount,
-        memo=reader.text('memo'),
-        net_payment_terms=reader.get('net_payment_terms', int, 'a whole number of days'),
-        **{name: _day_of_midnight(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
-        three_way_match_enabled=reader.flag('three_way_match_enabled'),
-        receipt_status=reader.choice('receipt_status', RECEIPT_STATUSES, required=True),
-        billing_status=reader.choice('billing_status', BILLING_STATUSES),
+        memo=reader.read_text('memo'),
+        net_payment_terms=reader.read_value('net_payment_terms', int, 'a whole number of days'),
+        **{name: _read_midnight_day(reader, name) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
+        three_way_match_enabled=reader.read_flag('three_way_match_enabled'),
+        receipt_status=reader.read_choice('receipt_status', RECEIPT_STATUSES, required=True),
+        billing_status=reader.read_choice('billing_status', BILLING_STATUSES),
         withholding_default_rate=read_optional_decimal(reader, 'withholding_default_rate'),
         bill_ids=read_uuid_list(reader, 'bill_ids'),
         item_receipt_ids=read_uuid_list(reader, 'item_receipt_ids'),
         selections=read_coding_selections(reader),
-        lines=_lines_with_unique_ids(
+        lines=_check_unique_line_ids(
             reader,
             'line_items',
             [_read_order_line(item, amount.currency) for item in readers_of_items(reader, 'line_items')],
         ),
-        created_at=reader.moment('created_at', required=True),
-        archived_at=reader.moment('archived_at'),
-        ramp_url=reader.text('ramp_url'),
+        created_at=reader.read_moment('created_at', required=True),
+        archived_at=reader.read_moment('archived_at'),
+        ramp_url=reader.read_text('ramp_url'),
     )
 
 
 def _read_order_line(reader, currency):
-    price = reader.minor('unit_price') and read_required_amount(reader, 'unit_price', currency, 'the purchase order')
+    price = reader.read_money('unit_price') and read_required_amount(
+        reader, 'unit_price', currency, 'the purchase order'
+    )
     return PurchaseOrderLine(
-        id=reader.uuid('id', required=True),
-        external_id=reader.text('external_id'),
-        description=reader.text('description'),
+        id=reader.read_uuid('id', required=True),
+        external_id=reader.read_text('external_id'),
+        description=reader.read_text('description'),
         quantity=read_optional_decimal(reader, 'quantity'),
         unit_price=price,
         amount=read_required_amount(reader, 'amount', currency, 'the purchase order'),
         withholding_rate=read_optional_decimal(reader, 'withholding_rate'),
         start_date=read_optional_day(reader, 'start_date'),
         end_date=read_optional_day(reader, 'end_date'),
-        remote_id=reader.text('remote_id'),
+        remote_id=reader.read_text('remote_id'),
         selections=read_coding_selections(reader),
     )
 
@@ -188,38 +190,38 @@ def read_item_receipt(payload):
     """
     reader = PayloadReader(payload)
     return ItemReceipt(
-        id=reader.uuid('id', required=True),
-        number=reader.text('item_receipt_number', required=True),
-        purchase_order_id=reader.uuid('purchase_order_id', required=True),
-        received_at=reader.moment('received_at', required=True),
-        memo=reader.text('memo'),
-        remote_id=reader.text('remote_id'),
-        lines=_lines_with_unique_ids(
+        id=reader.read_uuid('id', required=True),
+        number=reader.read_text('item_receipt_number', required=True),
+        purchase_order_id=reader.read_uuid('purchase_order_id', required=True),
+        received_at=reader.read_moment('received_at', required=True),
+        memo=reader.read_text('memo'),
+        remote_id=reader.read_text('remote_id'),
+        lines=_check_unique_line_ids(
             reader,
             'line_items',
             [
                 ItemReceiptLine(
-                    id=item.uuid('id', required=True),
-                    purchase_order_line_item_id=item.uuid('purchase_order_line_item_id', required=True),
+                    id=item.read_uuid('id', required=True),
+                    purchase_order_line_item_id=item.read_uuid('purchase_order_line_item_id', required=True),
                     quantity=read_optional_decimal(item, 'quantity'),
-                    amount=item.minor('amount'),
-                    memo=item.text('memo'),
+                    amount=item.read_money('amount'),
+                    memo=item.read_text('memo'),
                 )
                 for item in readers_of_items(reader, 'line_items')
             ],
         ),
-        created_at=reader.moment('created_at', required=True),
-        archived_at=reader.moment('archived_at'),
+        created_at=reader.read_moment('created_at', required=True),
+        archived_at=reader.read_moment('archived_at'),
     )
 
 
-def _day_of_midnight(reader, key):
-    moment = reader.moment(key)
+def _read_midnight_day(reader, key):
+    moment = reader.read_moment(key)
     return moment and moment.date()
 
 
-def _lines_with_unique_ids(reader, key, lines):
+def _check_unique_line_ids(reader, key, lines):
     """Return the lines as a tuple; they are told apart by their ids."""
     if len({line.id for line in lines}) < len(lines):
-        raise PayloadError(reader.at(key), 'two lines have one id; ask Ramp which one is right')
+        raise PayloadError(reader.path_of_key(key), 'two lines have one id; ask Ramp which one is right')
     return tuple(lines)

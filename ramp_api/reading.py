@@ -10,13 +10,13 @@ import datetime
 import re
 from decimal import Decimal
 
-from .dates import parse_utc
+from .dates import parse_utc_moment
 from .money import Money, MoneyError
 
 SYNC_STATUSES = frozenset({'NOT_SYNC_READY', 'SYNCED', 'SYNC_READY'})
 UUID_PATTERN = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
-_DAY = re.compile(r'[0-9]{4}-[0-9]{2}-[0-9]{2}')
-_DECIMAL = re.compile(r'[+-]?[0-9]{1,30}(\.[0-9]{1,30})?')
+_DAY_PATTERN = re.compile(r'[0-9]{4}-[0-9]{2}-[0-9]{2}')
+_DECIMAL_PATTERN = re.compile(r'[+-]?[0-9]{1,30}(\.[0-9]{1,30})?')
 
 
 class PayloadError(ValueError):
@@ -50,11 +50,11 @@ class PayloadReader:
         self.values = values
         self.path = path
 
-    def at(self, key):
+    def path_of_key(self, key):
         """Return the full path (str) of a field, for an error."""
         return f'{self.path}.{key}' if self.path else key
 
-    def get(self, key, kind, label, required=False):
+    def read_value(self, key, kind, label, required=False):
         """Return the value under a key.
 
         :param key: str
@@ -65,57 +65,60 @@ class PayloadReader:
         value = self.values.get(key)
         if value is None or (value == '' and kind is str):
             if required:
-                raise PayloadError(self.at(key), f'Ramp sent no value; {label} is required')
+                raise PayloadError(self.path_of_key(key), f'Ramp sent no value; {label} is required')
             return None
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise PayloadError(self.at(key), f'expected {label}, Ramp sent {_describe_json_type(value)}')
+            raise PayloadError(self.path_of_key(key), f'expected {label}, Ramp sent {_describe_json_type(value)}')
         return value
 
-    def text(self, key, required=False):
+    def read_text(self, key, required=False):
         """Return the text under `key`: str | None."""
-        return self.get(key, str, 'a text', required)
+        return self.read_value(key, str, 'a text', required)
 
-    def flag(self, key):
+    def read_flag(self, key):
         """Return whether `key` is true (bool); False if it is absent."""
-        return bool(self.get(key, bool, 'true or false'))
+        return bool(self.read_value(key, bool, 'true or false'))
 
-    def uuid(self, key, required=False):
+    def read_uuid(self, key, required=False):
         """Return the id under `key`: str | None, a uuid in lower case."""
-        value = self.get(key, str, 'an id (uuid)', required)
-        return value if value is None else checked_uuid(value, self.at(key))
+        value = self.read_value(key, str, 'an id (uuid)', required)
+        return value if value is None else read_checked_uuid(value, self.path_of_key(key))
 
-    def choice(self, key, allowed, required=False, normalise=str):
+    def read_choice(self, key, allowed, required=False, normalise=str):
         """Return the text under `key`, which must be one of those that are known: str | None.
 
         :param allowed: set of str
         :param normalise: str -> str, applied before it is compared and returned, such as `str.lower`
         """
-        value = self.text(key, required)
+        value = self.read_text(key, required)
         if value is not None and normalise(value) not in allowed:
             raise PayloadError(
-                self.at(key),
+                self.path_of_key(key),
                 f'{value!r} is not known to this version of the connector '
                 f'(known: {", ".join(sorted(allowed))}); update it before booking this',
             )
         return value if value is None else normalise(value)
 
-    def moment(self, key, required=False):
+    def read_moment(self, key, required=False):
         """Return the moment under `key`: aware datetime in UTC, or None."""
-        value = self.text(key, required)
+        value = self.read_text(key, required)
         try:
-            return value if value is None else parse_utc(value)
+            return value if value is None else parse_utc_moment(value)
         except ValueError as error:
-            raise PayloadError(self.at(key), str(error)) from None
+            raise PayloadError(self.path_of_key(key), str(error)) from None
 
-    def object(self, key):
+    def read_object(self, key):
         """Return a PayloadReader of the object under `key`, of an empty one if there is none."""
-        return PayloadReader(self.get(key, dict, 'an object') or {}, self.at(key))
+        return PayloadReader(self.read_value(key, dict, 'an object') or {}, self.path_of_key(key))
 
-    def items(self, key):
+    def read_items(self, key):
         """Return the list under `key`, as a list of pairs (value, path); empty if there is none."""
-        return [(value, f'{self.at(key)}[{i}]') for i, value in enumerate(self.get(key, list, 'a list') or [])]
+        return [
+            (value, f'{self.path_of_key(key)}[{i}]')
+            for i, value in enumerate(self.read_value(key, list, 'a list') or [])
+        ]
 
-    def minor(self, key, amount='amount', currency='currency_code', rate=None):
+    def read_money(self, key, amount='amount', currency='currency_code', rate=None):
         """Return Money | None from an object of minor units under `key`.
 
         :param amount: str, the key of the amount in it: 'amount' of a CurrencyAmount, 'value' of an ApiAmount
@@ -124,12 +127,12 @@ class PayloadReader:
         """
         if self.values.get(key) is None:
             return None
-        reader = self.object(key)
-        value = reader.get(amount, int, 'a whole number of minor units', required=True)
-        code = reader.text(currency, required=True)
-        own_rate = reader.get('minor_unit_conversion_rate', int, 'a whole number')
+        reader = self.read_object(key)
+        value = reader.read_value(amount, int, 'a whole number of minor units', required=True)
+        code = reader.read_text(currency, required=True)
+        own_rate = reader.read_value('minor_unit_conversion_rate', int, 'a whole number')
         with_rate = rate if own_rate is None else own_rate
-        return checked_money(reader.path, Money.from_minor, value, code, with_rate)
+        return build_checked_money(reader.path, Money.from_minor_units, value, code, with_rate)
 
 
 def _describe_json_type(value):
@@ -146,7 +149,7 @@ def _describe_json_type(value):
     return names.get(type(value), 'nothing' if value is None else type(value).__name__)
 
 
-def checked_money(field, build, *args):
+def build_checked_money(field, build, *args):
     """Return the result of `build(*args)`. Turn its MoneyError into a PayloadError of `field` (str)."""
     try:
         return build(*args)
@@ -154,7 +157,7 @@ def checked_money(field, build, *args):
         raise PayloadError(field, f'{error}; it is not booked until this is explained') from None
 
 
-def checked_uuid(value, path):
+def read_checked_uuid(value, path):
     """Return a uuid (str, lower case) from a value of any type at `path` (str). Raises PayloadError."""
     if not isinstance(value, str) or not UUID_PATTERN.fullmatch(value.lower()):
         raise PayloadError(path, 'Ramp sent something that is not an id (uuid)')
@@ -163,12 +166,12 @@ def checked_uuid(value, path):
 
 def read_uuid_list(reader, key):
     """Read the uuids (tuple of str) of the list under `key`. Raises PayloadError."""
-    return tuple(checked_uuid(value, path) for value, path in reader.items(key))
+    return tuple(read_checked_uuid(value, path) for value, path in reader.read_items(key))
 
 
 def read_text_list(reader, key):
     """Read the texts (tuple of str) of the list under `key`. Raises PayloadError."""
-    found = tuple(reader.items(key))
+    found = tuple(reader.read_items(key))
     for value, path in found:
         if not isinstance(value, str):
             raise PayloadError(path, 'expected a text, Ramp sent something else')
@@ -177,18 +180,20 @@ def read_text_list(reader, key):
 
 def readers_of_items(reader, key):
     """Return readers (list of PayloadReader) of the objects of the list under `key`. Raises PayloadError."""
-    return [PayloadReader(value, path) for value, path in reader.items(key)]
+    return [PayloadReader(value, path) for value, path in reader.read_items(key)]
 
 
 def read_optional_day(reader, key):
     """Read the day under `key`: date | None, from a text such as 2026-01-31. Raises PayloadError."""
-    text = reader.text(key)
+    text = reader.read_text(key)
     try:
-        if text is not None and not _DAY.fullmatch(text):
+        if text is not None and not _DAY_PATTERN.fullmatch(text):
             raise ValueError('is not a day such as 2026-01-31')
         return text and datetime.date.fromisoformat(text)
     except ValueError:
-        raise PayloadError(reader.at(key), 'Ramp sent something that is not a day such as 2026-01-31') from None
+        raise PayloadError(
+            reader.path_of_key(key), 'Ramp sent something that is not a day such as 2026-01-31'
+        ) from None
 
 
 def read_optional_decimal(reader, key):
@@ -196,15 +201,15 @@ def read_optional_decimal(reader, key):
 
     A float is read by its shortest notation. Raises PayloadError.
     """
-    value = reader.get(key, (str, int, float, Decimal), 'a decimal number')
+    value = reader.read_value(key, (str, int, float, Decimal), 'a decimal number')
     if value is None or value == '':
         return None
     if isinstance(value, str):
-        known = bool(_DECIMAL.fullmatch(value))
+        known = bool(_DECIMAL_PATTERN.fullmatch(value))
     else:
         known = (not isinstance(value, Decimal) or value.is_finite()) and abs(value) < 10**30
     if not known:
-        raise PayloadError(reader.at(key), 'Ramp sent something that is not a decimal number')
+        raise PayloadError(reader.path_of_key(key), 'Ramp sent something that is not a decimal number')
     return Decimal(str(value))
 
 
@@ -216,23 +221,24 @@ def read_required_amount(reader, key, currency, what):
     :param what: str, what is read, for the error, such as "the bill"
     :raise PayloadError: if there is no amount, or it is in another currency
     """
-    money = reader.minor(key)
+    money = reader.read_money(key)
     if money is None:
-        raise PayloadError(reader.at(key), f'Ramp sent no amount; without it {what} cannot be booked')
+        raise PayloadError(reader.path_of_key(key), f'Ramp sent no amount; without it {what} cannot be booked')
     if currency is not None and money.currency != currency:
-        raise PayloadError(reader.at(key), f'is in {money.currency}, but {what} is in {currency}')
+        raise PayloadError(reader.path_of_key(key), f'is in {money.currency}, but {what} is in {currency}')
     return money
 
 
 def read_unsigned_amount(reader, key, amount='amount', currency='currency_code'):
     """Read the amount under `key`, which must not be negative: Money | None.
 
-    Parameters: as of `PayloadReader.minor`. Raises PayloadError.
+    Parameters: as of `PayloadReader.read_money`. Raises PayloadError.
     """
-    money = reader.minor(key, amount, currency)
+    money = reader.read_money(key, amount, currency)
     if money is not None and money.minor < 0:
         raise PayloadError(
-            reader.at(key), f'{money} is negative, which Ramp excludes; it is not booked until this is explained'
+            reader.path_of_key(key),
+            f'{money} is negative, which Ramp excludes; it is not booked until this is explained',
         )
     return money
 
@@ -255,7 +261,7 @@ def read_quantity_and_price(reader, currency, what):
 
     Bills before 2026, and credits, call the quantity unit_quantity. Raise PayloadError if one is malformed.
     """
-    price = reader.minor('unit_price')
+    price = reader.read_money('unit_price')
     if price is not None:
         price = read_required_amount(reader, 'unit_price', currency, what)
     quantity = read_optional_decimal(reader, 'quantity')

@@ -33,9 +33,9 @@ def read_receipt(payload):
     """
     reader = PayloadReader(payload)
     return Receipt(
-        id=reader.uuid('id', required=True),
-        transaction_id=reader.uuid('transaction_id'),
-        reimbursement_id=reader.uuid('reimbursement_id'),
-        receipt_url=reader.text('receipt_url', required=True),
-        created_at=reader.moment('created_at'),
+        id=reader.read_uuid('id', required=True),
+        transaction_id=reader.read_uuid('transaction_id'),
+        reimbursement_id=reader.read_uuid('reimbursement_id'),
+        receipt_url=reader.read_text('receipt_url', required=True),
+        created_at=reader.read_moment('created_at'),
     )

@@ -10,13 +10,13 @@ import datetime
 from decimal import Decimal
 
 from .coding import Selection, read_coding_selections, read_line_selections
-from .money import Money, allocate
+from .money import Money, allocate_amount
 from .reading import (
     SYNC_STATUSES,
     PayloadError,
     PayloadReader,
+    build_checked_money,
     check_lines_total,
-    checked_money,
     read_optional_day,
     read_optional_decimal,
     read_text_list,
@@ -127,56 +127,56 @@ def read_reimbursement(payload):
         other
     """
     reader = PayloadReader(payload)
-    ramp_id = reader.uuid('id', required=True)
-    state = reader.choice('state', REIMBURSEMENT_STATES, required=True)
+    ramp_id = reader.read_uuid('id', required=True)
+    state = reader.read_choice('state', REIMBURSEMENT_STATES, required=True)
     amount = _read_entity_amount(reader, state)
     original = _read_submitted_amount(reader, amount)
-    trace = reader.object('trace_id')
+    trace = reader.read_object('trace_id')
     selections = read_coding_selections(reader)
     return Reimbursement(
         id=ramp_id,
-        direction=reader.choice('direction', REIMBURSEMENT_DIRECTIONS, required=True),
-        type=reader.choice('type', REIMBURSEMENT_TYPES, required=True),
+        direction=reader.read_choice('direction', REIMBURSEMENT_DIRECTIONS, required=True),
+        type=reader.read_choice('type', REIMBURSEMENT_TYPES, required=True),
         state=state,
-        sync_status=reader.choice('sync_status', SYNC_STATUSES),
+        sync_status=reader.read_choice('sync_status', SYNC_STATUSES),
         amount=amount,
         original_amount=original,
         payee_amount=read_unsigned_amount(reader, 'payee_amount'),
         lines=_read_reimbursement_lines(reader, amount, original, selections),
         selections=selections,
-        user_id=reader.uuid('user_id', required=True),
-        user_email=reader.text('user_email'),
-        user_full_name=reader.text('user_full_name'),
-        employee_id=reader.text('employee_id'),
-        entity_id=reader.uuid('entity_id'),
-        memo=reader.text('memo'),
-        merchant=reader.text('merchant'),
-        merchant_id=reader.uuid('merchant_id'),
+        user_id=reader.read_uuid('user_id', required=True),
+        user_email=reader.read_text('user_email'),
+        user_full_name=reader.read_text('user_full_name'),
+        employee_id=reader.read_text('employee_id'),
+        entity_id=reader.read_uuid('entity_id'),
+        memo=reader.read_text('memo'),
+        merchant=reader.read_text('merchant'),
+        merchant_id=reader.read_uuid('merchant_id'),
         transaction_date=read_optional_day(reader, 'transaction_date'),
-        accounting_date=reader.moment('accounting_date'),
-        created_at=reader.moment('created_at'),
-        submitted_at=reader.moment('submitted_at'),
-        approved_at=reader.moment('approved_at'),
-        synced_at=reader.moment('synced_at'),
-        updated_at=reader.moment('updated_at'),
-        payment_id=reader.text('payment_id'),
-        payment_batch_id=reader.uuid('payment_batch_id'),
-        payment_processed_at=reader.moment('payment_processed_at'),
-        trace_descriptor=trace.text('descriptor'),
-        trace_id=trace.text('trace_id'),
+        accounting_date=reader.read_moment('accounting_date'),
+        created_at=reader.read_moment('created_at'),
+        submitted_at=reader.read_moment('submitted_at'),
+        approved_at=reader.read_moment('approved_at'),
+        synced_at=reader.read_moment('synced_at'),
+        updated_at=reader.read_moment('updated_at'),
+        payment_id=reader.read_text('payment_id'),
+        payment_batch_id=reader.read_uuid('payment_batch_id'),
+        payment_processed_at=reader.read_moment('payment_processed_at'),
+        trace_descriptor=trace.read_text('descriptor'),
+        trace_id=trace.read_text('trace_id'),
         receipts=read_uuid_list(reader, 'receipts'),
         attendees=_read_attendee_pairs(reader),
         distance=read_optional_decimal(reader, 'distance'),
-        start_location=reader.text('start_location'),
-        end_location=reader.text('end_location'),
+        start_location=reader.read_text('start_location'),
+        end_location=reader.read_text('end_location'),
         waypoints=read_text_list(reader, 'waypoints'),
-        fund_id=reader.uuid('fund_id') or reader.uuid('spend_limit_id'),  # the latter is its former name
-        trip_id=reader.uuid('trip_id'),
+        fund_id=reader.read_uuid('fund_id') or reader.read_uuid('spend_limit_id'),  # the latter is its former name
+        trip_id=reader.read_uuid('trip_id'),
     )
 
 
 def _read_attendee_pairs(reader):
-    return tuple((item.text('name'), item.uuid('user_id')) for item in readers_of_items(reader, 'attendees'))
+    return tuple((item.read_text('name'), item.read_uuid('user_id')) for item in readers_of_items(reader, 'attendees'))
 
 
 def _read_entity_amount(reader, state):
@@ -185,12 +185,12 @@ def _read_entity_amount(reader, state):
     `entity_amount` replaces `amount`, which is in *major* units of `currency` (not `currency_code`).
     """
     new = read_unsigned_amount(reader, 'entity_amount', 'value', 'currency')
-    major = reader.get('amount', (int, float, Decimal), 'a number')
+    major = reader.read_value('amount', (int, float, Decimal), 'a number')
     if major is None:
         if new is None and state not in REIMBURSEMENT_IDLE_STATES:
             raise PayloadError('entity_amount', 'Ramp sent neither entity_amount nor amount; there is nothing to book')
         return new
-    old = checked_money('amount', Money.from_major, major, reader.text('currency', required=True))
+    old = build_checked_money('amount', Money.from_major_units, major, reader.read_text('currency', required=True))
     if old.minor < 0:
         raise PayloadError('amount', f'{old} is negative, but the direction tells who owes whom')
     if new is not None and new != old:
@@ -219,7 +219,7 @@ def _read_submitted_amount(reader, amount):
 def _read_reimbursement_lines(reader, amount, original, selections):
     """Read the lines, in the currency of what was submitted. Without lines, return one over the whole."""
     readers = readers_of_items(reader, 'line_items')
-    own = [item.minor('amount') for item in readers]
+    own = [item.read_money('amount') for item in readers]
     if amount is None:
         shares = [None] * len(own)
     elif len(own) < 2 and own in ([], [None]):
@@ -228,10 +228,10 @@ def _read_reimbursement_lines(reader, amount, original, selections):
         shares = _convert_line_amounts(readers, own, amount, original)
     if not readers:
         return tuple(
-            ReimbursementLine(share, given, reader.text('memo'), selections) for share, given in zip(shares, own)
+            ReimbursementLine(share, given, reader.read_text('memo'), selections) for share, given in zip(shares, own)
         )
     return tuple(
-        ReimbursementLine(share, given, item.text('memo'), coding)
+        ReimbursementLine(share, given, item.read_text('memo'), coding)
         for share, given, item, coding in zip(shares, own, readers, read_line_selections(readers, selections))
     )
 
@@ -240,7 +240,7 @@ def _convert_line_amounts(readers, own, amount, original):
     """Return the amount of each line in the currency the entity pays in: list of Money."""
     for item, money in zip(readers, own):
         if money is None:
-            raise PayloadError(item.at('amount'), 'the line has no amount; correct the split in Ramp')
+            raise PayloadError(item.path_of_key('amount'), 'the line has no amount; correct the split in Ramp')
         if money.currency != own[0].currency:
             raise PayloadError(
                 'line_items',
@@ -256,5 +256,5 @@ def _convert_line_amounts(readers, own, amount, original):
                 'line_items', f'the lines are in {currency}, but {original} was submitted; correct it in Ramp'
             )
         check_lines_total('line_items', own, original, 'what was submitted')
-    shares = checked_money('line_items', allocate, amount.minor, [money.minor for money in own])
+    shares = build_checked_money('line_items', allocate_amount, amount.minor, [money.minor for money in own])
     return [Money(share, amount.currency) for share in shares]

@@ -41,18 +41,18 @@ def read_repayment(payload):
     :raise PayloadError: if it is malformed, or repaid and without an amount
     """
     reader = PayloadReader(payload)
-    ramp_id = reader.uuid('id', required=True)
-    status = reader.choice('status', REPAYMENT_STATUSES, required=True)
-    amount = reader.minor('repayment_amount')
+    ramp_id = reader.read_uuid('id', required=True)
+    status = reader.read_choice('status', REPAYMENT_STATUSES, required=True)
+    amount = reader.read_money('repayment_amount')
     if amount is None and status == 'REPAID':
         raise PayloadError('repayment_amount', 'Ramp sent no amount, yet it is repaid; there is nothing to book')
     return Repayment(
         id=ramp_id,
         status=status,
         amount=amount,
-        repaid_at=reader.moment('repaid_at'),
-        funding_method=reader.text('funding_method'),
-        original_transaction_id=reader.text('original_transaction_id'),
-        user_id=reader.text('user_id'),
-        entity_id=reader.uuid('entity_id'),
+        repaid_at=reader.read_moment('repaid_at'),
+        funding_method=reader.read_text('funding_method'),
+        original_transaction_id=reader.read_text('original_transaction_id'),
+        user_id=reader.read_text('user_id'),
+        entity_id=reader.read_uuid('entity_id'),
     )

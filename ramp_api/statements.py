@@ -101,30 +101,32 @@ def read_statement(payload):
     :raise PayloadError: also if a section has amounts in two currencies, or two sections have one id
     """
     reader = PayloadReader(payload)
-    ramp_id = reader.uuid('id', required=True)
-    start, end = reader.moment('start_date', required=True), reader.moment('end_date', required=True)
+    ramp_id = reader.read_uuid('id', required=True)
+    start, end = reader.read_moment('start_date', required=True), reader.read_moment('end_date', required=True)
     if end < start:
         raise PayloadError('end_date', 'is before start_date; it is not booked until this is explained')
     return Statement(
         id=ramp_id,
         start_date=start,
         end_date=end,
-        preceding_statement_id=reader.uuid('preceding_statement_id'),
+        preceding_statement_id=reader.read_uuid('preceding_statement_id'),
         sections=_read_balance_sections(reader),
-        lines=tuple(_read_statement_line(value, path) for value, path in reader.items('statement_lines')),
+        lines=tuple(_read_statement_line(value, path) for value, path in reader.read_items('statement_lines')),
     )
 
 
 def _read_balance_sections(reader):
     found = {}
     for item in readers_of_items(reader, 'balance_sections'):
-        ramp_id = item.uuid('id', required=True)
+        ramp_id = item.read_uuid('id', required=True)
         if ramp_id in found:
-            raise PayloadError(item.at('id'), 'two sections have this id; it is not booked until this is explained')
+            raise PayloadError(
+                item.path_of_key('id'), 'two sections have this id; it is not booked until this is explained'
+            )
         ending = read_required_amount(item, 'ending_balance', None, 'the statement')
         found[ramp_id] = StatementSection(
             id=ramp_id,
-            entity_id=item.uuid('entity_id', required=True),
+            entity_id=item.read_uuid('entity_id', required=True),
             ending_balance=ending,
             **{
                 name: read_required_amount(item, name, ending.currency, 'the section')
@@ -138,7 +140,9 @@ def _read_statement_line(value, path):
     if isinstance(value, list) and len(value) == 2:
         value = dict(zip(('type', 'id'), value))
     reader = PayloadReader(value, path)
-    return StatementLine(reader.choice('type', STATEMENT_LINE_TYPES, required=True), reader.uuid('id', required=True))
+    return StatementLine(
+        reader.read_choice('type', STATEMENT_LINE_TYPES, required=True), reader.read_uuid('id', required=True)
+    )
 
 
 def read_statement_url(payload):
@@ -148,7 +152,7 @@ def read_statement_url(payload):
     :return: str | None
     :raise PayloadError: if it is no text
     """
-    return PayloadReader(payload).text('statement_url')
+    return PayloadReader(payload).read_text('statement_url')
 
 
 def scrub_statement(payload):
@@ -178,14 +182,14 @@ def read_transfer(payload):
     """
     reader = PayloadReader(payload)
     return Transfer(
-        id=reader.uuid('id', required=True),
+        id=reader.read_uuid('id', required=True),
         amount=read_required_amount(reader, 'amount', None, 'the transfer'),
-        status=reader.text('status', required=True),
-        sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
-        entity_id=reader.uuid('entity_id'),
-        bank_account_id=reader.uuid('bank_account_id'),
-        payment_id=reader.text('payment_id'),
-        created_at=reader.moment('created_at', required=True),
+        status=reader.read_text('status', required=True),
+        sync_status=reader.read_choice('sync_status', SYNC_STATUSES, required=True),
+        entity_id=reader.read_uuid('entity_id'),
+        bank_account_id=reader.read_uuid('bank_account_id'),
+        payment_id=reader.read_text('payment_id'),
+        created_at=reader.read_moment('created_at', required=True),
     )
 
 
@@ -198,9 +202,9 @@ def read_cashback(payload):
     """
     reader = PayloadReader(payload)
     return Cashback(
-        id=reader.uuid('id', required=True),
+        id=reader.read_uuid('id', required=True),
         amount=read_required_amount(reader, 'amount', None, 'the cashback'),
-        sync_status=reader.choice('sync_status', SYNC_STATUSES, required=True),
-        entity_id=reader.uuid('entity_id'),
-        created_at=reader.moment('created_at', required=True),
+        sync_status=reader.read_choice('sync_status', SYNC_STATUSES, required=True),
+        entity_id=reader.read_uuid('entity_id'),
+        created_at=reader.read_moment('created_at', required=True),
     )

@@ -10,8 +10,8 @@ import datetime
 from decimal import Decimal
 
 from .coding import Selection, read_coding_selections
-from .money import Money, allocate, exponent
-from .reading import SYNC_STATUSES, PayloadError, PayloadReader, checked_money, read_uuid_list, readers_of_items
+from .money import Money, allocate_amount, find_currency_exponent
+from .reading import SYNC_STATUSES, PayloadError, PayloadReader, build_checked_money, read_uuid_list, readers_of_items
 
 TRANSACTION_STATES = frozenset({'CLEARED', 'COMPLETION', 'DECLINED', 'ERROR', 'PENDING', 'PENDING_INITIATION'})
 
@@ -77,35 +77,35 @@ def read_transaction(payload):
         other
     """
     reader = PayloadReader(payload)
-    ramp_id = reader.uuid('id', required=True)
+    ramp_id = reader.read_uuid('id', required=True)
     amount = _read_settled_amount(reader)
-    holder = reader.object('card_holder')
-    first, last = holder.text('first_name'), holder.text('last_name')
+    holder = reader.read_object('card_holder')
+    first, last = holder.read_text('first_name'), holder.read_text('last_name')
     return Transaction(
         id=ramp_id,
         amount=amount,
         original_amount=_read_original_amount(reader, amount),
-        state=reader.choice('state', TRANSACTION_STATES, required=True),
-        sync_status=reader.choice('sync_status', SYNC_STATUSES),
-        synced_at=reader.moment('synced_at'),
-        user_transaction_time=reader.moment('user_transaction_time'),
-        settlement_date=reader.moment('settlement_date'),
-        accounting_date=reader.moment('accounting_date'),
-        user_id=holder.uuid('user_id'),
+        state=reader.read_choice('state', TRANSACTION_STATES, required=True),
+        sync_status=reader.read_choice('sync_status', SYNC_STATUSES),
+        synced_at=reader.read_moment('synced_at'),
+        user_transaction_time=reader.read_moment('user_transaction_time'),
+        settlement_date=reader.read_moment('settlement_date'),
+        accounting_date=reader.read_moment('accounting_date'),
+        user_id=holder.read_uuid('user_id'),
         card_holder_name=' '.join(filter(None, (first, last))) or None,
         card_holder_short_name=f'{first[0]}. {last}' if first and last else first or last,
-        card_holder_employee_id=holder.text('employee_id'),
-        card_id=reader.uuid('card_id'),
-        entity_id=reader.uuid('entity_id'),
-        statement_id=reader.uuid('statement_id'),
-        merchant_id=reader.uuid('merchant_id'),
-        merchant_name=reader.text('merchant_name'),
-        merchant_descriptor=reader.text('merchant_descriptor'),
-        memo=reader.text('memo'),
-        original_transaction_id=reader.text('original_transaction_id'),
-        category_name=reader.text('sk_category_name'),
-        category_code_description=reader.text('merchant_category_code_description'),
-        trip_name=reader.text('trip_name'),
+        card_holder_employee_id=holder.read_text('employee_id'),
+        card_id=reader.read_uuid('card_id'),
+        entity_id=reader.read_uuid('entity_id'),
+        statement_id=reader.read_uuid('statement_id'),
+        merchant_id=reader.read_uuid('merchant_id'),
+        merchant_name=reader.read_text('merchant_name'),
+        merchant_descriptor=reader.read_text('merchant_descriptor'),
+        memo=reader.read_text('memo'),
+        original_transaction_id=reader.read_text('original_transaction_id'),
+        category_name=reader.read_text('sk_category_name'),
+        category_code_description=reader.read_text('merchant_category_code_description'),
+        trip_name=reader.read_text('trip_name'),
         attendees=_read_attendee_names(reader),
         receipts=read_uuid_list(reader, 'receipts'),
         lines=_read_transaction_lines(reader, amount),
@@ -113,25 +113,25 @@ def read_transaction(payload):
 
 
 def _read_attendee_names(reader):
-    names = (PayloadReader(value, path).text('name') for value, path in reader.items('attendees'))
+    names = (PayloadReader(value, path).read_text('name') for value, path in reader.read_items('attendees'))
     return tuple(filter(None, names))
 
 
 def _read_settled_amount(reader):
     """Read the settled amount. `amount` is a float in *major* units; newer specifications have `entity_amount`."""
-    rate = reader.get('minor_unit_conversion_rate', int, 'a whole number')
-    new = reader.minor('entity_amount', 'value', 'currency', rate)
-    major = reader.get('amount', (int, float, Decimal), 'a number')
+    rate = reader.read_value('minor_unit_conversion_rate', int, 'a whole number')
+    new = reader.read_money('entity_amount', 'value', 'currency', rate)
+    major = reader.read_value('amount', (int, float, Decimal), 'a number')
     if major is None:
         if new is None:
             raise PayloadError('amount', 'Ramp sent neither amount nor entity_amount; there is nothing to book')
         return new
-    currency = reader.text('currency_code', required=True)
-    old = checked_money('amount', Money.from_major, major, currency)
-    if rate is not None and rate != 10 ** exponent(currency):
+    currency = reader.read_text('currency_code', required=True)
+    old = build_checked_money('amount', Money.from_major_units, major, currency)
+    if rate is not None and rate != 10 ** find_currency_exponent(currency):
         raise PayloadError(
             'minor_unit_conversion_rate',
-            f'{rate} contradicts {currency}, which has {exponent(currency)} '
+            f'{rate} contradicts {currency}, which has {find_currency_exponent(currency)} '
             'decimals; it is not booked until this is explained',
         )
     if new is not None and new != old:
@@ -141,8 +141,8 @@ def _read_settled_amount(reader):
 
 def _read_original_amount(reader, settled):
     """Return what the merchant charged: Money | None, with the sign of the settled amount."""
-    old = reader.minor('original_transaction_amount')
-    new = reader.minor('merchant_amount', 'value', 'currency')
+    old = reader.read_money('original_transaction_amount')
+    new = reader.read_money('merchant_amount', 'value', 'currency')
     # Ramp documents the sign of the settled amount only. Both are given that sign before they are compared.
     old, new = (money and (-abs(money) if settled.minor < 0 else abs(money)) for money in (old, new))
     if old is not None and new is not None and old != new:
@@ -158,7 +158,7 @@ def _read_transaction_lines(reader, settled):
     selections = read_coding_selections(reader)
     lines = readers_of_items(reader, 'line_items')
     if not lines:
-        return (TransactionLine(settled, reader.text('memo'), selections),)
+        return (TransactionLine(settled, reader.read_text('memo'), selections),)
     amounts = _read_line_amounts(lines, settled, _read_original_amount(reader, settled))
     total = sum(amounts, Money(0, settled.currency))
     if total != settled:
@@ -169,7 +169,7 @@ def _read_transaction_lines(reader, settled):
     if len(lines) == 1 and not coded[0]:
         coded = [selections]
     return tuple(
-        TransactionLine(amount, line.text('memo'), coding) for amount, line, coding in zip(amounts, lines, coded)
+        TransactionLine(amount, line.read_text('memo'), coding) for amount, line, coding in zip(amounts, lines, coded)
     )
 
 
@@ -178,13 +178,15 @@ def _read_line_amounts(lines, settled, original):
 
     `converted_amount` is in it; `amount` may be in the merchant's, so its own code decides.
     """
-    amounts = [line.minor('converted_amount') or line.minor('amount') for line in lines]
+    amounts = [line.read_money('converted_amount') or line.read_money('amount') for line in lines]
     for line, amount in zip(lines, amounts):
         if amount is None:
-            raise PayloadError(line.at('converted_amount'), 'the line has no amount; correct the split in Ramp')
+            raise PayloadError(
+                line.path_of_key('converted_amount'), 'the line has no amount; correct the split in Ramp'
+            )
         if line.values.get('converted_amount') is not None and amount.currency != settled.currency:
             raise PayloadError(
-                line.at('converted_amount'),
+                line.path_of_key('converted_amount'),
                 f'is in {amount.currency}, but the transaction is settled in {settled.currency}',
             )
     currencies = {amount.currency for amount in amounts}
@@ -198,5 +200,5 @@ def _read_line_amounts(lines, settled, original):
         raise PayloadError(
             'line_items', f'the lines add up to {total}, but the merchant charged {original}; correct the split in Ramp'
         )
-    shares = checked_money('line_items', allocate, settled.minor, [amount.minor for amount in amounts])
+    shares = build_checked_money('line_items', allocate_amount, settled.minor, [amount.minor for amount in amounts])
     return [Money(share, settled.currency) for share in shares]

@@ -33,11 +33,11 @@ class AnswerTime:
         self._clock = clock
         self._ends = math.inf
 
-    def begin_answer(self, seconds):
+    def begin_answer_time(self, seconds):
         """Allow `seconds` (float) for a whole answer, from now on."""
         self._ends = self._clock() + seconds
 
-    def seconds_left(self, most):
+    def count_seconds_left(self, most):
         """Return seconds (float) that may be waited now, at most `most`. Raises TimeoutError when the time is over."""
         left = self._ends - self._clock()
         if left <= 0:
@@ -46,7 +46,7 @@ class AnswerTime:
 
     def limit_socket_wait(self, sock):
         """Let a socket wait for its next byte as long as it may. Raises TimeoutError when the time is over."""
-        sock.settimeout(self.seconds_left(self._pause))
+        sock.settimeout(self.count_seconds_left(self._pause))
 
 
 class _TimedReader(io.RawIOBase):
@@ -81,7 +81,7 @@ class _TimedFile:
         return io.BufferedReader(_TimedReader(self._sock, self._answer_time))
 
 
-def _timed_pool_class(pool, answer_time):
+def _build_timed_pool_class(pool, answer_time):
     """Return a class of connection pools whose connections keep to `answer_time`."""
 
     class Response(http.client.HTTPResponse):
@@ -99,7 +99,7 @@ def _timed_pool_class(pool, answer_time):
                 for number, address in enumerate(addresses):
                     self._dns_host = address
                     if isinstance(most, (int, float)):
-                        self.timeout = answer_time.seconds_left(most) / (len(addresses) - number)
+                        self.timeout = answer_time.count_seconds_left(most) / (len(addresses) - number)
                     try:
                         return super()._new_conn()
                     except (ConnectTimeoutError, NewConnectionError):
@@ -132,14 +132,14 @@ def _resolve_host_addresses(name, port):
 class TimedAdapter(HTTPAdapter):
     """An adapter with its own timeouts, so no call can forget them, and wrappers of Session.send see none to compare.
 
-    timeout: (connect, read) in seconds; an answer has no end until `answer_time.begin_answer`.
+    timeout: (connect, read) in seconds; an answer has no end until `answer_time.begin_answer_time`.
     """
 
     def __init__(self, timeout, answer_time):
         self._timeout = timeout
         self._pools = {
-            'http': _timed_pool_class(HTTPConnectionPool, answer_time),
-            'https': _timed_pool_class(HTTPSConnectionPool, answer_time),
+            'http': _build_timed_pool_class(HTTPConnectionPool, answer_time),
+            'https': _build_timed_pool_class(HTTPSConnectionPool, answer_time),
         }
         super().__init__(max_retries=0)
 

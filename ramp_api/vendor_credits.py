@@ -78,7 +78,7 @@ def read_vendor_credit(payload):
     :raise PayloadError: also where lines, uses or currencies do not add up
     """
     reader = PayloadReader(payload)
-    ramp_id = reader.uuid('id', required=True)
+    ramp_id = reader.read_uuid('id', required=True)
     total = read_required_amount(reader, 'total_amount', None, 'the credit')
     applied = read_required_amount(reader, 'total_applied_amount', total.currency, 'the credit')
     remaining = read_required_amount(reader, 'remaining_amount', total.currency, 'the credit')
@@ -90,12 +90,12 @@ def read_vendor_credit(payload):
     selections = read_coding_selections(reader)
     return VendorCredit(
         id=ramp_id,
-        vendor_id=reader.uuid('vendor_id', required=True),
-        entity_id=reader.uuid('entity_id'),
-        reference_number=reader.text('reference_number'),
-        reference_bill_id=reader.uuid('reference_bill_id'),
+        vendor_id=reader.read_uuid('vendor_id', required=True),
+        entity_id=reader.read_uuid('entity_id'),
+        reference_number=reader.read_text('reference_number'),
+        reference_bill_id=reader.read_uuid('reference_bill_id'),
         accounting_date=read_optional_day(reader, 'accounting_date'),
-        created_at=reader.moment('created_at'),
+        created_at=reader.read_moment('created_at'),
         total=total,
         applied=applied,
         remaining=remaining,
@@ -113,14 +113,14 @@ def _read_credit_lines(reader, whole, selections):
     lines = []
     for item, amount, coding in zip(readers, amounts, read_line_selections(readers, selections)):
         quantity, price = read_quantity_and_price(item, whole.currency, 'the credit') if item in stock else (None, None)
-        lines.append(CreditLine(amount, item.text('memo'), coding, quantity, price))
+        lines.append(CreditLine(amount, item.read_text('memo'), coding, quantity, price))
     return tuple(lines)
 
 
 def _read_credit_uses(reader, applied):
     uses = tuple(
         CreditUse(
-            bill_id=item.uuid('bill_id', required=True),
+            bill_id=item.read_uuid('bill_id', required=True),
             amount=read_required_amount(item, 'amount', applied.currency, 'the credit'),
             is_draft=key == 'applied_draft_bills',
         )

@@ -113,29 +113,29 @@ def read_vendor(payload):
     """
     reader = PayloadReader(payload)
     return Vendor(
-        id=reader.uuid('id', required=True),
-        name=reader.text('name', required=True),
-        name_legal=reader.text('name_legal'),
-        vendor_type=reader.choice('vendor_type', VENDOR_TYPES),
-        is_active=reader.get('is_active', bool, 'true or false', required=True),
-        approval_status=reader.choice('approval_status', VENDOR_APPROVAL_STATUSES),
-        external_vendor_id=reader.text('external_vendor_id'),
-        accounting_vendor_remote_id=reader.text('accounting_vendor_remote_id'),
-        country=reader.text('country'),
-        state=reader.text('state'),
-        address=_read_vendor_address(reader.object('address')),
+        id=reader.read_uuid('id', required=True),
+        name=reader.read_text('name', required=True),
+        name_legal=reader.read_text('name_legal'),
+        vendor_type=reader.read_choice('vendor_type', VENDOR_TYPES),
+        is_active=reader.read_value('is_active', bool, 'true or false', required=True),
+        approval_status=reader.read_choice('approval_status', VENDOR_APPROVAL_STATUSES),
+        external_vendor_id=reader.read_text('external_vendor_id'),
+        accounting_vendor_remote_id=reader.read_text('accounting_vendor_remote_id'),
+        country=reader.read_text('country'),
+        state=reader.read_text('state'),
+        address=_read_vendor_address(reader.read_object('address')),
         addresses=tuple(_read_vendor_address(item, listed=True) for item in readers_of_items(reader, 'addresses')),
-        tax_address=_read_vendor_address(reader.object('tax_address')),
-        federal_tax_classification=reader.choice('federal_tax_classification', TAX_CLASSIFICATIONS),
-        description=reader.text('description'),
+        tax_address=_read_vendor_address(reader.read_object('tax_address')),
+        federal_tax_classification=reader.read_choice('federal_tax_classification', TAX_CLASSIFICATIONS),
+        description=reader.read_text('description'),
         contacts=read_uuid_list(reader, 'contacts'),
         custom_fields=_read_custom_fields(reader),
         subsidiary=read_text_list(reader, 'subsidiary'),
-        default_entity_id=reader.uuid('default_entity_id'),
-        merchant_id=reader.uuid('merchant_id'),
-        parent_vendor_id=reader.uuid('parent_vendor_id'),
-        vendor_owner_id=reader.uuid('vendor_owner_id'),
-        created_at=reader.moment('created_at'),
+        default_entity_id=reader.read_uuid('default_entity_id'),
+        merchant_id=reader.read_uuid('merchant_id'),
+        parent_vendor_id=reader.read_uuid('parent_vendor_id'),
+        vendor_owner_id=reader.read_uuid('vendor_owner_id'),
+        created_at=reader.read_moment('created_at'),
     )
 
 
@@ -144,14 +144,14 @@ def _read_vendor_address(reader, listed=False):
     if not reader.values and not listed:
         return None
     return Address(
-        address_line_1=reader.text('address_line_1'),
-        address_line_2=reader.text('address_line_2'),
-        city=reader.text('city'),
-        state=reader.text('state'),
-        postal_code=reader.text('postal_code'),
-        country=reader.text('country'),
-        id=reader.uuid('id', required=listed),
-        is_default=reader.flag('is_default'),
+        address_line_1=reader.read_text('address_line_1'),
+        address_line_2=reader.read_text('address_line_2'),
+        city=reader.read_text('city'),
+        state=reader.read_text('state'),
+        postal_code=reader.read_text('postal_code'),
+        country=reader.read_text('country'),
+        id=reader.read_uuid('id', required=listed),
+        is_default=reader.read_flag('is_default'),
     )
 
 
@@ -159,9 +159,9 @@ def _read_custom_fields(reader):
     """Read the text columns only. Ramp has no field for a tax number, so businesses keep it there."""
     found = []
     for item in readers_of_items(reader, 'custom_record_fields'):
-        value = item.object('value')
-        if value.text('type') == 'text':
-            name, text = item.text('column_display_name'), value.text('value')
+        value = item.read_object('value')
+        if value.read_text('type') == 'text':
+            name, text = item.read_text('column_display_name'), value.read_text('value')
             if name is not None and text is not None:
                 found.append((name, text))
     return tuple(found)
@@ -179,12 +179,12 @@ def read_vendor_contact(payload):
 
 def _contact_from_reader(reader):
     return VendorContact(
-        id=reader.uuid('id', required=True),
-        email=reader.text('email'),
-        first_name=reader.text('first_name'),
-        last_name=reader.text('last_name'),
-        phone=reader.text('phone'),
-        is_default=reader.flag('is_default'),
+        id=reader.read_uuid('id', required=True),
+        email=reader.read_text('email'),
+        first_name=reader.read_text('first_name'),
+        last_name=reader.read_text('last_name'),
+        phone=reader.read_text('phone'),
+        is_default=reader.read_flag('is_default'),
     )
 
 
@@ -197,6 +197,6 @@ def read_vendor_detail(payload):
     :raise PayloadError: if either is malformed
     """
     vendor, reader = read_vendor(payload), PayloadReader(payload)
-    told = reader.get('contacts_detail', list, 'a list') is not None
+    told = reader.read_value('contacts_detail', list, 'a list') is not None
     contacts = tuple(_contact_from_reader(item) for item in readers_of_items(reader, 'contacts_detail'))
     return VendorDetail(vendor, contacts if told else None)

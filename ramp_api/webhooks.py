@@ -75,21 +75,21 @@ def verify_signature(secret, body, headers):
     digest = hmac.new(secret.encode('utf-8', 'surrogatepass'), body, hashlib.sha256).digest()
     wanted = digest.hex().encode(), base64.b64encode(digest)
     found = False
-    for given in _signatures_to_try(headers):
+    for given in _list_signatures_to_try(headers):
         for text in wanted:
             found |= hmac.compare_digest(given, text)
     return found
 
 
-def _signatures_to_try(headers):
+def _list_signatures_to_try(headers):
     """Return the possible signatures: list of bytes, without a prefix such as "sha256="."""
     return [
         value.strip().removeprefix('sha256=').encode('utf-8', 'surrogatepass')
-        for value in _values_of_headers(headers, SIGNATURE_HEADERS)
+        for value in _list_values_of_headers(headers, SIGNATURE_HEADERS)
     ]
 
 
-def _values_of_headers(headers, names):
+def _list_values_of_headers(headers, names):
     """Return the texts of the headers with these names (lower case)."""
     try:
         pairs = [(name, value) for name, value in headers.items()]
@@ -115,22 +115,22 @@ def read_event(body, headers=None):
     except (ValueError, TypeError, RecursionError):
         raise PayloadError('payload', 'this is not JSON') from None
     reader = PayloadReader(payload)
-    kind = reader.text('type', required=True)
+    kind = reader.read_text('type', required=True)
     about = payload.get('object')
     about = about if isinstance(about, dict) else {}
-    challenge = reader.text('challenge', required=True) if kind == VERIFICATION else None
-    ident = _storable_text_or_none(payload.get('id'))
+    challenge = reader.read_text('challenge', required=True) if kind == VERIFICATION else None
+    ident = _keep_storable_text(payload.get('id'))
     if not ident and kind != VERIFICATION:
         sent = body.encode('utf-8', 'surrogatepass') if isinstance(body, str) else body
-        named = next(filter(_storable_text_or_none, _values_of_headers(headers, (ID_HEADER,))), None)
+        named = next(filter(_keep_storable_text, _list_values_of_headers(headers, (ID_HEADER,))), None)
         ident = named or hashlib.sha256(sent).hexdigest()
     return Event(
         id=ident,
         type=kind,
-        created_at=_read_or_none(reader.moment, 'created_at'),
-        business_id=_read_or_none(reader.uuid, 'business_id'),
+        created_at=_read_field_or_none(reader.read_moment, 'created_at'),
+        business_id=_read_field_or_none(reader.read_uuid, 'business_id'),
         object_id=_read_object_id(about),
-        sync_request_id=_storable_text_or_none(about.get('sync_request_id')),
+        sync_request_id=_keep_storable_text(about.get('sync_request_id')),
         challenge=challenge,
     )
 
@@ -138,19 +138,19 @@ def read_event(body, headers=None):
 def _read_object_id(about):
     """Return the id of what changed. Receivers have seen it under each of these names."""
     names = ('id', 'resource_id', 'object_id')
-    return next((_lower_case_uuid(text) for name in names if (text := _storable_text_or_none(about.get(name)))), None)
+    return next((_read_lower_case_uuid(text) for name in names if (text := _keep_storable_text(about.get(name)))), None)
 
 
-def _storable_text_or_none(value):
+def _keep_storable_text(value):
     """Return a text that may be stored as it is, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() else None
 
 
-def _lower_case_uuid(text):
+def _read_lower_case_uuid(text):
     return text.lower() if UUID_PATTERN.fullmatch(text.lower()) else text
 
 
-def _read_or_none(read, key):
+def _read_field_or_none(read, key):
     try:
         return read(key)
     except PayloadError:
@@ -166,14 +166,14 @@ def read_subscription(payload):
     """
     reader = PayloadReader(payload)
     kinds = []
-    for value, path in reader.items('event_types'):
+    for value, path in reader.read_items('event_types'):
         if not isinstance(value, str):
             raise PayloadError(path, 'expected a text')
         kinds.append(value)
     return Subscription(
-        id=reader.text('id', required=True),
-        status=reader.choice('status', SUBSCRIPTION_STATUSES, required=True, normalise=str.lower),
-        endpoint_url=reader.text('endpoint_url', required=True),
+        id=reader.read_text('id', required=True),
+        status=reader.read_choice('status', SUBSCRIPTION_STATUSES, required=True, normalise=str.lower),
+        endpoint_url=reader.read_text('endpoint_url', required=True),
         event_types=tuple(kinds),
-        secret=reader.text('secret'),
+        secret=reader.read_text('secret'),
     )

@@ -120,7 +120,9 @@ class RampTieOutFigures(models.AbstractModel):
             # If a statement cannot be read, its row says why
             with contextlib.suppress(ValueError):
                 section = self.env['ramp.flow.statement']._read_payload(payload)
-                found[key]['ramp'] = float(section.opening.decimal) + self._moved_before_start(connection, key, section)
+                found[key]['ramp'] = float(section.opening.decimal_amount) + self._moved_before_start(
+                    connection, key, section
+                )
         return {key: sides for key, sides in found.items() if any(sides.values())}
 
     def _moved_before_start(self, connection, key, section):

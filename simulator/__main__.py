@@ -10,7 +10,7 @@ import threading
 from . import Seed, Simulator
 
 
-def read_options():
+def read_command_options():
     parser = argparse.ArgumentParser(prog='simulator', description='A Ramp that runs offline.')
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--port', type=int, default=8970)
@@ -28,7 +28,7 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_command_options()
     seed = Seed(
         seed=options.seed,
         transactions=options.transactions,

@@ -8,7 +8,7 @@ from .handles import Handles
 from .pipeline import ENDPOINTS, RequestPipeline
 from .routes import API
 from .seed import Seed
-from .state import State, utc_now
+from .state import State, read_utc_now
 from .webhooks import Webhooks
 
 
@@ -29,7 +29,7 @@ class Simulator(RequestPipeline, Handles):
     :param keep_bodies: keep request bodies in the log
     :param ramp_plus: the business has Ramp Plus; without it there are no purchase orders and no item receipts
     :param hide_three_way: /purchase-orders leaves out orders with three-way match unless the request asks for them
-    :param task_seconds: seconds until a deferred task creates its user; None: not before `finish_tasks`
+    :param task_seconds: seconds until a deferred task creates its user; None: not before `finish_user_tasks`
     :param webhooks: options of :class:`Webhooks`, as a dict
     """
 
@@ -39,7 +39,7 @@ class Simulator(RequestPipeline, Handles):
         *,
         host='127.0.0.1',
         port=0,
-        clock=utc_now,
+        clock=read_utc_now,
         monotonic=time.monotonic,
         validate=True,
         client_id='ramp_id_simulator',
@@ -73,12 +73,12 @@ class Simulator(RequestPipeline, Handles):
         self.monotonic = monotonic
         self.webhooks = Webhooks(self, **(webhooks or {}))
         self.rate = auth.RateLimit(rate_limit, rate_window, monotonic)
-        self.contract = contract.load() if validate else None
+        self.contract = contract.load_contract() if validate else None
         self._server = None
         self._stopping = threading.Event()
-        self.reset()
+        self.reset_business()
 
-    def reset(self):
+    def reset_business(self):
         """Go back to the seed: data, faults, hooks, logs and tokens."""
         self.newer_shape = self.seed.newer_shape
         self.state = State(self.seed.seed, self.clock)
@@ -86,7 +86,7 @@ class Simulator(RequestPipeline, Handles):
             for name, make in getattr(module, 'TABLES', {}).items():
                 self.state.tables[name] = make()
         self.faults = faults.Faults(self.seed.seed)
-        self.rate.reset()
+        self.rate.forget_requests()
         self._traces = 0
         self.requests = []
         self.contract_violations = []  # our answers that break the contract: a bug in the simulator
@@ -94,69 +94,69 @@ class Simulator(RequestPipeline, Handles):
         self.errors = []  # exceptions from handlers and hooks
         self.leaked_tokens = 0
         self._before, self._after = [], []
-        self.seed.fill(self.state)
-        self.webhooks.reset()
+        self.seed.fill_state(self.state)
+        self.webhooks.forget_events()
 
     # -- snapshots
 
-    def snapshot(self):
-        """Return everything that a test may change, for `restore`.
+    def take_snapshot(self):
+        """Return everything that a test may change, for `restore_snapshot`.
 
         That is data, faults, hooks, logs, tokens, events and options, and whether and where the simulator listens.
         """
-        with self.webhooks.quiet(), self.state.lock:
+        with self.webhooks.pause_sending(), self.state.lock:
             return {
-                'listens': self._address(),
+                'listens': self._find_listening_address(),
                 'clock': self.state.clock,
-                'state': self.state.snapshot(),
-                'parts': [memory.remember_part(part) for part in self._remembered_parts()],
+                'state': self.state.snapshot_data(),
+                'parts': [memory.remember_part(part) for part in self._list_remembered_parts()],
             }
 
-    def restore(self, kept):
-        """Go back to what `snapshot` returned. The same snapshot can be restored several times."""
-        if self._address() != kept['listens']:
-            self.stop()
-        with self.webhooks.quiet(), self.state.lock:
-            self.state.restore(kept['state'])
+    def restore_snapshot(self, kept):
+        """Go back to what `take_snapshot` returned. The same snapshot can be restored several times."""
+        if self._find_listening_address() != kept['listens']:
+            self.stop_server()
+        with self.webhooks.pause_sending(), self.state.lock:
+            self.state.restore_data(kept['state'])
             self.state.clock = kept['clock']
-            for part, remembered in zip(self._remembered_parts(), kept['parts'], strict=True):
-                memory.put_back(part, remembered)
-            events.watch_tables(self.state, self.webhooks.emit)
+            for part, remembered in zip(self._list_remembered_parts(), kept['parts'], strict=True):
+                memory.restore_part(part, remembered)
+            events.watch_tables(self.state, self.webhooks.emit_event)
         if kept['listens'] and not self._server:
-            self.start()
+            self.start_server()
 
-    def _remembered_parts(self):
+    def _list_remembered_parts(self):
         return self, self.faults, self.rate, self.webhooks
 
-    def _address(self):
+    def _find_listening_address(self):
         return self._server and self._server.server_address[:2]
 
     # -- start and stop
 
-    def start(self):
+    def start_server(self):
         self._stopping.clear()
-        self._server = server.Server((self.host, self.port), self.answer, self._stopping)
+        self._server = server.Server((self.host, self.port), self.answer_request, self._stopping)
         self.port = self._server.server_address[1]
         threading.Thread(
             target=self._server.serve_forever, kwargs={'poll_interval': 0.02}, name='ramp-simulator', daemon=True
         ).start()
-        self.webhooks.start()
+        self.webhooks.start_sender()
         return self
 
-    def stop(self):
+    def stop_server(self):
         if self._server:
-            self.webhooks.stop()
+            self.webhooks.stop_sender()
             self._stopping.set()
             self._server.shutdown()
-            self._server.close_all()
+            self._server.close_kept_connections()
             self._server.server_close()
             self._server = None
 
     def __enter__(self):
-        return self.start()
+        return self.start_server()
 
     def __exit__(self, *exc):
-        self.stop()
+        self.stop_server()
 
     @property
     def url(self):

@@ -4,7 +4,7 @@ import base64
 import binascii
 from datetime import timedelta
 
-from .errors import OAuthError, RampError, not_found
+from .errors import OAuthError, RampError, make_missing_error
 
 # The default scopes of the app: what the connector needs. Ramp silently narrows a token to the app's scopes.
 SCOPES = (
@@ -41,7 +41,7 @@ SCOPES = (
 )
 
 
-def check_client(request, ramp):
+def check_client_credentials(request, ramp):
     """Check the app's Basic credentials. Raise `invalid_client` if they are wrong."""
     kind, _, value = request.headers.get('Authorization', '').partition(' ')
     try:
@@ -52,10 +52,10 @@ def check_client(request, ramp):
         raise OAuthError(401, 'invalid_client', 'Client authentication failed')
 
 
-def issue_token(ramp, scope):
+def issue_access_token(ramp, scope):
     state = ramp.state
     scopes = [name for name in (scope or '').split() if name in ramp.scopes]
-    token = 'ramp_business_tok_' + state.new_id().replace('-', '') + state.new_id().replace('-', '')
+    token = 'ramp_business_tok_' + state.make_new_id().replace('-', '') + state.make_new_id().replace('-', '')
     state.tokens[token] = {
         'scopes': frozenset(scopes),
         'until': state.clock() + timedelta(seconds=ramp.token_lifetime),
@@ -64,23 +64,23 @@ def issue_token(ramp, scope):
     return {'access_token': token, 'expires_in': ramp.token_lifetime, 'scope': ' '.join(scopes), 'token_type': 'Bearer'}
 
 
-def bearer_token(request):
+def read_bearer_token(request):
     kind, _, value = request.headers.get('Authorization', '').partition(' ')
     return value.strip() if kind.lower() == 'bearer' else None
 
 
-def kill_token(state, value, as_not_found=False):
+def kill_access_token(state, value, as_not_found=False):
     """Make a token unusable. With `as_not_found` it answers 404, as in Ramp's sandbox, else 401."""
     if value in state.tokens:
         state.tokens[value]['dead'] = 'not found' if as_not_found else 'revoked'
 
 
-def check_token(request, ramp, scope):
+def check_access_token(request, ramp, scope):
     """Return the token of a request. Raise 401 (or 404) if it is dead, and 403 if it lacks `scope`."""
-    token = ramp.state.tokens.get(bearer_token(request))
+    token = ramp.state.tokens.get(read_bearer_token(request))
     if token is None or token['dead'] or token['until'] <= ramp.state.clock():
         if token and token['dead'] == 'not found' or ramp.dead_tokens_not_found:
-            raise not_found()
+            raise make_missing_error()
         raise RampError(401, 'DEVELOPER_7028', 'The access token is expired or not known')
     if scope and scope not in token['scopes']:
         raise RampError(403, 'DEVELOPER_7100', f'Missing scope {scope}', {'scope': [scope]})
@@ -96,10 +96,10 @@ class RateLimit:
         self.monotonic = monotonic
         self._seen = {}
 
-    def reset(self):
+    def forget_requests(self):
         self._seen.clear()
 
-    def is_allowed(self, source):
+    def is_source_allowed(self, source):
         if not self.limit:
             return True
         now = self.monotonic()

@@ -6,25 +6,25 @@ when a request names that connection. Objects of the seed belong to whichever co
 
 from .endpoints import accounting_connection
 from .errors import RampError
-from .state import Table, wire_fields
+from .state import Table, select_wire_fields
 
 
-def _by_id(row):
+def _name_by_id(row):
     return row.get('id')
 
 
-def _by_field(row):
+def _name_by_field(row):
     return row.get('_field'), row.get('id')
 
 
 TABLES = {
-    'accounts': lambda: Table(key='ramp_id', name=_by_id),
-    'fields': lambda: Table(key='ramp_id', name=_by_id),
-    'options': lambda: Table(key='ramp_id', index='_field', name=_by_field),
-    'accounting_vendors': lambda: Table(key='ramp_id', name=_by_id),
-    'tax_rates': lambda: Table(key='ramp_id', name=_by_id),
-    'tax_codes': lambda: Table(key='ramp_id', name=_by_id),
-    'tax_options': lambda: Table(key='ramp_id', name=_by_id),
+    'accounts': lambda: Table(key='ramp_id', name=_name_by_id),
+    'fields': lambda: Table(key='ramp_id', name=_name_by_id),
+    'options': lambda: Table(key='ramp_id', index='_field', name=_name_by_field),
+    'accounting_vendors': lambda: Table(key='ramp_id', name=_name_by_id),
+    'tax_rates': lambda: Table(key='ramp_id', name=_name_by_id),
+    'tax_codes': lambda: Table(key='ramp_id', name=_name_by_id),
+    'tax_options': lambda: Table(key='ramp_id', name=_name_by_id),
 }
 # Remote ids of the built-in fields. They are not listed in /accounting/fields. The client does not choose the remote id
 # of the tax code field either.
@@ -43,69 +43,71 @@ def in_books_of(connection):
     return lambda row: row.get('_connection') in owners
 
 
-def find_uploaded(state, table, name, connection):
+def find_uploaded_row(state, table, name, connection):
     """Return the row with the client's own id in a connection's books, or None. Deleted rows count.
 
     The name of an option is the pair (ramp_id of its field, its own id).
     """
-    return next(filter(in_books_of(connection), state[table].named(name)), None)
+    return next(filter(in_books_of(connection), state[table].list_named_rows(name)), None)
 
 
-def wire_renderer(state):
+def make_coding_renderer(state):
     """Return a function that renders a row as Ramp answers it, with the connection it belongs to."""
-    active = accounting_connection.active_connection(state)
+    active = accounting_connection.find_active_connection(state)
 
-    def render_row(row):
-        connection = state['connections'].get(row.get('_connection')) or active
+    def render_coding_row(row):
+        connection = state['connections'].get_row(row.get('_connection')) or active
         # The contract requires an id, so one is invented if there is no connection.
-        owner = connection['id'] if connection else state.stable_id('connection')
-        body = {'accounting_connection_id': owner, **wire_fields(row)}
+        owner = connection['id'] if connection else state.derive_stable_id('connection')
+        body = {'accounting_connection_id': owner, **select_wire_fields(row)}
         if 'provider_name' in body:
             body['provider_name'] = connection and connection['remote_provider_name']
         return body
 
-    return render_row
+    return render_coding_row
 
 
-def _row_meant(state, table, name):
+def _find_selected_row(state, table, name):
     """Return the row that a selection refers to: in the active connection's books, else (for old codings) in any."""
-    row = find_uploaded(state, table, name, accounting_connection.active_connection(state))
-    return row or next(iter(state[table].named(name)), None) or {}
+    row = find_uploaded_row(state, table, name, accounting_connection.find_active_connection(state))
+    return row or next(iter(state[table].list_named_rows(name)), None) or {}
 
 
 # -- creation
 
 
-def _add_row(state, table, names, values, connection):
+def _add_coding_row(state, table, names, values, connection):
     """Add a row. Its ramp_id is derived from `names`, plus a number if other books already use that id."""
-    ident, others = state.stable_id(*names), 0
+    ident, others = state.derive_stable_id(*names), 0
     while ident in state[table]:
         others += 1
-        ident = state.stable_id(*names, others)
-    return state[table].add({'ramp_id': ident, **values, '_connection': connection})
+        ident = state.derive_stable_id(*names, others)
+    return state[table].add_row({'ramp_id': ident, **values, '_connection': connection})
 
 
-def _with_dates(state, **values):
-    return {**values, 'provider_name': None, 'created_at': state.now(), 'updated_at': state.now()}
+def _add_creation_times(state, **values):
+    return {**values, 'provider_name': None, 'created_at': state.read_time(), 'updated_at': state.read_time()}
 
 
-def _category_info(state, ident):
-    return {'id': ident, 'name': ident, 'ramp_id': state.stable_id('field', ident)}
+def _build_category_info(state, ident):
+    return {'id': ident, 'name': ident, 'ramp_id': state.derive_stable_id('field', ident)}
 
 
-def _existing_row(state, table, name, connection):
+def _find_existing_row(state, table, name, connection):
     """Return the row if it is already in the books, else None. The `add_` functions do not change such a row."""
-    owner = state['connections'].get(connection) if connection else accounting_connection.active_connection(state)
-    return find_uploaded(state, table, name, owner)
+    owner = (
+        state['connections'].get_row(connection) if connection else accounting_connection.find_active_connection(state)
+    )
+    return find_uploaded_row(state, table, name, owner)
 
 
-def add_account(state, id, name, code='', classification='EXPENSE', entity_remote_ids=None, *, connection=None):
+def add_gl_account(state, id, name, code='', classification='EXPENSE', entity_remote_ids=None, *, connection=None):
     """Add a GL account under the client's own id. Leave an existing one unchanged."""
-    return _existing_row(state, 'accounts', str(id), connection) or _add_row(
+    return _find_existing_row(state, 'accounts', str(id), connection) or _add_coding_row(
         state,
         'accounts',
         ('account', str(id)),
-        _with_dates(
+        _add_creation_times(
             state,
             id=str(id),
             name=name,
@@ -114,19 +116,19 @@ def add_account(state, id, name, code='', classification='EXPENSE', entity_remot
             is_active=True,
             visibility='VISIBLE',
             entity_remote_ids=entity_remote_ids,
-            gl_account_category_info=_category_info(state, CATEGORY),
+            gl_account_category_info=_build_category_info(state, CATEGORY),
         ),
         connection,
     )
 
 
-def add_vendor(state, id, name, code='', entity_remote_ids=None, *, connection=None):
+def add_accounting_vendor(state, id, name, code='', entity_remote_ids=None, *, connection=None):
     """Add an accounting vendor. It is a coding value, not a vendor that gets paid."""
-    return _existing_row(state, 'accounting_vendors', str(id), connection) or _add_row(
+    return _find_existing_row(state, 'accounting_vendors', str(id), connection) or _add_coding_row(
         state,
         'accounting_vendors',
         ('accounting vendor', str(id)),
-        _with_dates(
+        _add_creation_times(
             state,
             id=str(id),
             name=name,
@@ -134,13 +136,13 @@ def add_vendor(state, id, name, code='', entity_remote_ids=None, *, connection=N
             is_active=True,
             is_synced=True,
             entity_remote_ids=entity_remote_ids,
-            vendor_category_info=_category_info(state, MERCHANT),
+            vendor_category_info=_build_category_info(state, MERCHANT),
         ),
         connection,
     )
 
 
-def add_field(
+def add_accounting_field(
     state,
     field_id,
     field_name,
@@ -153,11 +155,11 @@ def add_field(
     connection=None,
 ):
     """Add a field with options ({"id", "value", "code"}). The default type is single choice."""
-    row = _existing_row(state, 'fields', field_id, connection) or _add_row(
+    row = _find_existing_row(state, 'fields', field_id, connection) or _add_coding_row(
         state,
         'fields',
         ('field', field_id),
-        _with_dates(
+        _add_creation_times(
             state,
             id=field_id,
             name=field_name,
@@ -170,19 +172,19 @@ def add_field(
         connection,
     )
     for option in options:
-        add_option(state, row, **option)
+        add_field_option(state, row, **option)
     return row
 
 
-def add_option(state, field, id, value, code='', display_name=None, entity_remote_ids=None, *, connection=None):
+def add_field_option(state, field, id, value, code='', display_name=None, entity_remote_ids=None, *, connection=None):
     """Add an option to a field, which is given as its row."""
     name = field['ramp_id'], str(id)
-    return _existing_row(state, 'options', name, connection) or _add_row(
+    return _find_existing_row(state, 'options', name, connection) or _add_coding_row(
         state,
         'options',
         ('option', field['id'], str(id)),
         {
-            **_with_dates(
+            **_add_creation_times(
                 state,
                 id=str(id),
                 value=value,
@@ -200,7 +202,7 @@ def add_option(state, field, id, value, code='', display_name=None, entity_remot
 
 def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connection=None):
     """Add a tax rate, e.g. "0.05" for 5 %. The account it is booked to is given by its ramp_id."""
-    return _existing_row(state, 'tax_rates', str(id), connection) or _add_row(
+    return _find_existing_row(state, 'tax_rates', str(id), connection) or _add_coding_row(
         state,
         'tax_rates',
         ('tax rate', str(id)),
@@ -218,12 +220,12 @@ def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connec
 def add_tax_code(state, name, display_name=None, *, connection=None):
     """Add the tax code field. This does not check whether one exists already."""
     values = {'id': TAX_CODE, 'name': name, 'display_name': display_name or name, '_active': True}
-    return _add_row(state, 'tax_codes', ('field', TAX_CODE), values, connection)
+    return _add_coding_row(state, 'tax_codes', ('field', TAX_CODE), values, connection)
 
 
 def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, connection=None):
     """Add an option of the tax code field. Its rates are given by the client's own ids."""
-    return _existing_row(state, 'tax_options', str(id), connection) or _add_row(
+    return _find_existing_row(state, 'tax_options', str(id), connection) or _add_coding_row(
         state,
         'tax_options',
         ('tax option', str(id)),
@@ -241,45 +243,47 @@ def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, 
 # -- selections: an object may be coded with something that is hidden, deleted or unknown now
 
 
-def account(state, external_id, name=None):
+def select_gl_account(state, external_id, name=None):
     """Return the selection of a GL account. `external_id` may be unknown, because a client's books change."""
-    row = _row_meant(state, 'accounts', external_id)
+    row = _find_selected_row(state, 'accounts', external_id)
     name = name or row.get('name', f'Account {external_id}')
-    return _make_selection(state, 'GL_ACCOUNT', CATEGORY, CATEGORY, external_id, name, row.get('code'))
+    return _build_coding_selection(state, 'GL_ACCOUNT', CATEGORY, CATEGORY, external_id, name, row.get('code'))
 
 
-def vendor(state, external_id, name=None):
+def select_accounting_vendor(state, external_id, name=None):
     """Return the selection of an accounting vendor."""
-    row = _row_meant(state, 'accounting_vendors', external_id)
+    row = _find_selected_row(state, 'accounting_vendors', external_id)
     name = name or row.get('name', f'Vendor {external_id}')
-    return _make_selection(state, 'MERCHANT', MERCHANT, MERCHANT, external_id, name, row.get('code'))
+    return _build_coding_selection(state, 'MERCHANT', MERCHANT, MERCHANT, external_id, name, row.get('code'))
 
 
-def tax_code(state, option_id, name=None):
+def select_tax_code(state, option_id, name=None):
     """Return the selection of a tax code option."""
-    field, row = _row_meant(state, 'tax_codes', TAX_CODE), _row_meant(state, 'tax_options', option_id)
+    field, row = _find_selected_row(state, 'tax_codes', TAX_CODE), _find_selected_row(state, 'tax_options', option_id)
     name = name or row.get('name', f'Tax {option_id}')
-    return _make_selection(state, 'TAX_CODE', TAX_CODE, field.get('name', TAX_CODE), option_id, name, None)
+    return _build_coding_selection(state, 'TAX_CODE', TAX_CODE, field.get('name', TAX_CODE), option_id, name, None)
 
 
-def option(state, field_id, option_id, name=None):
+def select_field_option(state, field_id, option_id, name=None):
     """Return the selection of a custom field's option. Its type is always OTHER."""
-    field = _row_meant(state, 'fields', field_id)
-    row = _row_meant(state, 'options', (field.get('ramp_id'), option_id))
+    field = _find_selected_row(state, 'fields', field_id)
+    row = _find_selected_row(state, 'options', (field.get('ramp_id'), option_id))
     name = name or row.get('value', f'Option {option_id}')
-    return _make_selection(state, 'OTHER', field_id, field.get('name', field_id), option_id, name, row.get('code'))
+    return _build_coding_selection(
+        state, 'OTHER', field_id, field.get('name', field_id), option_id, name, row.get('code')
+    )
 
 
-def _make_selection(state, kind, field_id, field_name, external_id, name, code):
+def _build_coding_selection(state, kind, field_id, field_name, external_id, name, code):
     selection = {
-        'id': state.stable_id(kind, field_id, external_id),
+        'id': state.derive_stable_id(kind, field_id, external_id),
         'external_id': external_id,
         'name': name,
         'display_name': name,
         'provider_name': 'Simulator',
         'type': kind,
         'category_info': {
-            'id': state.stable_id('field', field_id),
+            'id': state.derive_stable_id('field', field_id),
             'external_id': field_id,
             'name': field_name,
             'type': kind,
@@ -291,16 +295,16 @@ def _make_selection(state, kind, field_id, field_name, external_id, name, code):
     return selection
 
 
-def read_selections(state, wanted):
+def read_coding_selections(state, wanted):
     """Return the selections for `[{"field_external_id", "field_option_external_id"}]`.
 
     Raise Ramp's errors for unknown ids.
     """
-    active = accounting_connection.active_connection(state)
+    active = accounting_connection.find_active_connection(state)
     built_in = {
-        CATEGORY: ('accounts', account),
-        MERCHANT: ('accounting_vendors', vendor),
-        TAX_CODE: ('tax_options', tax_code),
+        CATEGORY: ('accounts', select_gl_account),
+        MERCHANT: ('accounting_vendors', select_accounting_vendor),
+        TAX_CODE: ('tax_options', select_tax_code),
     }
     selections = []
     for item in wanted or ():
@@ -309,11 +313,11 @@ def read_selections(state, wanted):
             table, select = built_in[field_id]
             name, selection = value, select(state, value)
         else:
-            field = find_uploaded(state, 'fields', field_id, active)
+            field = find_uploaded_row(state, 'fields', field_id, active)
             if field is None:
                 raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
-            table, name, selection = 'options', (field['ramp_id'], value), option(state, field_id, value)
-        if find_uploaded(state, table, name, active) is None:
+            table, name, selection = 'options', (field['ramp_id'], value), select_field_option(state, field_id, value)
+        if find_uploaded_row(state, table, name, active) is None:
             raise RampError(400, 'DEVELOPER_7123', f'Unknown field option {value}')
         selections.append(selection)
     return selections

@@ -11,7 +11,7 @@ class RampError(Exception):
         self.message = message
         self.fields = fields or {}
 
-    def body(self):
+    def build_body(self):
         return {
             'error_v2': {'error_code': self.code, 'message': self.message, 'additional_info': self.fields, 'notes': ''},
             'error': self.fields or {'message': self.message},
@@ -25,17 +25,17 @@ class OAuthError(RampError):
         super().__init__(status, 'DEVELOPER_7000', description)
         self.error = error
 
-    def body(self):
-        return {**super().body(), 'error': self.error, 'error_description': self.message}
+    def build_body(self):
+        return {**super().build_body(), 'error': self.error, 'error_description': self.message}
 
 
-def invalid_input(message, fields=None):
+def make_input_error(message, fields=None):
     return RampError(422, 'DEVELOPER_7001', message, fields)
 
 
-def invalid_field(field, message):
-    return invalid_input(message, {field: [message]})
+def make_field_error(field, message):
+    return make_input_error(message, {field: [message]})
 
 
-def not_found(what='Object'):
+def make_missing_error(what='Object'):
     return RampError(404, 'DEVELOPER_7002', f'{what} not found')

@@ -7,13 +7,13 @@ import threading
 from dataclasses import asdict, dataclass, field
 
 # When each kind strikes: before the work, on the rows of a list, after the work, on a file, or on an event.
-BEFORE = ('rate_limit', 'server_error', 'drop_before', 'timeout_before', 'hang', 'html_error', 'dead_token')
-ROWS = ('duplicate_page', 'reorder_page', 'malformed_object', 'stale_page')
-AFTER = ('error_after', 'drop_after', 'truncate', 'timeout_after', 'trickle_headers', 'trickle_body')
-FILE = ('expired_file',)
+FAULTS_BEFORE_WORK = ('rate_limit', 'server_error', 'drop_before', 'timeout_before', 'hang', 'html_error', 'dead_token')
+FAULTS_OF_ROWS = ('duplicate_page', 'reorder_page', 'malformed_object', 'stale_page')
+FAULTS_AFTER_WORK = ('error_after', 'drop_after', 'truncate', 'timeout_after', 'trickle_headers', 'trickle_body')
+FAULTS_OF_FILES = ('expired_file',)
 # Events of webhooks. The fault's path is compared with the event type.
-EVENT = ('lose_event', 'duplicate_event', 'reorder_event')
-KINDS = BEFORE + ROWS + AFTER + FILE + EVENT
+FAULTS_OF_EVENTS = ('lose_event', 'duplicate_event', 'reorder_event')
+KINDS = FAULTS_BEFORE_WORK + FAULTS_OF_ROWS + FAULTS_AFTER_WORK + FAULTS_OF_FILES + FAULTS_OF_EVENTS
 
 
 @dataclass
@@ -49,23 +49,23 @@ class Faults:
         # (kind, method, path) of every fault that struck. Tests use it to check that a fault really happened.
         self.struck = []
 
-    def add(self, kind, path='*', **options):
+    def add_fault(self, kind, path='*', **options):
         fault = Fault(kind, path, **options)
         self._waiting.append(fault)
         return fault
 
-    def clear(self):
+    def clear_faults(self):
         self._waiting.clear()
 
-    def as_dicts(self):
+    def list_waiting_faults(self):
         return [asdict(fault) for fault in self._waiting]
 
-    def take(self, stage, method, path):
+    def take_fault(self, stage, method, path):
         """Return the fault that strikes now, or None. This counts as a strike."""
         with self._lock:
-            return self._take(stage, method, path)
+            return self._take_locked_fault(stage, method, path)
 
-    def _take(self, stage, method, path):
+    def _take_locked_fault(self, stage, method, path):
         for fault in self._waiting:
             if fault.kind not in stage or fault.method not in (None, method):
                 continue
@@ -83,7 +83,7 @@ class Faults:
 
     # -- rows of a list
 
-    def change_page(self, path, has_start, body):
+    def change_list_page(self, path, has_start, body):
         """Return (body, fault): a changed copy and the fault that changed it, or the same body and None.
 
         A fault that would not show on this page stays active for a later one.
@@ -99,7 +99,7 @@ class Faults:
                 stage.add('duplicate_page')
             if len(rows) > 1:
                 stage.add('reorder_page')
-            fault = self._take(stage, 'GET', path)
+            fault = self._take_locked_fault(stage, 'GET', path)
             if fault is None:
                 return body, None
             if fault.kind == 'duplicate_page':
@@ -112,10 +112,10 @@ class Faults:
                 rows = [row for row in rows if row is not newest]
             else:
                 place = self._random.randrange(len(rows))
-                rows = rows[:place] + [self._broken(rows[place], fault.how)] + rows[place + 1 :]
+                rows = rows[:place] + [self._break_row(rows[place], fault.how)] + rows[place + 1 :]
             return {**body, 'data': rows}, fault
 
-    def _broken(self, row, how):
+    def _break_row(self, row, how):
         row = copy.deepcopy(row)
         how = how or self._random.choice(('missing_id', 'amount_as_text', 'null_lines'))
         if how == 'missing_id':

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlencode
 
 from werkzeug.wrappers import Response
 
-from .faults import FILE
+from .faults import FAULTS_OF_FILES
 from .routes import route
 
-LIFETIME = timedelta(hours=1)
+LINK_LIFETIME = timedelta(hours=1)
 # table -> file name, for the tables whose rows have a file
 TABLES = {'receipts': 'receipt', 'invoices': 'invoice', 'statements': 'statement'}
 _JPEG = base64.b64decode(
@@ -28,30 +28,30 @@ _JPEG = base64.b64decode(
 )
 
 
-def file_kind(receipt):
+def find_file_kind(receipt):
     return receipt.get('_kind') or ('pdf', 'pdf', 'png', 'jpg')[hashlib.sha256(receipt['id'].encode()).digest()[0] % 4]
 
 
-def file_content(receipt):
+def build_file_content(receipt):
     """Return (content type, bytes)."""
     lines = receipt.get('_text') or [f'Receipt {receipt["id"]}']
     text = ' '.join(lines)
-    if file_kind(receipt) == 'png':
-        return 'image/png', _png_bytes(receipt['id'])
-    if file_kind(receipt) == 'bomb':
-        return 'image/png', _blank_png(20000, 20000)
-    if file_kind(receipt) == 'jpg':
+    if find_file_kind(receipt) == 'png':
+        return 'image/png', _build_png_file(receipt['id'])
+    if find_file_kind(receipt) == 'bomb':
+        return 'image/png', _build_blank_png(20000, 20000)
+    if find_file_kind(receipt) == 'jpg':
         # A comment segment makes every file different. Equal bytes would hide mixed-up receipts.
         comment = text.encode()
         return 'image/jpeg', _JPEG[:20] + b'\xff\xfe' + struct.pack('>H', len(comment) + 2) + comment + _JPEG[20:]
-    if file_kind(receipt) == 'xml':
+    if find_file_kind(receipt) == 'xml':
         return 'application/xml', f"<?xml version='1.0'?>\n<Invoice><ID>{receipt['id']}</ID></Invoice>".encode()
-    if file_kind(receipt) == 'zip':
+    if find_file_kind(receipt) == 'zip':
         return 'application/zip', b'PK\x03\x04' + text.encode()
-    return 'application/pdf', _pdf_bytes(lines)
+    return 'application/pdf', _build_pdf_file(lines)
 
 
-def _png_bytes(name):
+def _build_png_file(name):
     digest = hashlib.sha256(name.encode()).digest()
     side = 8
     rows = b''.join(
@@ -59,18 +59,18 @@ def _png_bytes(name):
     )
     return (
         b'\x89PNG\r\n\x1a\n'
-        + _png_chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
-        + _png_chunk(b'IDAT', zlib.compress(rows))
-        + _png_chunk(b'IEND', b'')
+        + _build_png_chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
+        + _build_png_chunk(b'IDAT', zlib.compress(rows))
+        + _build_png_chunk(b'IEND', b'')
     )
 
 
-def _png_chunk(tag, data):
+def _build_png_chunk(tag, data):
     return struct.pack('>I', len(data)) + tag + data + struct.pack('>I', zlib.crc32(tag + data))
 
 
 @functools.lru_cache(maxsize=4)
-def _blank_png(width, height):
+def _build_blank_png(width, height):
     """Return a black PNG with one bit per pixel.
 
     20,000 x 20,000 pixels are some 48 KB as a file, and gigabytes when decoded.
@@ -82,13 +82,13 @@ def _blank_png(width, height):
     rows.append(packer.flush())
     return (
         b'\x89PNG\r\n\x1a\n'
-        + _png_chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0))
-        + _png_chunk(b'IDAT', b''.join(rows))
-        + _png_chunk(b'IEND', b'')
+        + _build_png_chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0))
+        + _build_png_chunk(b'IDAT', b''.join(rows))
+        + _build_png_chunk(b'IEND', b'')
     )
 
 
-def _pdf_bytes(lines):
+def _build_pdf_file(lines):
     # The base fonts only have Latin letters. Brackets and backslashes would end the text.
     texts = [line.translate({ord(char): '' for char in '()\\'}).encode('cp1252', 'replace') for line in lines]
     height = max(200, 60 + 20 * len(texts))
@@ -113,39 +113,39 @@ def _pdf_bytes(lines):
     return out + b'trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n' % (len(objects) + 1, start)
 
 
-def _link_signature(state, path, expires):
+def _sign_file_link(state, path, expires):
     return hmac.new(str(state.seed).encode(), f'{path} {expires}'.encode(), hashlib.sha256).hexdigest()
 
 
-def signed_url(call, receipt, table='receipts'):
+def build_signed_url(call, receipt, table='receipts'):
     """Return a link on the request's host that is valid for an hour. It needs no token."""
-    name = quote(receipt.get('_filename') or f'{TABLES[table]}.{file_kind(receipt)}')
+    name = quote(receipt.get('_filename') or f'{TABLES[table]}.{find_file_kind(receipt)}')
     path = f'/files/{table}/{receipt["id"]}/{name}'
-    expires = int((call.state.clock() + LIFETIME).timestamp())
-    query = urlencode({'Expires': expires, 'Signature': _link_signature(call.state, path, expires)})
+    expires = int((call.state.clock() + LINK_LIFETIME).timestamp())
+    query = urlencode({'Expires': expires, 'Signature': _sign_file_link(call.state, path, expires)})
     return f'{call.request.host_url.rstrip("/")}{path}?{query}'
 
 
 @route('GET', '/files/{table}/{ident}/{name}', base='', open=True)
-def download_file(call):
+def download_signed_file(call):
     # The storage behind such links refuses further credentials. The count shows that the client leaked its token.
     if 'Authorization' in call.request.headers:
         call.ramp.leaked_tokens += 1
-        return _xml_answer(400, 'InvalidArgument', 'Only one auth mechanism allowed')
+        return _build_xml_answer(400, 'InvalidArgument', 'Only one auth mechanism allowed')
     path = quote(call.request.path)
     expires = call.query.get('Expires', '')
-    good = hmac.compare_digest(call.query.get('Signature', ''), _link_signature(call.state, path, expires))
+    good = hmac.compare_digest(call.query.get('Signature', ''), _sign_file_link(call.state, path, expires))
     fresh = expires.isdigit() and int(expires) > call.state.clock().timestamp()
-    if not good or not fresh or call.ramp.faults.take(FILE, 'GET', call.request.path):
-        return _xml_answer(403, 'AccessDenied', 'Request has expired')
+    if not good or not fresh or call.ramp.faults.take_fault(FAULTS_OF_FILES, 'GET', call.request.path):
+        return _build_xml_answer(403, 'AccessDenied', 'Request has expired')
     table = call.args['table']
-    receipt = call.state[table].get(call.args['ident']) if table in TABLES else None
+    receipt = call.state[table].get_row(call.args['ident']) if table in TABLES else None
     if receipt is None:
-        return _xml_answer(404, 'NoSuchKey', 'The specified key does not exist.')
-    content_type, data = file_content(receipt)
+        return _build_xml_answer(404, 'NoSuchKey', 'The specified key does not exist.')
+    content_type, data = build_file_content(receipt)
     return Response(data, content_type=content_type)
 
 
-def _xml_answer(status, code, message):
+def _build_xml_answer(status, code, message):
     text = f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(text, status=status, content_type='application/xml')

@@ -5,7 +5,7 @@ Running threads and references between the parts are left out. New attributes ar
 
 import copy
 
-LEFT_OUT = {
+LEFT_OUT_NAMES = {
     'ramp',
     'state',
     'faults',
@@ -19,11 +19,11 @@ LEFT_OUT = {
     '_sending',
     '_lock',
 }
-AS_IT_IS = {'contract'}  # large and immutable
+IMMUTABLE_NAMES = {'contract'}  # large and immutable
 
 
-def _copy_value(name, value):
-    if callable(value) or name in AS_IT_IS:
+def _copy_part_value(name, value):
+    if callable(value) or name in IMMUTABLE_NAMES:
         return value
     if isinstance(value, list) and any(map(callable, value)):  # hooks: a deep copy of one would be another object
         return list(value)
@@ -31,10 +31,10 @@ def _copy_value(name, value):
 
 
 def remember_part(part):
-    return {name: _copy_value(name, value) for name, value in vars(part).items() if name not in LEFT_OUT}
+    return {name: _copy_part_value(name, value) for name, value in vars(part).items() if name not in LEFT_OUT_NAMES}
 
 
-def put_back(part, memory):
-    for name in set(vars(part)) - set(memory) - LEFT_OUT:
+def restore_part(part, memory):
+    for name in set(vars(part)) - set(memory) - LEFT_OUT_NAMES:
         delattr(part, name)
-    vars(part).update({name: _copy_value(name, value) for name, value in memory.items()})
+    vars(part).update({name: _copy_part_value(name, value) for name, value in memory.items()})

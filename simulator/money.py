@@ -31,18 +31,18 @@ def minor_per_major(currency):
     return 10 ** _DIGITS.get(currency, 2)
 
 
-def currency_amount(minor, currency):
+def build_currency_amount(minor, currency):
     """Return the contract's `CurrencyAmount`."""
     return {'amount': minor, 'currency_code': currency, 'minor_unit_conversion_rate': minor_per_major(currency)}
 
 
-def major_amount(minor, currency):
+def convert_to_major(minor, currency):
     """Return major units as a float, the type of `Transaction.amount` and a few other fields."""
     factor = minor_per_major(currency)
     return minor if factor == 1 else minor / factor
 
 
-def split_minor(total, weights):
+def split_minor_amount(total, weights):
     """Split `total` minor units by integer `weights`. The parts add up exactly."""
     whole = sum(weights)
     if not whole:

@@ -6,26 +6,26 @@ from decimal import Decimal
 
 from . import coding, money
 from .listing import Filter, parse_bool
-from .state import iso_text
+from .state import format_iso_time
 
-DEFAULT = object()  # marks an argument as not given, where None has a meaning
+NOT_GIVEN = object()  # marks an argument as not given, where None has a meaning
 
 
 # -- coding
 
 
-def first_account(store):
+def find_first_account(store):
     row = next(iter(store['accounts']), None)
     return row and row['id']
 
 
-def coded_lines(store, lines, account, analytics):
+def fill_line_coding(store, lines, account, analytics):
     """Return the lines with this coding wherever a line has none of its own."""
-    account = first_account(store) if account is DEFAULT else account
+    account = find_first_account(store) if account is NOT_GIVEN else account
     return [{'account': account, 'analytics': analytics, **line} for line in lines]
 
 
-def complete_lines(what, amount_minor, lines, inventory, quantity='quantity'):
+def complete_line_amounts(what, amount_minor, lines, inventory, quantity='quantity'):
     """Return (total, lines, inventory) in minor units, with the missing ones computed from the others.
 
     :param what: "A bill" or the like, for the TypeError that is raised if nothing is given
@@ -36,62 +36,66 @@ def complete_lines(what, amount_minor, lines, inventory, quantity='quantity'):
     inventory = [
         {'amount_minor': round(Decimal(str(line[quantity])) * line['unit_price_minor']), **line} for line in inventory
     ]
-    stocked = sum_lines(inventory)
+    stocked = sum_line_amounts(inventory)
     if lines is None:
         if amount_minor is None and not inventory:
             raise TypeError(f'{what} needs amount_minor, lines or inventory')
         rest = stocked if amount_minor is None else amount_minor
         lines = [{'amount_minor': rest - stocked}] if rest != stocked or not inventory else []
     if amount_minor is None:
-        amount_minor = stocked + sum_lines(lines)
+        amount_minor = stocked + sum_line_amounts(lines)
     return amount_minor, lines, inventory
 
 
-def sum_lines(lines):
+def sum_line_amounts(lines):
     return sum(line['amount_minor'] for line in lines)
 
 
-def recoded_lines(lines, account):
+def recode_all_lines(lines, account):
     """Return the lines coded to one account, without their former account."""
     return [{**line, 'account': account, 'selections': None} for line in lines]
 
 
-def line_selections(store, line):
+def select_payable_coding(store, line):
     """Return the selections of a line: "selections" as they are, else from "account", "tax", "vendor", "analytics"."""
     if line.get('selections') is not None:
         return line['selections']
     found = []
-    for name, select in (('account', coding.account), ('tax', coding.tax_code), ('vendor', coding.vendor)):
+    for name, select in (
+        ('account', coding.select_gl_account),
+        ('tax', coding.select_tax_code),
+        ('vendor', coding.select_accounting_vendor),
+    ):
         if line.get(name) is not None:
             found.append(select(store, str(line[name])))
     for field_id, option_id in (line.get('analytics') or {}).items():
-        found.append(coding.option(store, field_id, str(option_id)))
+        found.append(coding.select_field_option(store, field_id, str(option_id)))
     return found
 
 
-def bill_selections(found):
+def render_bill_selections(found):
     """Return selections in the form of bills and vendor credits. Only the category tells the kind of field."""
     return [{key: value for key, value in item.items() if key not in ('type', 'source')} for item in found]
 
 
-def reimbursement_selections(found):
+def render_reimbursement_selections(found):
     """Return selections in the form of reimbursements, which have every key."""
     return [{'external_code': None, **item} for item in found]
 
 
-def is_coded(row, ident, *lists):
+def is_coded_with(row, ident, *lists):
     """Return whether the object, or a line in one of its `lists`, has the selection with this id."""
     places = [row, *(line for name in lists for line in row[name] or ())]
     return any(item['id'] == ident for place in places for item in place['accounting_field_selections'])
 
 
-def spread_lines(lines, total):
+def scale_line_amounts(lines, total):
     """Return the lines scaled to another total."""
-    parts = money.split_minor(total, [abs(line['amount_minor']) for line in lines])
+    parts = money.split_minor_amount(total, [abs(line['amount_minor']) for line in lines])
     return [{**line, 'amount_minor': part} for line, part in zip(lines, parts, strict=True)]
 
 
-def without_empty(body, names):
+def remove_empty_fields(body, names):
     """Remove empty fields that the contract leaves out instead of answering null."""
     return {key: value for key, value in body.items() if value is not None or key not in names}
 
@@ -99,19 +103,19 @@ def without_empty(body, names):
 # -- arguments
 
 
-def row_of(table, value):
+def resolve_row(table, value):
     """Return a row for an id. A row is returned as it is."""
     return table.rows[value] if isinstance(value, str) else value
 
 
-def entity_of(store, value, currency=None):
+def resolve_entity(store, value, currency=None):
     """Return the given entity, else the first with the currency, else the primary one."""
     if value:
-        return row_of(store['entities'], value)
-    primary = store['entities'].find(is_primary=True)
+        return resolve_row(store['entities'], value)
+    primary = store['entities'].find_first_row(is_primary=True)
     if currency in (None, primary['currency']):
         return primary
-    return store['entities'].find(currency=currency) or primary
+    return store['entities'].find_first_row(currency=currency) or primary
 
 
 def parse_moment(value):
@@ -125,10 +129,10 @@ def parse_moment(value):
 
 def parse_midnight(value):
     """Return midnight UTC of the day as ISO text. None stays None."""
-    return value and iso_text(parse_moment(value).replace(hour=0, minute=0, second=0, microsecond=0))
+    return value and format_iso_time(parse_moment(value).replace(hour=0, minute=0, second=0, microsecond=0))
 
 
-def refuse_unknown(what, row, names, more=()):
+def refuse_unknown_names(what, row, names, more=()):
     """Raise for unknown names.
 
     A misspelt argument would become a field of the object, and the test would test nothing.
@@ -138,42 +142,42 @@ def refuse_unknown(what, row, names, more=()):
         raise TypeError(f'{what} has no {", ".join(sorted(unknown))}')
 
 
-def convert_minor(minor, currency, rate, into):
+def convert_minor_amount(minor, currency, rate, into):
     """Convert minor units into another currency. `rate`: major units of that currency for one of `currency`."""
     return round(Decimal(minor) / money.minor_per_major(currency) * Decimal(str(rate)) * money.minor_per_major(into))
 
 
 # US dollars for one unit of each currency: the default rates. No rate between two currencies is exactly 1.0.
-DOLLARS = {'USD': 1, 'CHF': 1.143, 'EUR': 1.0873, 'GBP': 1.2654, 'JPY': 0.00671, 'KWD': 3.2584, 'TWD': 0.03125}
+DOLLAR_RATES = {'USD': 1, 'CHF': 1.143, 'EUR': 1.0873, 'GBP': 1.2654, 'JPY': 0.00671, 'KWD': 3.2584, 'TWD': 0.03125}
 
 
-def quote_rate(currency, into):
+def quote_exchange_rate(currency, into):
     """Return the major units of `into` for one of `currency`, as a decimal string like Ramp's."""
     if currency == into:
         return '1.0'
-    missing = {currency, into} - set(DOLLARS)
+    missing = {currency, into} - set(DOLLAR_RATES)
     if missing:
         raise ValueError(f'Say fx_conversion_rate: the simulator knows no rate of {", ".join(sorted(missing))}')
-    return f'{DOLLARS[currency] / DOLLARS[into]:.6g}'
+    return f'{DOLLAR_RATES[currency] / DOLLAR_RATES[into]:.6g}'
 
 
 # -- filters
 
 
-def parse_list(parse=str):
+def make_list_parser(parse=str):
     """Return a parser of a comma-separated list."""
     return lambda text: [parse(part) for part in text.split(',')]
 
 
-def field_among(field, parse=str):
-    return Filter(parse_list(parse), lambda row, values: row.get(field) in values)
+def filter_by_values(field, parse=str):
+    return Filter(make_list_parser(parse), lambda row, values: row.get(field) in values)
 
 
 def parse_day(text):
     return Date.fromisoformat(text).isoformat()
 
 
-def unless_false(test):
+def filter_by_flag(test):
     """Return a filter for a flag that restricts the list when true and has no effect when false."""
     return Filter(parse_bool, lambda row, value: not value or test(row))
 
@@ -181,7 +185,7 @@ def unless_false(test):
 # -- totals
 
 
-def vendor_totals(store, booked=False, until=None):
+def compute_vendor_totals(store, booked=False, until=None):
     """Return what is owed per vendor and currency in minor units.
 
     This counts approved bills that go to the books and are not archived.
@@ -217,24 +221,24 @@ def vendor_totals(store, booked=False, until=None):
             if booked and row['sync_status'] == 'BILL_SYNCED'
             else [item for item in row['_payments'] if item['state'] == 'completed']
         )
-        for name, amount in _bill_amounts(row, paid).items():
+        for name, amount in _sum_bill_amounts(row, paid).items():
             total[name] += amount
         total['open_minor'] = total['billed_minor'] - total['credited_minor'] - total['paid_minor']
     return sorted(found.values(), key=lambda total: (total['vendor_id'], total['currency']))
 
 
-def _bill_amounts(row, paid):
+def _sum_bill_amounts(row, paid):
     """Return what a bill adds to the totals of its vendor. `paid`: its payments that count."""
     return {
         'bills': 1,
         'billed_minor': row['_money']['amount_minor'],
         'credited_minor': sum(item['amount']['amount'] for item in row['applied_vendor_credits']),
-        'paid_minor': sum_lines(paid),
-        'card_minor': sum_lines(item for item in paid if 'CARD' in item['method'].split('_')),
+        'paid_minor': sum_line_amounts(paid),
+        'card_minor': sum_line_amounts(item for item in paid if 'CARD' in item['method'].split('_')),
     }
 
 
-def reimbursement_totals(store, sync_status=None):
+def compute_reimbursement_totals(store, sync_status=None):
     """Return what reimbursements move per person, direction and the entity's currency, in unsigned minor units.
 
     Canceled, deleted and rejected ones do not count, nor do drafts and those created with `broken`.

@@ -21,22 +21,22 @@ class Route:
     plus: bool = False  # only for businesses with Ramp Plus
 
     @property
-    def template(self):
+    def path_template(self):
         return self.base + self.path
 
     @property
-    def rule(self):
-        return self.template.replace('{', '<').replace('}', '>')
+    def url_rule(self):
+        return self.path_template.replace('{', '<').replace('}', '>')
 
 
 def route(method, path, **options):
     """Register a route (decorator). `handler(call)` returns a body, `(body, status)` or a werkzeug Response."""
 
-    def register_handler(handler):
+    def register_route_handler(handler):
         ROUTES.append(Route(method, path, handler, **options))
         return handler
 
-    return register_handler
+    return register_route_handler
 
 
 @dataclass
@@ -62,17 +62,17 @@ class Call:
     def query(self):
         return self.request.args
 
-    def need(self, name):
+    def read_required_field(self, name):
         """Return a field of the body. Raise Ramp's 422 if it is missing, because the contract file may not be there."""
         if not isinstance(self.body, dict) or name not in self.body:
-            raise errors.invalid_field(name, 'Missing data for required field.')
+            raise errors.make_field_error(name, 'Missing data for required field.')
         return self.body[name]
 
-    def row(self, table, name):
+    def find_path_row(self, table, name):
         """Return the row that a path parameter names. Raise Ramp's 404 if there is none."""
-        row = self.state[table].get(self.args[name])
+        row = self.state[table].get_row(self.args[name])
         if row is None or row.get('_withheld') and self.route.base == API:
-            raise errors.not_found()
+            raise errors.make_missing_error()
         if row.get('_broken'):
             self.unchecked = True
         return row

@@ -126,7 +126,7 @@ FOREIGN = {
     'KWD': (('USD', 3.26), ('AED', 11.97)),
 }
 # A typical purchase in minor units, by currency.
-TYPICAL = {'USD': 9000, 'EUR': 8500, 'JPY': 9000, 'KWD': 20000}
+TYPICAL_AMOUNTS = {'USD': 9000, 'EUR': 8500, 'JPY': 9000, 'KWD': 20000}
 
 
 @dataclass
@@ -139,7 +139,7 @@ class Seed:
     :param analytics: the client's fields: [{"field_id", "field_name", "options": [{"id", "code", "value"}]}]
     :param users: [{"first_name", "last_name", "email"}] instead of the built-in people
     :param entities: [{"name", "currency"}] instead of the built-in four; the first is the primary one
-    :param problems: add one transaction of each kind that cannot be booked; ids in `Simulator.problems`
+    :param problems: add one transaction of each kind that cannot be booked; ids in `Simulator.seed_problems`
     :param archived_option: (field id, option id) that the client has archived; used by `problems`
     :param newer_shape: also answer the keys of contracts after 2026-08
     :param bills: number of bills, with payments and vendor credits; `vendors`: number of vendors (0: as needed)
@@ -162,13 +162,13 @@ class Seed:
     vendors: int = 0
     statements: bool = False
 
-    def fill(self, state):
+    def fill_state(self, state):
         """Write the business into an empty state."""
         _Filler(self, state).fill_business()
 
-    def spend(self, state):
+    def let_people_spend(self, state):
         """Let the people of an existing business spend, coded with what its accounting system uploaded."""
-        _Filler(self, state).spend()
+        _Filler(self, state).let_people_spend()
 
 
 class _Filler:
@@ -180,10 +180,10 @@ class _Filler:
     def fill_business(self):
         seed, state = self.seed, self.state
         business.make_business(state, 'Widget Works Inc.')
-        for account in _chart_of_accounts(seed):
-            coding.add_account(state, **account)
+        for account in _build_chart_of_accounts(seed):
+            coding.add_gl_account(state, **account)
         for item in seed.analytics or ():
-            coding.add_field(state, item['field_id'], item['field_name'], item['options'])
+            coding.add_accounting_field(state, item['field_id'], item['field_name'], item['options'])
         self.codes = [
             row['id'] for row in state['accounts'] if row['classification'] in ('EXPENSE', 'ANY') or seed.accounts
         ] or [None]
@@ -192,28 +192,30 @@ class _Filler:
         for number, entity in enumerate(seed.entities or ENTITIES):
             entities.make_entity(state, entity['name'], entity['currency'], is_primary=number == 0)
         self.entities = list(state['entities'])
-        self._add_people()
-        self._add_spend()
+        self._add_seed_people()
+        self._add_card_spend()
         if seed.problems:
-            self._add_problems()
+            self._add_card_problems()
         seed_payables.fill_payables(self)
         seed_statements.fill_statements(self)
 
-    def spend(self):
+    def let_people_spend(self):
         state = self.state
-        mine = coding.in_books_of(accounting_connection.active_connection(state))
+        mine = coding.in_books_of(accounting_connection.find_active_connection(state))
 
-        def offered_rows(table):
+        def list_offered_rows(table):
             return [row for row in state[table] if mine(row) and row['is_active'] and row.get('visibility') != 'HIDDEN']
 
-        self.codes = [row['id'] for row in offered_rows('accounts') if row['classification'] == 'EXPENSE'] or [None]
-        options = offered_rows('options')
+        self.codes = [row['id'] for row in list_offered_rows('accounts') if row['classification'] == 'EXPENSE'] or [
+            None
+        ]
+        options = list_offered_rows('options')
         self.fields = [
             {'field_id': field['id'], 'options': [row for row in options if row['_field'] == field['ramp_id']]}
-            for field in offered_rows('fields')
+            for field in list_offered_rows('fields')
         ]
-        self.taxes = [row['id'] for row in offered_rows('tax_options')]
-        self.vendors = [row['id'] for row in offered_rows('accounting_vendors')]
+        self.taxes = [row['id'] for row in list_offered_rows('tax_options')]
+        self.vendors = [row['id'] for row in list_offered_rows('accounting_vendors')]
         self.entities = list(state['entities'])
         people = {user['id']: user for user in state['users']}
         everyone = [(people[card['cardholder_id']], card['id']) for card in state['physical_cards']]
@@ -222,11 +224,11 @@ class _Filler:
             entity['id']: [holder for holder in everyone if holder[0]['entity_id'] == entity['id']] or everyone
             for entity in self.entities
         }
-        self._add_spend()
+        self._add_card_spend()
         seed_payables.fill_payables(self)
         seed_statements.fill_statements(self)
 
-    def _add_people(self):
+    def _add_seed_people(self):
         state = self.state
         offices = [locations.make_location(state, f'Office {e["currency"]}', e['id']) for e in self.entities]
         teams = [departments.make_department(state, name) for name in TEAMS]
@@ -270,7 +272,7 @@ class _Filler:
         everyone = [holder for holders in self.people.values() for holder in holders]
         self.holders = {entity['id']: self.people[entity['id']] or everyone for entity in self.entities}
 
-    def _add_spend(self):
+    def _add_card_spend(self):
         chance, count = self.random, self.seed.transactions
         end = self.state.clock()
         span = self.seed.months * 30 * 86400
@@ -282,21 +284,21 @@ class _Filler:
             spent = end - timedelta(seconds=span - seconds)
             if refundable and chance.random() < 0.04:
                 original = refundable.pop(chance.randrange(len(refundable)))
-                self._add_refund(original, spent)
+                self._add_card_refund(original, spent)
                 continue
             entity = chance.choices(self.entities, weights)[0]
-            row = self._add_purchase(number, entity, spent, recent=span - seconds < 4 * 86400)
+            row = self._add_card_purchase(number, entity, spent, recent=span - seconds < 4 * 86400)
             if row['state'] == 'CLEARED' and row['_money']['amount_minor'] > 0 and chance.random() < 0.3:
                 refundable.append(row)
 
-    def _add_purchase(self, number, entity, spent, recent):
+    def _add_card_purchase(self, number, entity, spent, recent):
         chance = self.random
         user, card_id = chance.choice(self.holders[entity['id']])
         merchant, category = chance.choice(MERCHANTS)
         if number % 20 == 7:
             merchant = HOSTILE_MERCHANTS[number // 20 % len(HOSTILE_MERCHANTS)]
         currency = entity['currency']
-        minor = max(1, int(TYPICAL.get(currency, 9000) * chance.lognormvariate(0, 1)))
+        minor = max(1, int(TYPICAL_AMOUNTS.get(currency, 9000) * chance.lognormvariate(0, 1)))
         values = {}
         if currency in FOREIGN and chance.random() < 0.12:
             foreign, price = chance.choice(FOREIGN[currency])
@@ -324,15 +326,15 @@ class _Filler:
             state=state,
             sync_status=status,
             memo=chance.choice(MEMOS) if chance.random() < 0.5 else None,
-            lines=self._random_lines(minor, coded=status != 'NOT_SYNC_READY' or chance.random() < 0.5),
+            lines=self._make_purchase_lines(minor, coded=status != 'NOT_SYNC_READY' or chance.random() < 0.5),
             receipts=0 if state != 'CLEARED' or chance.random() < 0.4 else 1 + (chance.random() < 0.1),
             **values,
         )
 
-    def _random_lines(self, minor, coded=True):
+    def _make_purchase_lines(self, minor, coded=True):
         chance = self.random
         count = 1 if chance.random() < 0.8 else chance.randint(2, 7)
-        parts = money.split_minor(minor, [chance.randint(1, 9) for _ in range(count)])
+        parts = money.split_minor_amount(minor, [chance.randint(1, 9) for _ in range(count)])
         if count > 1 and chance.random() < 0.15:
             parts.append(0)
         lines = []
@@ -346,17 +348,17 @@ class _Filler:
                 }
             more = []
             if coded and self.taxes and chance.random() < 0.3:
-                more.append(coding.tax_code(self.state, chance.choice(self.taxes)))
+                more.append(coding.select_tax_code(self.state, chance.choice(self.taxes)))
             if coded and self.vendors and chance.random() < 0.2:
-                more.append(coding.vendor(self.state, chance.choice(self.vendors)))
+                more.append(coding.select_accounting_vendor(self.state, chance.choice(self.vendors)))
             if more:
-                line['selections'] = [*transactions.line_selections(self.state, line), *more]
+                line['selections'] = [*transactions.select_transaction_coding(self.state, line), *more]
             if count > 1 and chance.random() < 0.3:
                 line['memo'] = chance.choice(MEMOS)
             lines.append(line)
         return lines
 
-    def _add_refund(self, original, spent):
+    def _add_card_refund(self, original, spent):
         """Add a refund of the whole or of a part, coded like the original's first line."""
         chance = self.random
         minor = original['_money']['amount_minor']
@@ -379,7 +381,7 @@ class _Filler:
             ],
         )
 
-    def _add_problems(self):
+    def _add_card_problems(self):
         """Add one transaction of each kind that cannot be booked as it is."""
         state, code = self.state, self.codes[0]
         primary = self.entities[0]
@@ -388,7 +390,7 @@ class _Filler:
         known = self.seed.analytics[0]['field_id'] if self.seed.analytics else 'project'
         field_id, option_id = self.seed.archived_option or (known, 'no-such-option')
         stranger = {
-            'id': state.stable_id('user', 'stranger'),
+            'id': state.derive_stable_id('user', 'stranger'),
             'first_name': 'Unknown',
             'last_name': 'Stranger',
             'employee_id': None,
@@ -420,7 +422,7 @@ class _Filler:
                 row['line_items'] = [{**row['line_items'][0], 'amount': None, 'converted_amount': None}]
 
 
-def _chart_of_accounts(seed):
+def _build_chart_of_accounts(seed):
     if seed.accounts is None:
         return [{'id': f'sim-{code}', 'code': code, 'name': name} for code, name in ACCOUNTS]
     names = ('id', 'code', 'name', 'classification')

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from . import money
 from .endpoints import bills, reimbursements, repayments, vendor_credits, vendors
-from .payables import convert_minor, parse_midnight
+from .payables import convert_minor_amount, parse_midnight
 
 # (name, country, state, city, currency)
 VENDORS = [
@@ -46,7 +46,7 @@ MEMOS = (
     '🎉',
     'x' * 500,
 )
-NUMBERS = ('=1+1', '<b>{0}</b>', 'RE {0}/2026', '№ {0}', '領収書-{0}', '{0}' + '9' * 70, ' {0} ')
+HOSTILE_NUMBERS = ('=1+1', '<b>{0}</b>', 'RE {0}/2026', '№ {0}', '領収書-{0}', '{0}' + '9' * 70, ' {0} ')
 TAX_IDS = {
     'DE': 'DE123456789',
     'FR': 'FR12345678901',
@@ -65,7 +65,7 @@ FOREIGN = {
     'JPY': (('USD', '149.03'),),
     'KWD': (('USD', '0.3069'), ('EUR', '0.3337')),
 }
-TYPICAL = {'JPY': 30000, 'KWD': 60000}
+TYPICAL_AMOUNTS = {'JPY': 30000, 'KWD': 60000}
 BANK = (
     'ACH',
     'CHECK',
@@ -77,7 +77,15 @@ BANK = (
     'FED_NOW',
     'CRYPTO_WALLET_TRANSFER',
 )
-MANUAL = ('CASH', 'CHECK', 'DIRECT_DEBIT', 'OTHER', 'PAID_IN_ERP', 'NON_RAMP_CREDIT_CARD', 'CROSS_BORDER_PAYMENT')
+MANUAL_METHODS = (
+    'CASH',
+    'CHECK',
+    'DIRECT_DEBIT',
+    'OTHER',
+    'PAID_IN_ERP',
+    'NON_RAMP_CREDIT_CARD',
+    'CROSS_BORDER_PAYMENT',
+)
 # The number of times a case occurs per round.
 BILLS = {
     'open': 8,
@@ -142,7 +150,7 @@ def fill_payables(filler):
     """Add the payables that the seed asks for to the business of a `seed._Filler`."""
     seed = filler.seed
     if seed.vendors or seed.bills or seed.reimbursements:
-        _Payables(filler).add_all()
+        _Payables(filler).add_all_payables()
 
 
 class _Payables:
@@ -152,35 +160,39 @@ class _Payables:
         self.random = random.Random(f'payables {self.seed.seed}')
         self.end = self.state.clock()
 
-    def add_all(self):
+    def add_all_payables(self):
         seed = self.seed
-        self._add_vendors(seed.vendors or (max(len(VENDORS), seed.bills // 10) if seed.bills else 0))
-        self._add_bills()
-        self._add_credits()
-        self._add_reimbursements()
+        self._add_seed_vendors(seed.vendors or (max(len(VENDORS), seed.bills // 10) if seed.bills else 0))
+        self._add_seed_bills()
+        self._add_vendor_credits()
+        self._add_seed_reimbursements()
         if seed.problems:
             if seed.bills:
                 self._add_bill_problems()
             if seed.reimbursements:
                 self._add_reimbursement_problems()
 
-    def _endless_rounds(self, shares):
+    def _repeat_shuffled_cases(self, shares):
         """Yield cases without end. Each round has its own order."""
         while True:
             cases = [case for case, count in shares.items() for _ in range(count)]
             self.random.shuffle(cases)
             yield from cases
 
-    def _random_moments(self, count):
+    def _choose_random_moments(self, count):
         span = max(1, self.seed.months) * 30 * 86400
         seconds = sorted((self.random.randrange(span) for _ in range(count)), reverse=True)
         return [self.end - timedelta(seconds=number) for number in seconds]
 
     # -- vendors
 
-    def _add_vendors(self, count):
+    def _add_seed_vendors(self, count):
         state, chance = self.state, self.random
-        codes = [ident for ident in self.filler.vendors if not state['vendors'].find(accounting_vendor_remote_id=ident)]
+        codes = [
+            ident
+            for ident in self.filler.vendors
+            if not state['vendors'].find_first_row(accounting_vendor_remote_id=ident)
+        ]
         people = list(state['users'])
         for number in range(count):
             name, country, region, city, currency = VENDORS[number % len(VENDORS)]
@@ -233,18 +245,18 @@ class _Payables:
 
     # -- bills
 
-    def _add_bills(self):
+    def _add_seed_bills(self):
         self.batches, self.owing = {}, []
         self.cards = itertools.cycle(('CARD', 'AUTOMATIC_CARD_PAYMENT'))
         self.one_time_cards = itertools.cycle(('ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY'))
-        cases = self._endless_rounds(BILLS)
-        for number, issued in enumerate(self._random_moments(self.seed.bills)):
-            self._add_bill(number, next(cases), issued)
+        cases = self._repeat_shuffled_cases(BILLS)
+        for number, issued in enumerate(self._choose_random_moments(self.seed.bills)):
+            self._add_seed_bill(number, next(cases), issued)
         for idents in self.batches.values():
             if idents:
                 bills.pay_bills(self.state, idents)
 
-    def _add_bill(self, number, case, issued):
+    def _add_seed_bill(self, number, case, issued):
         state, chance = self.state, self.random
         entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
         own = currency = entity['currency']
@@ -253,10 +265,10 @@ class _Payables:
             currency, values['fx_conversion_rate'] = chance.choice(FOREIGN[own])
         payees = [row for row in state['vendors'] if row['is_active'] and not row['_draft']]
         vendor = chance.choice(payees)
-        lines, inventory = self._random_lines(currency)
-        method = self._method_of(case, number)
+        lines, inventory = self._make_payable_lines(currency)
+        method = self._choose_payment_method(case, number)
         if number % 25 == 3:
-            values['invoice_number'] = NUMBERS[number // 25 % len(NUMBERS)].format(number)[:84]
+            values['invoice_number'] = HOSTILE_NUMBERS[number // 25 % len(HOSTILE_NUMBERS)].format(number)[:84]
         elif number % 40 == 11:
             values['invoice_number'] = None
         if case in ('pending', 'rejected'):
@@ -283,16 +295,16 @@ class _Payables:
             vendor_memo='Thank you' if chance.random() < 0.2 else None,
             **values,
         )
-        self._pay_bill(case, row, number)
+        self._pay_seed_bill(case, row, number)
 
-    def _method_of(self, case, number):
+    def _choose_payment_method(self, case, number):
         if case.startswith('card'):
             return next(self.cards)
         if case == 'one_time_card':
             return next(self.one_time_cards)
         return {'manual': 'PAID_MANUALLY', 'no_details': 'UNSPECIFIED'}.get(case, BANK[number % len(BANK)])
 
-    def _pay_bill(self, case, row, number):
+    def _pay_seed_bill(self, case, row, number):
         at = min(row['due_at'], parse_midnight(self.end))
         if case == 'open':
             self.owing.append(row)
@@ -300,7 +312,7 @@ class _Payables:
             bills.archive_bill(self.state, row['id'])
         elif case == 'batch':
             self._pay_in_batch(row, at)
-        for values in self._payments_of(case, row, number):
+        for values in self._list_payment_steps(case, row, number):
             bills.pay_bills(self.state, row['id'], **{'date': at, **values})
 
     def _pay_in_batch(self, row, at):
@@ -311,7 +323,7 @@ class _Payables:
             bills.pay_bills(self.state, waiting, date=at, method='ACH')
             waiting.clear()
 
-    def _payments_of(self, case, row, number):
+    def _list_payment_steps(self, case, row, number):
         """Return the steps of the payment in this case, as arguments of `bills.pay_bills`."""
         scheduled = {'status': 'scheduled', 'date': parse_midnight(self.end + timedelta(days=3))}
         failing = [{'status': 'processing'}, {'status': 'failed'}]
@@ -322,7 +334,7 @@ class _Payables:
             'paid': [{}],
             'foreign': [{}],
             'foreign_settled': [{'in_payer_currency': True}],
-            'manual': [{'manual_method': MANUAL[number % len(MANUAL)]}],
+            'manual': [{'manual_method': MANUAL_METHODS[number % len(MANUAL_METHODS)]}],
             'failed': failing,
             'again': [*failing, {}],
             'cancelled': [scheduled, {'status': 'cancelled'}],
@@ -334,9 +346,9 @@ class _Payables:
             'card_unknown': [{}],
         }.get(case, [])
 
-    def _random_lines(self, currency, largest=6):
+    def _make_payable_lines(self, currency, largest=6):
         chance = self.random
-        minor = max(10, int(TYPICAL.get(currency, 25000) * chance.lognormvariate(0, 1)))
+        minor = max(10, int(TYPICAL_AMOUNTS.get(currency, 25000) * chance.lognormvariate(0, 1)))
         dice = chance.random()
         inventory = []
         if dice < 0.2:
@@ -344,19 +356,19 @@ class _Payables:
                 {
                     'quantity': chance.choice((1, 3, 12, 2.25, 0.5)),
                     'unit_price_minor': max(4, minor // 7),
-                    **self._random_coding(),
+                    **self._choose_random_coding(),
                 }
                 for _ in range(chance.randint(1, 3))
             ]
             if dice < 0.1:
                 return [], inventory
         count = 1 if chance.random() < 0.5 else chance.randint(2, largest)
-        parts = money.split_minor(minor, [chance.randint(1, 9) for _ in range(count)])
+        parts = money.split_minor_amount(minor, [chance.randint(1, 9) for _ in range(count)])
         if count > 1 and chance.random() < 0.1:
             parts.append(-min(parts))  # a discount
-        return [{'amount_minor': part, **self._random_coding()} for part in parts if part], inventory
+        return [{'amount_minor': part, **self._choose_random_coding()} for part in parts if part], inventory
 
-    def _random_coding(self):
+    def _choose_random_coding(self):
         """Return an account and an option of several plans each, with taxes and vendors if there are any."""
         chance, filler = self.random, self.filler
         values = {'account': chance.choice(filler.codes)}
@@ -374,7 +386,7 @@ class _Payables:
             values['memo'] = chance.choice(MEMOS)
         return values
 
-    def _add_credits(self):
+    def _add_vendor_credits(self):
         """Add credits in US dollars. Open bills use some of them up."""
         state, chance = self.state, self.random
         owing = [row for row in self.owing if row['_money']['currency'] == 'USD']
@@ -385,26 +397,28 @@ class _Payables:
             # The credit is larger than the bill, equal or smaller. So some bills are paid by credits alone.
             minor = max(2, (wanted * 3 // 2, wanted, wanted // 2, wanted)[number % 4])
             price = minor // 4 if number % 5 == 1 else 0
-            row = vendor_credits.make_credit(
+            row = vendor_credits.make_vendor_credit(
                 state,
                 vendor=bill['vendor']['id'] if bill else chance.choice(payees),
                 amount_minor=minor,
-                lines=[{'amount_minor': minor - 2 * price, **self._random_coding()}],
-                inventory=[{'unit_quantity': 2, 'unit_price_minor': price, **self._random_coding()}] if price else (),
+                lines=[{'amount_minor': minor - 2 * price, **self._choose_random_coding()}],
+                inventory=[{'unit_quantity': 2, 'unit_price_minor': price, **self._choose_random_coding()}]
+                if price
+                else (),
                 entity=bill['entity_id'] if bill else None,
                 reference_bill_id=bill['id'] if bill and number % 2 else None,
                 date=self.end - timedelta(days=number % 40),
             )
             if bill:
-                vendor_credits.apply_credit(state, row['id'], bill['id'])
+                vendor_credits.apply_vendor_credit(state, row['id'], bill['id'])
 
     def _add_bill_problems(self):
         """Add one bill of each kind that cannot be booked as it is."""
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
         currency = primary['currency']
-        field_id, option_id = _archived_option(self.seed)
-        nobody = {'id': state.stable_id('vendor', 'nobody'), 'name': 'Nobody Ltd.', 'contacts': []}
+        field_id, option_id = _choose_archived_option(self.seed)
+        nobody = {'id': state.derive_stable_id('vendor', 'nobody'), 'name': 'Nobody Ltd.', 'contacts': []}
         twin = bills.make_bill(state, amount_minor=10000, account=code, entity=primary, invoice_number='TWICE-1')
         cases = {
             'uncoded': {'account': None},
@@ -439,11 +453,11 @@ class _Payables:
 
     # -- reimbursements
 
-    def _add_reimbursements(self):
+    def _add_seed_reimbursements(self):
         self.batch = []
-        cases = self._endless_rounds(REIMBURSEMENTS)
-        for number, spent in enumerate(self._random_moments(self.seed.reimbursements)):
-            self._add_reimbursement(number, next(cases), spent)
+        cases = self._repeat_shuffled_cases(REIMBURSEMENTS)
+        for number, spent in enumerate(self._choose_random_moments(self.seed.reimbursements)):
+            self._add_seed_reimbursement(number, next(cases), spent)
         if self.batch:
             reimbursements.pay_reimbursements(self.state, self.batch)
         cleared = [
@@ -457,10 +471,12 @@ class _Payables:
                 self.state,
                 transaction=cleared[number]['id'],
                 status=status,
-                funding_method=repayments.METHODS[number % len(repayments.METHODS)] if number % 4 == 0 else None,
+                funding_method=repayments.FUNDING_METHODS[number % len(repayments.FUNDING_METHODS)]
+                if number % 4 == 0
+                else None,
             )
 
-    def _add_reimbursement(self, number, case, spent):
+    def _add_seed_reimbursement(self, number, case, spent):
         state, chance = self.state, self.random
         entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
         user = chance.choice(self.filler.holders[entity['id']])[0]
@@ -468,9 +484,9 @@ class _Payables:
         values = {}
         if case.startswith('foreign') and currency in FOREIGN:
             currency, values['rate'] = chance.choice(FOREIGN[currency])
-        lines, _inventory = self._random_lines(currency, largest=4)
+        lines, _inventory = self._make_payable_lines(currency, largest=4)
         lines = [line for line in lines if line['amount_minor'] > 0] or [
-            {'amount_minor': 1999, **self._random_coding()}
+            {'amount_minor': 1999, **self._choose_random_coding()}
         ]
         distance = round(chance.uniform(3, 400), 1)  # always drawn, so later values do not depend on the case
         values.update(REIMBURSED_AS.get(case, {}), **{'distance': distance} if case == 'mileage' else {})
@@ -479,7 +495,7 @@ class _Payables:
             values.update(
                 payee_minor=total,
                 payee_currency=currency,
-                entity_minor=convert_minor(total, currency, values['rate'], entity['currency']),
+                entity_minor=convert_minor_amount(total, currency, values['rate'], entity['currency']),
             )
         row = reimbursements.make_reimbursement(
             state,
@@ -504,9 +520,9 @@ class _Payables:
     def _add_reimbursement_problems(self):
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
-        field_id, option_id = _archived_option(self.seed)
+        field_id, option_id = _choose_archived_option(self.seed)
         stranger = {
-            'id': state.stable_id('user', 'unknown'),
+            'id': state.derive_stable_id('user', 'unknown'),
             'first_name': 'Unknown',
             'last_name': 'Stranger',
             'email': 'nobody@example.com',
@@ -543,6 +559,6 @@ class _Payables:
                 row['line_items'] = None
 
 
-def _archived_option(seed):
+def _choose_archived_option(seed):
     known = seed.analytics[0]['field_id'] if seed.analytics else 'project'
     return seed.archived_option or (known, 'no-such-option')

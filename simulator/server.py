@@ -43,7 +43,7 @@ class Server(ThreadingHTTPServer):
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
-    def close_all(self):
+    def close_kept_connections(self):
         """Close connections that clients keep pooled. Otherwise their threads wait forever."""
         with self._lock:
             connections = list(self._open)

@@ -13,21 +13,21 @@ import uuid
 from datetime import datetime, timezone
 
 
-def utc_now():
+def read_utc_now():
     return datetime.now(timezone.utc)
 
 
-def iso_text(moment):
+def format_iso_time(moment):
     """Return a timestamp of fixed width. Timestamps are compared as text."""
     return moment.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%S+00:00')
 
 
-def blank_row(unset, empty=()):
+def make_blank_row(unset, empty=()):
     """Return the empty fields of a new row: None for the names in `unset`, a list for those in `empty`."""
     return {**dict.fromkeys(unset), **{name: [] for name in empty}}
 
 
-def wire_fields(row):
+def select_wire_fields(row):
     return {key: value for key, value in row.items() if key[0] != '_'}
 
 
@@ -36,7 +36,7 @@ class Table:
 
     :param orders: further orders, {name: sort key}
     :param index: a field with few values, e.g. a status; rows of one value are found without a walk over the table
-    :param name: function that returns a row's name for `named`, e.g. the client's own id; rows may share a name
+    :param name: function that returns a row's name for `list_named_rows`, e.g. the client's own id; rows may share it
     """
 
     CONTENT = ('rows', '_number', '_lists', '_places', '_names', '_named')
@@ -64,18 +64,18 @@ class Table:
     def __contains__(self, ident):
         return ident in self.rows
 
-    def get(self, ident):
+    def get_row(self, ident):
         return self.rows.get(ident)
 
-    def find(self, **values):
+    def find_first_row(self, **values):
         """Return the first row whose fields have these values, or None."""
         return next((row for row in self if all(row.get(k) == v for k, v in values.items())), None)
 
-    def named(self, name):
+    def list_named_rows(self, name):
         """Return the rows with this name, oldest first."""
         return [self.rows[ident] for ident in self._named.get(name, ())]
 
-    def add(self, row):
+    def add_row(self, row):
         ident = row[self.key]
         if ident in self.rows:
             raise ValueError(f'{ident} exists already')
@@ -85,46 +85,46 @@ class Table:
         row['_valid'] = False
         self.rows[ident] = row
         self._number[ident] = len(self._number)
-        self._place(ident)
+        self._insert_into_lists(ident)
         if self.watcher:
             self.watcher(None, row)
         return row
 
-    def update(self, ident, **changes):
+    def update_row(self, ident, **changes):
         row = self.rows[ident]
         old = dict(row) if self.watcher else None
         row.update(changes, _valid=False)
-        self._unplace(ident)
-        self._place(ident)
+        self._remove_from_lists(ident)
+        self._insert_into_lists(ident)
         if self.watcher:
             self.watcher(old, row)
         return row
 
-    def remove(self, ident):
+    def remove_row(self, ident):
         """Remove a row without a trace, and return it."""
-        self._unplace(ident)
+        self._remove_from_lists(ident)
         return self.rows.pop(ident)
 
-    def walk(self, order='', bucket=None, after=None, reverse=False):
+    def walk_rows(self, order='', bucket=None, after=None, reverse=False):
         """Yield the rows of a bucket (None: all) in order, after the id `after`. That row may have left the bucket."""
         entries = self._lists.get((order, bucket), [])
         if after is None:
             position = len(entries) - 1 if reverse else 0
         else:
-            place = self._entry(order, after)
+            place = self._build_sort_entry(order, after)
             position = bisect.bisect_left(entries, place) - 1 if reverse else bisect.bisect_right(entries, place)
         step = -1 if reverse else 1
         while 0 <= position < len(entries):
             yield self.rows[entries[position][2]]
             position += step
 
-    def _entry(self, order, ident):
+    def _build_sort_entry(self, order, ident):
         return self.orders[order](self.rows[ident]), self._number[ident], ident
 
-    def _place(self, ident):
+    def _insert_into_lists(self, ident):
         buckets = [None] if self.index is None else [None, self.rows[ident].get(self.index)]
         places = self._places[ident] = [
-            ((order, bucket), self._entry(order, ident)) for order in self.orders for bucket in buckets
+            ((order, bucket), self._build_sort_entry(order, ident)) for order in self.orders for bucket in buckets
         ]
         for name, entry in places:
             bisect.insort(self._lists.setdefault(name, []), entry)
@@ -133,7 +133,7 @@ class Table:
             self._named.setdefault(name, []).append(ident)
             self._named[name].sort(key=self._number.get)
 
-    def _unplace(self, ident):
+    def _remove_from_lists(self, ident):
         for name, entry in self._places.pop(ident):
             entries = self._lists[name]
             del entries[bisect.bisect_left(entries, entry)]
@@ -146,7 +146,7 @@ class State:
 
     LEFT_OUT = {'lock', 'clock', 'tables'}
 
-    def __init__(self, seed=1, clock=utc_now):
+    def __init__(self, seed=1, clock=read_utc_now):
         self.lock = threading.RLock()
         self.clock = clock
         self.seed = seed
@@ -162,8 +162,8 @@ class State:
         self.mails = []
         self._random = random.Random(seed)
 
-    def snapshot(self):
-        """Return all data, for `restore` of this state or of another one with the same tables."""
+    def snapshot_data(self):
+        """Return all data, for `restore_data` of this state or of another one with the same tables."""
         with self.lock:
             known = {name: value for name, value in vars(self).items() if name not in self.LEFT_OUT}
             tables = {
@@ -171,8 +171,8 @@ class State:
             }
             return pickle.dumps((known, tables))
 
-    def restore(self, memory):
-        """Restore what `snapshot` returned. The lock, the clock, the tables and their watchers stay."""
+    def restore_data(self, memory):
+        """Restore what `snapshot_data` returned. The lock, the clock, the tables and their watchers stay."""
         known, tables = pickle.loads(memory)
         with self.lock:
             for name in set(vars(self)) - set(known) - self.LEFT_OUT:
@@ -184,14 +184,14 @@ class State:
     def __getitem__(self, table):
         return self.tables[table]
 
-    def now(self):
-        return iso_text(self.clock())
+    def read_time(self):
+        return format_iso_time(self.clock())
 
-    def new_id(self):
+    def make_new_id(self):
         with self.lock:
             return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
-    def stable_id(self, *names):
+    def derive_stable_id(self, *names):
         """Return an id derived from the names alone, so the same account has the same id in every answer."""
         digest = hashlib.sha256(repr((self.seed, names)).encode()).digest()
         return str(uuid.UUID(bytes=digest[:16], version=4))

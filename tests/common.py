@@ -126,8 +126,8 @@ class RampCase(SmokeTags, TransactionCase):
                 }
             ),
             rate_limit=0,
-        ).start()
-        cls.addClassCleanup(ramp.stop)
+        ).start_server()
+        cls.addClassCleanup(ramp.stop_server)
         return ramp
 
     def once(self):
@@ -163,11 +163,11 @@ class RampCase(SmokeTags, TransactionCase):
 
     def remember(self):
         """Return the state that no savepoint restores: Ramp's data, and the tokens in the memory of this process."""
-        return self.ramp.snapshot(), dict(token_stores.access_tokens._tokens)
+        return self.ramp.take_snapshot(), dict(token_stores.access_tokens._tokens)
 
     def put_back(self, memory):
         simulated, tokens = memory
-        self.ramp.restore(simulated)
+        self.ramp.restore_snapshot(simulated)
         token_stores.access_tokens._tokens.clear()
         token_stores.access_tokens._tokens.update(tokens)
         limiter._local_states.clear()
@@ -239,7 +239,7 @@ class RampCase(SmokeTags, TransactionCase):
             values.setdefault('account', self.external(self.account_meals))
         ramp_id = self.ramp.add_transaction(amount_minor=amount_minor, **values)
         if 'date' in values:  # the simulator settles purchases days later
-            self.ramp.state['transactions'].update(
+            self.ramp.state['transactions'].update_row(
                 ramp_id, accounting_date=values['date'], settlement_date=values['date']
             )
         return ramp_id
@@ -314,9 +314,9 @@ class RampCase(SmokeTags, TransactionCase):
         self.assertFalse(self.move(ramp_id))
         self.assertFalse(self.expense(ramp_id))
         self.assertIn(
-            record.error_message, [re.sub(r'\s+', ' ', message) for message in self.ramp.export_errors(ramp_id)]
+            record.error_message, [re.sub(r'\s+', ' ', message) for message in self.ramp.list_export_errors(ramp_id)]
         )
-        self.assertEqual(self.ramp.state['transactions'].get(ramp_id)['sync_status'], 'SYNC_READY')
+        self.assertEqual(self.ramp.state['transactions'].get_row(ramp_id)['sync_status'], 'SYNC_READY')
 
     def assertConfirmed(self, ramp_id):
         """One expense, one posted entry, one confirmation."""
@@ -326,7 +326,7 @@ class RampCase(SmokeTags, TransactionCase):
         self.assertEqual(self.move(ramp_id).mapped('state'), ['posted'])
         self.assertEqual((record.res_model, record.res_id), ('account.move', self.move(ramp_id).id))
         self.assertEqual(self.expense(ramp_id).account_move_id, self.move(ramp_id))
-        self.assertEqual(self.ramp.successes().get(ramp_id), [f'account.move,{record.res_id}'])
+        self.assertEqual(self.ramp.list_successes().get(ramp_id), [f'account.move,{record.res_id}'])
 
 
 class BrowserCase(SmokeTags, HttpCase):
@@ -377,7 +377,7 @@ class PayablesCase(RampCase):
         self.assertEqual(record.state, 'confirmed', record.error_message)
         self.assertEqual((record.res_model, record.res_id), ('account.move', self.move(ramp_id).id))
         self.assertEqual(self.move(ramp_id).state, 'posted')
-        self.assertEqual(self.ramp.successes(sync_type).get(ramp_id), [f'account.move,{record.res_id}'])
+        self.assertEqual(self.ramp.list_successes(sync_type).get(ramp_id), [f'account.move,{record.res_id}'])
 
     def assertPaid(self, ramp_id):
         """The bill is posted, has nothing due and is in payment, and Ramp was told once."""
@@ -385,8 +385,8 @@ class PayablesCase(RampCase):
         row, bill = self.record(ramp_id, 'bill_payment'), self.move(ramp_id)
         self.assertEqual(row.state, 'confirmed', row.error_message)
         self.assertEqual((bill.amount_residual, bill.payment_state), (0, 'in_payment'))
-        self.assertEqual(len(self.ramp.successes('BILL_PAYMENT_SYNC').get(ramp_id, ())), 1)
-        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
+        self.assertEqual(len(self.ramp.list_successes('BILL_PAYMENT_SYNC').get(ramp_id, ())), 1)
+        self.assertEqual(self.ramp.state['bills'].get_row(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
 
     def assertSettledByCard(self, ramp_id, minor):
         """The bill has nothing due, and the spend and the card liability are posted once."""
@@ -422,7 +422,7 @@ class StatementsCase(RampCase):
 
     def sections(self, statement):
         """Ramp ids of a statement's balance sections."""
-        return [section['id'] for section in self.ramp.state['statements'].get(statement)['balance_sections']]
+        return [section['id'] for section in self.ramp.state['statements'].get_row(statement)['balance_sections']]
 
     def bill(self, statement):
         """The bills of a statement, in the order of its sections."""

@@ -88,7 +88,10 @@ class TestAccountingReference(PayablesCase, StatementsCase):
             lines=[
                 {
                     'amount_minor': 12000,
-                    'selections': [coding.account(state, self.meals), coding.tax_code(state, self.code)],
+                    'selections': [
+                        coding.select_gl_account(state, self.meals),
+                        coding.select_tax_code(state, self.code),
+                    ],
                 }
             ]
         )

@@ -157,7 +157,7 @@ class TestPullAlone(PayablesCase):
         others = self.others()
         odd = self.spend(777)
         text = ''.join(hashlib.sha512(str(number).encode()).hexdigest() for number in range(60))
-        self.ramp.state['transactions'].update(odd, original_transaction_id=text)
+        self.ramp.state['transactions'].update_row(odd, original_transaction_id=text)
         run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         for ramp_id in others:
@@ -171,7 +171,7 @@ class TestPullAlone(PayablesCase):
         deep = []
         for _level in range(600):
             deep = [deep]
-        self.ramp.state['transactions'].update(odd, memo=deep, _broken=True)
+        self.ramp.state['transactions'].update_row(odd, memo=deep, _broken=True)
         run = self.sync('transaction')
         self.assertEqual(run.state, 'done', run.message)
         self.assertAlone(odd, others, 'cannot be posted')

@@ -213,9 +213,9 @@ class TestHeaderCoding(AnalyticCase):
     def header(self, *analytics, account=None):
         state = self.ramp.state
         return [
-            *([coding.account(state, self.external(account))] if account else []),
+            *([coding.select_gl_account(state, self.external(account))] if account else []),
             *(
-                coding.option(state, self.external(analytic.root_plan_id), self.external(analytic))
+                coding.select_field_option(state, self.external(analytic.root_plan_id), self.external(analytic))
                 for analytic in analytics
             ),
         ]

@@ -122,7 +122,7 @@ class CardBillCase(ArrivalCase):
         self.ramp.update_transaction(self.ids['charge'], sync_status='SYNC_READY')
 
     def the_payment(self):
-        if self.ramp.state['bills'].get(self.ids['bill'])['approval_status'] != 'APPROVED':
+        if self.ramp.state['bills'].get_row(self.ids['bill'])['approval_status'] != 'APPROVED':
             self.the_bill()
         self.ramp.pay_bill(self.ids['bill'], method='CARD', transaction=self.ids['charge'], date=PAID)
 

@@ -22,7 +22,7 @@ class BankCase(PayablesCase):
         """Return (payment, reference) of bills that are paid together today. They are posted, and the reference is
         known.
         """
-        vendor = self.ramp.add_vendor(f'Vendor {self.ramp.state.new_id()}')
+        vendor = self.ramp.add_vendor(f'Vendor {self.ramp.state.make_new_id()}')
         bills = [self.owe(amount_minor, vendor=vendor) for _number in range(count)]
         self.ramp.pay_bill(bills, date=str(fields.Date.context_today(self.connection)), **values)
         self.sync_payables()
@@ -71,7 +71,7 @@ class TestBankReference(BankCase):
     def test_asked_again_until_there_is_one(self):
         payment, reference = self.paid(method='ACH')
         payment.ramp_bank_reference = False
-        payments = self.ramp.state['bills'].get(self.record_of(payment).ramp_id)['_payments']
+        payments = self.ramp.state['bills'].get_row(self.record_of(payment).ramp_id)['_payments']
         payments[0]['trace'], trace = None, payments[0]['trace']
         self.sync('bank_reference')
         self.assertFalse(payment.ramp_bank_reference)

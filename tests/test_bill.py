@@ -113,7 +113,7 @@ class TestBill(PayablesCase):
         self.sync()
         self.sync_payables()
         self.assertSettledByCard(ramp_id, 5000)
-        [tx] = self.ramp.state['bills'].get(ramp_id)['payment']['details']['transaction_ids']
+        [tx] = self.ramp.state['bills'].get_row(ramp_id)['payment']['details']['transaction_ids']
         self.assertEqual(
             (self.record(tx).state, self.record(tx).res_id), ('confirmed', self.record(ramp_id, 'bill_payment').res_id)
         )
@@ -207,8 +207,10 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(ramp_id, amount_minor=4000, date='2026-03-10')
         self.sync_payables()
         first = self.payment(ramp_id)
-        payment = self.ramp.state['bills'].get(ramp_id)['payment']
-        self.ramp.state['bills'].update(ramp_id, payment={**payment, 'amount': {**payment['amount'], 'amount': 5000}})
+        payment = self.ramp.state['bills'].get_row(ramp_id)['payment']
+        self.ramp.state['bills'].update_row(
+            ramp_id, payment={**payment, 'amount': {**payment['amount'], 'amount': 5000}}
+        )
         self.sync_payables()
         self.assertEqual(str(self.reversals(first).date), '2026-03-10')
         self.assertEqual(self.move(ramp_id).amount_residual, 50.0)
@@ -263,7 +265,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertPaid(ramp_id)
         self.ramp.pay_bill(ramp_id, status='failed')
-        vendor = self.ramp.state['bills'].get(ramp_id)['vendor']['id']
+        vendor = self.ramp.state['bills'].get_row(ramp_id)['vendor']['id']
         credit = self.ramp.add_vendor_credit(
             vendor=vendor, amount_minor=4000, account=self.external(self.account_meals)
         )
@@ -293,7 +295,7 @@ class TestBill(PayablesCase):
         self.ramp.pay_bill(ramp_id, amount_minor=4000, date='2026-03-10')
         self.sync_payables()
         self.ramp.pay_bill(ramp_id, date='2026-04-20')
-        paid = self.ramp.state['bills'].get(ramp_id)['paid_at'][:10]
+        paid = self.ramp.state['bills'].get_row(ramp_id)['paid_at'][:10]
         self.assertGreaterEqual(paid, '2026-04-20')
         self.sync_payables()
         self.assertPaid(ramp_id)
@@ -307,7 +309,7 @@ class TestBill(PayablesCase):
         ramp_id = self.owe(10000)
         self.ramp.pay_bill(ramp_id, amount_minor=4000)
         self.ramp.update_bill(ramp_id, held=True)
-        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['status_summary'], 'ON_HOLD')
+        self.assertEqual(self.ramp.state['bills'].get_row(ramp_id)['status_summary'], 'ON_HOLD')
         self.sync_payables()
         self.assertEqual((self.move(ramp_id).amount_residual, self.move(ramp_id).payment_state), (60.0, 'partial'))
         self.ramp.update_bill(ramp_id, held=False)
@@ -428,9 +430,9 @@ class TestBill(PayablesCase):
             self.ramp.pay_bill(self.owe(amount))
         self.owe(3000)
         self.sync_payables()
-        calls, moves = len(self.ramp.write_calls()), self.env['account.move'].search_count([])
+        calls, moves = len(self.ramp.list_write_calls()), self.env['account.move'].search_count([])
         self.sync_payables()
-        self.assertEqual((len(self.ramp.write_calls()), self.env['account.move'].search_count([])), (calls, moves))
+        self.assertEqual((len(self.ramp.list_write_calls()), self.env['account.move'].search_count([])), (calls, moves))
 
     def test_card_transaction_never(self):
         ramp_id = self.owe(5000, payment_method='CARD')
@@ -562,7 +564,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         for ident in (ramp_id, refused):
             self.assertEqual((self.record(ident, 'bill').state, self.move(ident).state), ('done', 'posted'))
-            self.assertFalse(self.ramp.successes('BILL_SYNC').get(ident))
+            self.assertFalse(self.ramp.list_successes('BILL_SYNC').get(ident))
         self.sync_payables()
         self.assertEqual(len(self.env['account.move'].search([('move_type', '=', 'in_invoice')])), 2)
         bill = self.move(refused)
@@ -632,8 +634,8 @@ class TestBill(PayablesCase):
     def test_an_unknown_way_to_pay_holds_the_payment_only(self):
         ramp_id = self.owe(5000)
         self.ramp.pay_bill(ramp_id)
-        bill = self.ramp.state['bills'].get(ramp_id)
-        self.ramp.state['bills'].update(
+        bill = self.ramp.state['bills'].get_row(ramp_id)
+        self.ramp.state['bills'].update_row(
             ramp_id, payment={**bill['payment'], 'payment_method': 'CARRIER_PIGEON'}, _broken=True
         )
         self.ramp.contract = None
@@ -648,7 +650,7 @@ class TestBill(PayablesCase):
         ramp_id = self.owe(5000, date='2026-02-10')
         self.sync_payables()
         self.assertEqual(self.record(ramp_id, 'bill').state, 'held')
-        self.assertIn(self.record(ramp_id, 'bill').error_message, self.ramp.export_errors(ramp_id))
+        self.assertIn(self.record(ramp_id, 'bill').error_message, self.ramp.list_export_errors(ramp_id))
         self.connection.lock_date_policy = 'next_open'
         self.sync_payables()
         self.assertBooked(ramp_id)
@@ -698,7 +700,7 @@ class TestBill(PayablesCase):
         ramp_id = self.owe(
             0, lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (500, -500)]
         )
-        self.ramp.state['bills'].update(ramp_id, status='PAID', paid_at='2026-03-04T00:00:00+00:00', payment=None)
+        self.ramp.state['bills'].update_row(ramp_id, status='PAID', paid_at='2026-03-04T00:00:00+00:00', payment=None)
         self.sync_payables()
         self.assertBooked(ramp_id)
         self.assertEqual(

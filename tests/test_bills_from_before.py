@@ -63,24 +63,24 @@ class TestBillsFromBefore(PayablesCase):
         self.assertEqual((bill.amount_residual, bill.payment_state, bill.ramp_id), (0, 'in_payment', ramp_id))
         self.assertEqual(str(self.payment(ramp_id).date), paid)
         self.assertEqual(self.move(ramp_id), bill, 'nothing else was booked')
-        self.assertEqual(len(self.ramp.successes('BILL_PAYMENT_SYNC')[ramp_id]), 1)
-        self.assertEqual(self.ramp.state['bills'].get(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
+        self.assertEqual(len(self.ramp.list_successes('BILL_PAYMENT_SYNC')[ramp_id]), 1)
+        self.assertEqual(self.ramp.state['bills'].get_row(ramp_id)['sync_status'], 'BILL_AND_PAYMENT_SYNCED')
 
     def test_exported_by_another_system(self):
         """If another system exported the bill, Ramp is only told about the payment."""
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
-        self.assertFalse(self.ramp.successes('BILL_SYNC').get(ramp_id))
+        self.assertFalse(self.ramp.list_successes('BILL_SYNC').get(ramp_id))
         self.assertIn('This is also a bill in Ramp', ' '.join(bill.message_ids.mapped('body')))
-        calls = len(self.ramp.write_calls())
+        calls = len(self.ramp.list_write_calls())
         self.sync_payables()
-        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.ramp.list_write_calls()), calls)
         self.assertEqual(len(self.payment(ramp_id)), 1)
 
     def test_never_exported(self):
         bill, ramp_id = self.entered(), self.of_ramp(exported=False)
         self.assertLinked(ramp_id, bill)
-        self.assertEqual(self.ramp.successes('BILL_SYNC')[ramp_id], [f'account.move,{bill.id}'])
+        self.assertEqual(self.ramp.list_successes('BILL_SYNC')[ramp_id], [f'account.move,{bill.id}'])
 
     def test_entered_later(self):
         """The bill is on hold, with what to do, until somebody enters and posts it."""

@@ -56,17 +56,21 @@ class CardBooksCase(RampCase):
 
     def pick(self, account, *records):
         """Return the selections of a line, as people make them in Ramp."""
-        picked = [coding.account(self.ramp.state, self.external(account))]
+        picked = [coding.select_gl_account(self.ramp.state, self.external(account))]
         for record in records:
             kind = {'account.tax': 'tax_code', 'res.partner': 'accounting_vendor'}.get(record._name)
             if not kind:
-                picked.append(coding.option(self.ramp.state, self.external(record.root_plan_id), self.external(record)))
+                picked.append(
+                    coding.select_field_option(
+                        self.ramp.state, self.external(record.root_plan_id), self.external(record)
+                    )
+                )
                 continue
             row = self.env['ramp.record'].search([('flow', '=', kind), ('res_id', '=', record.id)], limit=1)
             picked.append(
-                coding.tax_code(self.ramp.state, row.remote_id)
+                coding.select_tax_code(self.ramp.state, row.remote_id)
                 if kind == 'tax_code'
-                else coding.vendor(self.ramp.state, row.remote_id)
+                else coding.select_accounting_vendor(self.ramp.state, row.remote_id)
             )
         return picked
 

@@ -59,7 +59,7 @@ class ChangesCase(PayablesCase, StatementsCase):
 
     def change(self, flow, ramp_id, kind):
         update = getattr(self.ramp, f'update_{flow}')
-        merchant = self.ramp.state.stable_id('merchant', 'Other')
+        merchant = self.ramp.state.derive_stable_id('merchant', 'Other')
         changes = {
             'amount': {'amount_minor': 6000},
             'coding': {'account': self.travel},
@@ -100,7 +100,7 @@ class TestChanges(ChangesCase):
     def test_a_cardholder_of_another_spelling(self):
         ramp_id = self.make('transaction')
         self.sync('transaction')
-        row = self.ramp.state['transactions'].get(ramp_id)
+        row = self.ramp.state['transactions'].get_row(ramp_id)
         self.ramp.update_transaction(ramp_id, card_holder={**row['card_holder'], 'first_name': 'Adelheid'})
         self.look('transaction')
         self.assertEqual(self.record(ramp_id).state, 'confirmed')

@@ -148,7 +148,7 @@ class TestNoChart(RampCase):
             (self.env['ir.actions.act_window'].browse(action).res_model, button),
             ('res.config.settings', 'Open the Settings'),
         )
-        self.assertEqual(self.ramp.write_calls(), [])
+        self.assertEqual(self.ramp.list_write_calls(), [])
         self.assertFalse(self.connection.card_journal_id)
 
 

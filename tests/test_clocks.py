@@ -9,7 +9,7 @@ from odoo.tests import tagged
 
 from ..flows.cards.transaction import RampFlowTransaction
 from ..ramp_api import Event
-from ..simulator.state import utc_now
+from ..simulator.state import read_utc_now
 from .common import PayablesCase
 
 EVENT = ('one', 'transactions.ready_to_sync', None, None, '1f0e6f0c-0000-4000-8000-000000000003', None, None)
@@ -21,7 +21,7 @@ FLOWS = ('vendor', 'transaction', 'bill', 'bill_payment', 'reimbursement', 'reim
 @tagged('post_install', '-at_install', 'ramp')
 class TestClocks(PayablesCase):
     def ramp_is(self, skew):
-        self.ramp.state.clock = lambda: utc_now() + skew
+        self.ramp.state.clock = lambda: read_utc_now() + skew
 
     def odoo_is(self, skew):
         """Set Odoo's clock apart from the database's, which `cr.now` shows."""

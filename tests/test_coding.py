@@ -77,13 +77,15 @@ class TestCoding(PushCase):
             row = self.row(record, 'tax_code' if record._name == 'account.tax' else None)
             self.assertEqual(row.state, 'confirmed', (record, row.error_message))
             if record._name == 'account.account':
-                selections.append(coding.account(state, row.remote_id))
+                selections.append(coding.select_gl_account(state, row.remote_id))
             elif record._name == 'account.tax':
-                selections.append(coding.tax_code(state, row.remote_id))
+                selections.append(coding.select_tax_code(state, row.remote_id))
             elif record._name == 'res.partner':
-                selections.append(coding.vendor(state, row.remote_id))
+                selections.append(coding.select_accounting_vendor(state, row.remote_id))
             else:
-                selections.append(coding.option(state, self.row(record.root_plan_id).remote_id, row.remote_id))
+                selections.append(
+                    coding.select_field_option(state, self.row(record.root_plan_id).remote_id, row.remote_id)
+                )
         return selections
 
     def items(self, ramp_id):
@@ -217,10 +219,13 @@ class TestCoding(PushCase):
 
     def test_foreign_tax_and_supplier_are_held(self):
         for selection, words in (
-            (coding.tax_code(self.ramp.state, '0badcafe-tax-1', 'VAT'), 'The tax "VAT" was offered by another Odoo'),
-            (coding.tax_code(self.ramp.state, 'vat-20', 'VAT'), 'in a field of the type TAX_CODE'),
             (
-                coding.vendor(self.ramp.state, '0badcafe-partner-1', 'ACME'),
+                coding.select_tax_code(self.ramp.state, '0badcafe-tax-1', 'VAT'),
+                'The tax "VAT" was offered by another Odoo',
+            ),
+            (coding.select_tax_code(self.ramp.state, 'vat-20', 'VAT'), 'in a field of the type TAX_CODE'),
+            (
+                coding.select_accounting_vendor(self.ramp.state, '0badcafe-partner-1', 'ACME'),
                 'The supplier "ACME" was offered by another Odoo',
             ),
         ):

@@ -33,10 +33,10 @@ class TestEachTestBeginsTheSame(RampCase):
             'transactions': [dict(row) for row in ramp.state['transactions']],
             'tokens': sorted(ramp.state.tokens),
             'requests': len(ramp.requests),
-            'faults': ramp.faults.as_dicts(),
+            'faults': ramp.faults.list_waiting_faults(),
             'struck': list(ramp.faults.struck),
             'hooks': (list(ramp._before), list(ramp._after)),
-            'address': ramp._address(),
+            'address': ramp._find_listening_address(),
             'url': ramp.api_url,
             'plus': ramp.ramp_plus,
             'resync': ramp.resync,
@@ -61,11 +61,11 @@ class TestEachTestBeginsTheSame(RampCase):
         self.assertConfirmed(ramp_id)
         self.connection.write({'name': 'Another', 'start_date': '2026-01-01'})
         self.env['res.users'].create({'name': 'Left', 'login': 'left'})
-        ramp.subscribe('http://127.0.0.1:9/')
+        ramp.add_subscription('http://127.0.0.1:9/')
         ramp.webhooks.held = True
-        ramp.before(lambda method, path, body: None)
+        ramp.add_before_hook(lambda method, path, body: None)
         self.connection.action_disconnect()
-        ramp.faults.add('server_error')
+        ramp.faults.add_fault('server_error')
         with self.assertRaises(UserError):
             self.connection.action_connect()
         self.assertTrue(ramp.faults.struck)
@@ -73,8 +73,8 @@ class TestEachTestBeginsTheSame(RampCase):
         ramp.errors.append('left')
         ramp.state.tokens.clear()
         token_stores.access_tokens._tokens['left'] = 'behind'
-        limiter.SlidingWindow('left', shared=False).penalize(60)
-        ramp.stop()
+        limiter.SlidingWindow('left', shared=False).block_requests(60)
+        ramp.stop_server()
         ramp.port = 0
 
     def begin(self):

@@ -26,7 +26,7 @@ class TestConnection(RampCase):
         action = self.connection.action_test_connection()
         self.assertEqual(action['params']['type'], 'warning')
         self.assertIn('receipts:read', action['params']['message'])
-        self.assertEqual(self.ramp.write_calls(), [])
+        self.assertEqual(self.ramp.list_write_calls(), [])
 
     def test_wrong_secret_is_said_in_words_and_is_not_repeated(self):
         self.connection.client_secret = 'not-the-secret'
@@ -60,22 +60,22 @@ class TestConnection(RampCase):
 
     def test_connect_twice_takes_one_seat(self):
         self.connection.action_connect()
-        calls = len(self.ramp.write_calls())
+        calls = len(self.ramp.list_write_calls())
         self.connection.action_connect()
-        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.ramp.list_write_calls()), calls)
         self.connection.state = 'draft'  # a crash after Ramp gave the integration and before the commit
         self.connection.action_connect()
-        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.ramp.list_write_calls()), calls)
         self.assertEqual(len(self.seats(is_active=True)), 1)
 
     def test_foreign_incumbent_is_left_alone(self):
         for kind in ('DIRECT', 'API'):
             with self.subTest(kind):
-                self.ramp.reset()
-                self.ramp.seat('QuickBooks Online', kind)
+                self.ramp.reset_business()
+                self.ramp.take_accounting_seat('QuickBooks Online', kind)
                 with self.assertRaisesRegex(UserError, 'taken by "QuickBooks Online"'):
                     self.connection.action_connect()
-                self.assertEqual(self.ramp.write_calls(), [])
+                self.assertEqual(self.ramp.list_write_calls(), [])
                 self.assertEqual(self.connection.state, 'draft')
                 self.assertFalse(self.env.ref('ramp_connector.cron_transaction').active)
 
@@ -83,12 +83,12 @@ class TestConnection(RampCase):
         """If another system takes the integration between Odoo's check and its request, Ramp answers with that system's
         connection, and Connect fails.
         """
-        self.ramp.before(
+        self.ramp.add_before_hook(
             lambda method, path, body: (
                 method == 'POST'
                 and path.endswith('/accounting/connection')
                 and not self.seats(is_active=True)
-                and self.ramp.seat('NetSuite', 'DIRECT')
+                and self.ramp.take_accounting_seat('NetSuite', 'DIRECT')
             )
         )
         with self.assertRaisesRegex(UserError, 'NetSuite'):
@@ -108,10 +108,10 @@ class TestConnection(RampCase):
 
     def test_disconnect_never_deletes_a_seat_that_is_not_ours(self):
         self.connection.action_connect()
-        self.ramp.state['connections'].update(
+        self.ramp.state['connections'].update_row(
             self.connection.accounting_connection_id, is_active=False, status='unlinked'
         )
-        self.ramp.seat('NetSuite', 'API')
+        self.ramp.take_accounting_seat('NetSuite', 'API')
         self.connection.action_disconnect()
         self.assertEqual([seat['remote_provider_name'] for seat in self.seats(is_active=True)], ['NetSuite'])
 
@@ -217,11 +217,11 @@ class TestConnection(RampCase):
     @mute_logger('odoo.addons.ramp_connector.flows.engine.flow')
     def test_ramp_down_is_said_on_the_connection_and_clears(self):
         self.connection.action_connect()
-        self.ramp.faults.add('server_error', count=100)
+        self.ramp.faults.add_fault('server_error', count=100)
         runs = self.sync('transaction')
         self.assertEqual(runs.state, 'failed')
         self.assertIn('Ramp', self.connection.last_error)
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('transaction')
         self.assertFalse(self.connection.last_error)
 

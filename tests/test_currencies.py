@@ -184,7 +184,7 @@ class TestRates(CurrencyCase):
             record.error_message,
             r'Ramp converts JPY at 1 USD, but Odoo at 0.00666667 on 2026-03-02. They differ by 1.49e\+04 %',
         )
-        self.ramp.state['bills'].update(ramp_id, fx_conversion_rate='0.00671')
+        self.ramp.state['bills'].update_row(ramp_id, fx_conversion_rate='0.00671')
         self.sync_payables()
         self.assertBooked(ramp_id)
         self.assertAlmostEqual(sum(self.move(ramp_id).line_ids.filtered('debit').mapped('balance')), 1205.63, 2)
@@ -226,7 +226,7 @@ class TestRates(CurrencyCase):
         self.no_rates('EUR')
         self.rate('EUR', 0.5, '2026-03-03')
         entity = {'entity': self.primary, 'currency': 'EUR'}
-        abroad = self.ramp.state['entities'].find(currency='EUR')['id']
+        abroad = self.ramp.state['entities'].find_first_row(currency='EUR')['id']
         ids = {}
         for day in (DAY, '2026-03-03'):
             vendor = self.ramp.add_vendor(f'Of {day}')

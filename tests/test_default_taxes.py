@@ -83,9 +83,9 @@ class DefaultTaxCase(TaxCase):
                 {
                     'amount_minor': minor,
                     'selections': [
-                        coding.account(state, self.external(self.account_meals)),
-                        *([coding.tax_code(state, tax)] if tax else []),
-                        *(coding.option(state, *names) for names in dict(analytics).items()),
+                        coding.select_gl_account(state, self.external(self.account_meals)),
+                        *([coding.select_tax_code(state, tax)] if tax else []),
+                        *(coding.select_field_option(state, *names) for names in dict(analytics).items()),
                     ],
                 }
             ],

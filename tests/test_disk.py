@@ -76,7 +76,7 @@ class TestFullDisk(RampCase):
         for ramp_id in self.ids:
             self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).attempts), ('pending', 0))
             self.assertFalse(self.move(ramp_id) or self.expense(ramp_id))
-        self.assertFalse(self.ramp.successes())
+        self.assertFalse(self.ramp.list_successes())
         self.env.cr.execute('DROP TRIGGER no_room ON account_move_line')
         self.sync()
         self.assertDone()

@@ -14,13 +14,13 @@ class TestEntities(ExportedCase):
     def once(self):
         super().once()
         self.mine, self.other = [entity['id'] for entity in self.ramp.state['entities']][:2]
-        self.currency = self.ramp.state['entities'].get(self.other)['currency']
+        self.currency = self.ramp.state['entities'].get_row(self.other)['currency']
         self.connection.ramp_entity_id = self.mine
 
     def objects_of(self, entity):
         """Make one object of each kind of an entity, and some that are not ready to be posted; returns their Ramp ids."""
         day = f'{fields.Date.today() - timedelta(days=3)}T12:00:00+00:00'
-        currency = self.ramp.state['entities'].get(entity)['currency']
+        currency = self.ramp.state['entities'].get_row(entity)['currency']
         values = {'entity': entity, 'currency': currency}
         spend = self.spend(1000, date=day, **values)
         bill, unpaid = self.owe(2000, **values), self.owe(2100, **values)
@@ -52,7 +52,7 @@ class TestEntities(ExportedCase):
     def sections_of(self, statement, entity):
         return [
             section['id']
-            for section in self.ramp.state['statements'].get(statement)['balance_sections']
+            for section in self.ramp.state['statements'].get_row(statement)['balance_sections']
             if section['entity_id'] == entity
         ]
 
@@ -62,7 +62,7 @@ class TestEntities(ExportedCase):
         self.assertFalse([(row.flow, row.name, row.state) for row in rows])
         self.assertFalse(self.env['account.move'].search([('ramp_id', 'in', ids)]))
         self.assertFalse([entry for entry in self.ramp.state.journal if entry['id'] in ids])
-        self.assertFalse([ramp_id for ramp_id in ids if self.ramp.export_errors(ramp_id)])
+        self.assertFalse([ramp_id for ramp_id in ids if self.ramp.list_export_errors(ramp_id)])
 
     def test_every_flow(self):
         """Objects of another entity stay unknown in lists, single reads, events, statements, files and the nightly
@@ -100,7 +100,9 @@ class TestEntities(ExportedCase):
         files = []
         for entities in ((self.mine,), (self.mine, self.other)):
             for entity in entities:
-                self.spend(1000, date=day, entity=entity, currency=self.ramp.state['entities'].get(entity)['currency'])
+                self.spend(
+                    1000, date=day, entity=entity, currency=self.ramp.state['entities'].get_row(entity)['currency']
+                )
             statement = self.ramp.close_statement(f'{fields.Date.today() - timedelta(days=2 - len(files))}')
             self.sync(*self.flows, 'statement_file')
             [bill] = self.env['account.move'].search([('ramp_id', 'in', self.sections_of(statement, self.mine))])
@@ -117,14 +119,14 @@ class TestEntities(ExportedCase):
         ramp_id = self.spend(1300, account=None, entity=self.mine)
         self.everything()
         self.assertEqual(self.record(ramp_id).state, 'held')
-        told = len(self.ramp.export_errors(ramp_id))
-        self.ramp.state['transactions'].update(ramp_id, entity_id=self.other)
+        told = len(self.ramp.list_export_errors(ramp_id))
+        self.ramp.state['transactions'].update_row(ramp_id, entity_id=self.other)
         self.everything()
         self.sync('watch')
         record = self.record(ramp_id)
         self.assertEqual((record.state, record.has_moved), ('ignored', False))
         self.assertIn('another Ramp entity', record.error_message)
-        self.assertEqual(len(self.ramp.export_errors(ramp_id)), told)
+        self.assertEqual(len(self.ramp.list_export_errors(ramp_id)), told)
 
     def test_id_in_capitals(self):
         """An entity's id that somebody typed in capitals is the same id."""
@@ -137,15 +139,15 @@ class TestEntities(ExportedCase):
     def test_bank_accounts_of_others(self):
         """Bank accounts of another entity are not shown."""
         rows = self.ramp.state['entities']
-        theirs = rows.get(self.other)['payment_accounts'] or [
-            {**rows.get(self.mine)['payment_accounts'][0], 'id': 'c0ffee00-0000-4000-8000-000000000001'}
+        theirs = rows.get_row(self.other)['payment_accounts'] or [
+            {**rows.get_row(self.mine)['payment_accounts'][0], 'id': 'c0ffee00-0000-4000-8000-000000000001'}
         ]
-        rows.update(self.other, payment_accounts=theirs)
+        rows.update_row(self.other, payment_accounts=theirs)
         self.connection.bank_account_ids.unlink()
         self.sync('watch')
         self.assertEqual(
             set(self.connection.bank_account_ids.mapped('ramp_id')),
-            {account['id'] for account in rows.get(self.mine)['payment_accounts']},
+            {account['id'] for account in rows.get_row(self.mine)['payment_accounts']},
         )
 
     def test_two_companies_in_either_order(self):

@@ -184,9 +184,9 @@ class TestExportedElsewhere(ExportedCase):
         for kind, ramp_id in ids.items():
             self.export(kind, ramp_id)
         self.sync('watch')
-        self.ramp.state['transactions'].update(ids['transaction'], sync_status='SYNC_READY', synced_at=None)
-        self.ramp.state['bills'].update(ids['open bill'], sync_status='NOT_SYNCED')
-        self.ramp.state['reimbursements'].update(ids['reimbursement'], sync_status='SYNC_READY', synced_at=None)
+        self.ramp.state['transactions'].update_row(ids['transaction'], sync_status='SYNC_READY', synced_at=None)
+        self.ramp.state['bills'].update_row(ids['open bill'], sync_status='NOT_SYNCED')
+        self.ramp.state['reimbursements'].update_row(ids['reimbursement'], sync_status='SYNC_READY', synced_at=None)
         self.everything()
         self.assertEqual(set(self.booked(*ids.values()).mapped('ramp_id')) & set(ids.values()), set(ids.values()))
 
@@ -199,7 +199,7 @@ class TestExportedElsewhere(ExportedCase):
         self.sync('watch')
         self.connection.looked_at = False  # as if they were new: on hold, and each run looks at them
         self.sync('watch')
-        self.ramp.faults.add('server_error', status=503)
+        self.ramp.faults.add_fault('server_error', status=503)
         with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             runs = self.everything()
         self.assertIn('failed', runs.mapped('state'))
@@ -233,7 +233,7 @@ class TestExportedElsewhere(ExportedCase):
         self.export('open bill', bill)
         self.sync('watch')
         self.ramp.pay_bill(bill, method='CARD', transaction=charge)
-        self.ramp.state['bills'].update(bill, sync_status='BILL_AND_PAYMENT_SYNCED')
+        self.ramp.state['bills'].update_row(bill, sync_status='BILL_AND_PAYMENT_SYNCED')
         self.everything()
         self.sync('watch')
         self.everything()
@@ -328,7 +328,7 @@ class TestExportedElsewhere(ExportedCase):
                         if when == 'later':
                             ramp_id = self.make(kind)
                             if held and kind == 'transaction':  # seen before it was exported, and not posted
-                                self.ramp.recode(ramp_id, None)
+                                self.ramp.recode_transaction(ramp_id, None)
                                 self.sync('transaction')
                             self.export(kind, ramp_id)
                             theirs.append(ramp_id)
@@ -378,7 +378,7 @@ class TestVanished(ExportedCase):
             ('transfers', transfer),
             ('repayments', repayment),
         ):
-            self.ramp.remove(table, ramp_id)
+            self.ramp.remove_object(table, ramp_id)
         self.later()
         self.everything()
         self.sync('watch')
@@ -403,11 +403,11 @@ class TestVanished(ExportedCase):
     def test_it_comes_back(self):
         ramp_id = self.make('transaction')
         self.everything()
-        row = self.ramp.remove('transactions', ramp_id)
+        row = self.ramp.remove_object('transactions', ramp_id)
         self.later()
         self.sync('watch')
         self.assertEqual(self.record(ramp_id).finding, 'vanished')
-        self.ramp.state['transactions'].add(row)
+        self.ramp.state['transactions'].add_row(row)
         self.sync('watch')
         self.assertEqual(
             (self.record(ramp_id).state, self.record(ramp_id).finding, self.record(ramp_id).has_moved),

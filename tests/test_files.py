@@ -83,7 +83,7 @@ class FileCase(RampCase):
 class TestReceipts(FileCase):
     def test_receipt_of_a_reimbursement(self):
         ramp_id = self.ramp.add_reimbursement(amount_minor=2500, receipts=2)
-        receipts = self.ramp.state['reimbursements'].get(ramp_id)['receipts']
+        receipts = self.ramp.state['reimbursements'].get_row(ramp_id)['receipts']
         self.object(ramp_id, 'reimbursement', name='Taxi')
         bill = self.document(ramp_id)
         self.expect('receipt', {ramp_id: receipts})
@@ -100,7 +100,7 @@ class TestReceipts(FileCase):
     def test_page_of_a_transaction(self):
         ramp_id = self.spend(receipts=1)
         self.sync()
-        [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
+        [receipt] = self.ramp.state['transactions'].get_row(ramp_id)['receipts']
         self.assertTrue(self.page(self.record(receipt, 'receipt')).endswith(f'/details/transactions/{ramp_id}'))
 
     def test_pages_need_one_query_for_a_list(self):
@@ -109,7 +109,7 @@ class TestReceipts(FileCase):
             for number in range(count):
                 ramp_id = self.ramp.add_reimbursement(amount_minor=100 + number, receipts=1)
                 self.object(ramp_id, 'reimbursement')
-                self.expect('receipt', {ramp_id: self.ramp.state['reimbursements'].get(ramp_id)['receipts']})
+                self.expect('receipt', {ramp_id: self.ramp.state['reimbursements'].get_row(ramp_id)['receipts']})
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
@@ -124,7 +124,7 @@ class TestReceipts(FileCase):
 
     def test_waits_for_its_document_and_is_left_out_with_it(self):
         ramp_id = self.ramp.add_reimbursement(amount_minor=2500, receipts=1)
-        [receipt] = self.ramp.state['reimbursements'].get(ramp_id)['receipts']
+        [receipt] = self.ramp.state['reimbursements'].get_row(ramp_id)['receipts']
         for state in ('pending', 'error', 'held'):
             self.object(ramp_id, 'reimbursement', state)
             self.expect('receipt', {ramp_id: [receipt]})
@@ -151,7 +151,7 @@ class TestReceipts(FileCase):
         may be another person's.
         """
         ramp_id = self.spend(receipts=1)
-        [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
+        [receipt] = self.ramp.state['transactions'].get_row(ramp_id)['receipts']
         self.object(ramp_id, 'transaction', 'pending')
         forged = self.env['hr.expense'].create(
             {
@@ -171,14 +171,14 @@ class TestReceipts(FileCase):
 
     def test_without_any_parent(self):
         ramp_id = self.spend(receipts=1)
-        [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
+        [receipt] = self.ramp.state['transactions'].get_row(ramp_id)['receipts']
         self.expect('receipt', {ramp_id: [receipt]})
         self.sync('receipt')
         self.assertEqual(self.record(receipt, 'receipt').state, 'ignored')
 
     def test_bill_that_is_booked_again_gets_them_again(self):
         ramp_id = self.ramp.add_reimbursement(amount_minor=2500, receipts=1)
-        receipts = self.ramp.state['reimbursements'].get(ramp_id)['receipts']
+        receipts = self.ramp.state['reimbursements'].get_row(ramp_id)['receipts']
         self.object(ramp_id, 'reimbursement')
         first = self.document(ramp_id)
         self.expect('receipt', {ramp_id: receipts})
@@ -197,7 +197,7 @@ class TestReceipts(FileCase):
     def test_entry_that_is_booked_again_leaves_its_receipts_in_order(self):
         ramp_id = self.spend(receipts=1)
         self.sync()
-        [receipt] = self.ramp.state['transactions'].get(ramp_id)['receipts']
+        [receipt] = self.ramp.state['transactions'].get_row(ramp_id)['receipts']
         self.env.cr.execute(
             "UPDATE ramp_record SET confirmed_at = now() AT TIME ZONE 'UTC' - interval '1 day' WHERE flow = 'receipt'"
         )
@@ -208,12 +208,12 @@ class TestReceipts(FileCase):
         for number in range(file_flow.SILENCE + 2):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
-        self.ramp.faults.add('drop_before', path='/receipts/*')
+        self.ramp.faults.add_fault('drop_before', path='/receipts/*')
         run = self.sync('receipt', now=False)
         records = self.env['ramp.record'].search([('flow', '=', 'receipt')])
         self.assertEqual((run.state, sorted(records.mapped('state'))), ('failed', ['error'] * 3 + ['pending'] * 2))
         self.assertEqual(set(records.mapped('attempts')), {0})
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('receipt', now=False)
         self.assertEqual(set(records.mapped('state')), {'confirmed'})
 
@@ -223,7 +223,7 @@ class TestReceipts(FileCase):
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
         refused = self.move(bad.parent_ramp_id)
-        name = f'receipt.{simulated_files.file_kind({"id": bad.ramp_id})}'
+        name = f'receipt.{simulated_files.find_file_kind({"id": bad.ramp_id})}'
         original = type(self.env['account.move'])._message_set_main_attachment_id
 
         def strict(document, *args, **kwargs):
@@ -248,7 +248,7 @@ class TestReceipts(FileCase):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
-        self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
+        self.ramp.state['receipts'].update_row(bad.ramp_id, _kind='bomb')
         run = self.sync('receipt', now=False)
         self.assertEqual((run.state, bad.state, bad.hold_reason), ('done', 'held', 'question'), run.message)
         self.assertRegex(
@@ -260,7 +260,7 @@ class TestReceipts(FileCase):
             (self.env['ramp.record'].search([('flow', '=', 'receipt')]) - bad).mapped('state'),
             ['confirmed', 'confirmed'],
         )
-        self.ramp.state['receipts'].update(bad.ramp_id, _kind='png')
+        self.ramp.state['receipts'].update_row(bad.ramp_id, _kind='png')
         self.sync('receipt', now=False)
         self.assertEqual(bad.state, 'confirmed')
 
@@ -271,7 +271,7 @@ class TestReceipts(FileCase):
             self.spend(1000 + number, receipts=1)
         self.sync('transaction')
         bad = self.env['ramp.record'].search([('flow', '=', 'receipt')], limit=1)
-        self.ramp.state['receipts'].update(bad.ramp_id, _kind='bomb')
+        self.ramp.state['receipts'].update_row(bad.ramp_id, _kind='bomb')
         self.patch(file_flow, 'MAX_PIXELS', 10**12)
         run = self.sync('receipt', now=False)
         self.assertEqual((run.state, bad.state), ('done', 'held'), run.message)
@@ -317,7 +317,7 @@ class TestBillFiles(FileCase):
         return ramp_id, document
 
     def invoices(self, ramp_id):
-        return self.ramp.state['bills'].get(ramp_id)['_invoices']
+        return self.ramp.state['bills'].get_row(ramp_id)['_invoices']
 
     def downloads(self):
         return [entry['path'] for entry in self.ramp.requests if entry['path'].startswith('/files/')]
@@ -380,7 +380,7 @@ class TestBillFiles(FileCase):
         self.sync('bill_file')
         before, record = self.attachments(bill), self.record(ramp_id, 'bill_file')
         document = record.res_id
-        self.ramp.state['bills'].update(ramp_id, _invoices=self.invoices(ramp_id)[::-1])
+        self.ramp.state['bills'].update_row(ramp_id, _invoices=self.invoices(ramp_id)[::-1])
         self.due(record)
         self.sync('bill_file')
         self.assertEqual((record.state, record.res_id, self.attachments(bill)), ('confirmed', document, before))
@@ -394,7 +394,7 @@ class TestBillFiles(FileCase):
         ramp_id, bill = self.bill(1)
         self.sync('bill_file')
         content = self.attachments(bill).raw
-        other_id, other = self.bill([{'text': self.ramp.state['invoices'].get(self.invoices(ramp_id)[0])['_text']}])
+        other_id, other = self.bill([{'text': self.ramp.state['invoices'].get_row(self.invoices(ramp_id)[0])['_text']}])
         self.assertNotEqual(other_id, ramp_id)
         own = self.env['ir.attachment'].create(
             {'name': 'own.pdf', 'raw': content, 'res_model': other._name, 'res_id': other.id}
@@ -405,7 +405,7 @@ class TestBillFiles(FileCase):
 
     def test_expired_links_are_renewed(self):
         ramp_id, bill = self.bill(2)
-        self.ramp.faults.add('expired_file', path='/files/invoices/*', count=1)
+        self.ramp.faults.add_fault('expired_file', path='/files/invoices/*', count=1)
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         self.assertEqual((record.state, record.attempts, record.res_id), ('error', 0, 0))
@@ -423,7 +423,7 @@ class TestBillFiles(FileCase):
         self.assertRegex(record.error_message, r'^File 1 of 2: The file cannot be attached.*application/zip')
         self.sync('bill_file')
         self.assertEqual((record.state, len(self.attachments(bill))), ('held', 1))
-        self.ramp.state['invoices'].update(self.invoices(ramp_id)[0], _kind='pdf', _text=['Corrected'])
+        self.ramp.state['invoices'].update_row(self.invoices(ramp_id)[0], _kind='pdf', _text=['Corrected'])
         self.sync('bill_file')
         self.assertEqual((record.state, record.error_message, len(self.attachments(bill))), ('confirmed', False, 2))
 
@@ -458,12 +458,12 @@ class TestBillFiles(FileCase):
         record = self.record(ramp_id, 'bill_file')
         with self.assertRaisesRegex(UserError, 'is posted'):
             record._ignore_by_person('Why not.')
-        self.ramp.state['bills'].update(
+        self.ramp.state['bills'].update_row(
             ramp_id,
             _invoices=[
                 *self.invoices(ramp_id),
-                self.ramp.state['invoices'].add(
-                    {'id': self.ramp.state.new_id(), '_kind': 'zip', '_filename': None, '_text': None}
+                self.ramp.state['invoices'].add_row(
+                    {'id': self.ramp.state.make_new_id(), '_kind': 'zip', '_filename': None, '_text': None}
                 )['id'],
             ],
         )
@@ -485,12 +485,12 @@ class TestBillFiles(FileCase):
 
     def test_ramp_silent(self):
         bills = [self.bill(1) for _number in range(file_flow.SILENCE + 1)]
-        self.ramp.faults.add('drop_before', path='/bills/*')
+        self.ramp.faults.add_fault('drop_before', path='/bills/*')
         run = self.sync('bill_file', now=False)
         records = self.env['ramp.record'].search([('flow', '=', 'bill_file')])
         self.assertEqual((run.state, sorted(records.mapped('state'))), ('failed', ['error'] * 3 + ['pending']))
         self.assertEqual(set(records.mapped('attempts')), {0})
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('bill_file', now=False)
         self.assertEqual(set(records.mapped('state')), {'confirmed'})
         self.assertEqual([len(self.attachments(bill)) for _id, bill in bills], [1] * 4)
@@ -500,13 +500,13 @@ class TestBillFiles(FileCase):
         later.
         """
         ramp_id, bill = self.bill(6)
-        fault = self.ramp.faults.add('drop_before', path='/files/*')
+        fault = self.ramp.faults.add_fault('drop_before', path='/files/*')
         self.sync('bill_file', now=False)
         record = self.record(ramp_id, 'bill_file')
         self.assertEqual((record.state, len(record.error_message.splitlines())), ('error', 6))
         self.assertEqual(len(set(self.downloads())), file_flow.SILENCE)
         self.assertTrue(fault.struck)
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('bill_file', now=False)
         self.assertEqual((record.state, len(self.attachments(bill))), ('confirmed', 6))
 
@@ -569,13 +569,13 @@ class TestBillFiles(FileCase):
     def test_no_file_any_more(self):
         ramp_id, bill = self.bill(1)
         files = self.invoices(ramp_id)
-        self.ramp.state['bills'].update(ramp_id, _invoices=[])
+        self.ramp.state['bills'].update_row(ramp_id, _invoices=[])
         self.sync('bill_file')
         record = self.record(ramp_id, 'bill_file')
         self.assertEqual(
             (record.state, record.error_message), ('ignored', 'Ramp no longer shows a file for this bill.')
         )
-        self.ramp.state['bills'].update(ramp_id, _invoices=files)
+        self.ramp.state['bills'].update_row(ramp_id, _invoices=files)
         self.expect('bill_file', {ramp_id: 1})
         self.sync('bill_file')
         self.assertEqual((record.state, len(self.attachments(bill))), ('confirmed', 1))
@@ -627,7 +627,7 @@ class TestBillFiles(FileCase):
 
     def test_links_are_nowhere(self):
         ramp_id, _bill = self.bill(2)
-        self.ramp.faults.add('expired_file', path='/files/invoices/*', count=1)
+        self.ramp.faults.add_fault('expired_file', path='/files/invoices/*', count=1)
         with self.assertLogs(level='DEBUG') as logs:
             self.sync('bill_file')
         self.env.flush_all()

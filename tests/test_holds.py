@@ -20,41 +20,43 @@ class TestHolds(RampCase):
         self.sync('transaction')
         self.assertHeld(ramp_id, pattern)
         self.assertConfirmed(self.good)
-        calls = len(self.ramp.write_calls())
+        calls = len(self.ramp.list_write_calls())
         self.sync('transaction')
-        self.assertEqual(len(self.ramp.write_calls()), calls, 'Ramp is told a reason once')
+        self.assertEqual(len(self.ramp.list_write_calls()), calls, 'Ramp is told a reason once')
         fix()
         self.sync('transaction', now=False)
         self.assertConfirmed(ramp_id)
 
     def test_uncoded(self):
         ramp_id = self.spend(account=None)
-        self.check(ramp_id, 'no account', lambda: self.ramp.recode(ramp_id, self.external(self.account_travel)))
+        self.check(
+            ramp_id, 'no account', lambda: self.ramp.recode_transaction(ramp_id, self.external(self.account_travel))
+        )
         self.assertEqual(self.entry(ramp_id)[0][0], '650002')
 
     def test_reason_is_told_again_after_one_of_which_nobody_knows_whether_it_was_heard(self):
         """If Ramp's answer to the second reason is lost and the first reason comes back, the first one is sent again,
         and Ramp shows it.
         """
-        coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
+        coding.add_gl_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')
         self.sync('transaction')
-        [first] = self.ramp.export_errors(ramp_id)
-        self.ramp.recode(ramp_id, None)
-        self.ramp.faults.add('truncate', '/accounting/syncs', count=1)
-        self.ramp.faults.add('drop_before', '/accounting/syncs', skip=1)  # when the client tries again
+        [first] = self.ramp.list_export_errors(ramp_id)
+        self.ramp.recode_transaction(ramp_id, None)
+        self.ramp.faults.add_fault('truncate', '/accounting/syncs', count=1)
+        self.ramp.faults.add_fault('drop_before', '/accounting/syncs', skip=1)  # when the client tries again
         self.sync('transaction')
-        self.ramp.faults.clear()
-        self.assertRegex(self.ramp.export_errors(ramp_id)[-1], 'no account')
-        self.ramp.recode(ramp_id, 'X-1')
+        self.ramp.faults.clear_faults()
+        self.assertRegex(self.ramp.list_export_errors(ramp_id)[-1], 'no account')
+        self.ramp.recode_transaction(ramp_id, 'X-1')
         self.sync('transaction')
-        self.assertEqual(self.ramp.export_errors(ramp_id)[-1], first)
-        calls = len(self.ramp.write_calls())
+        self.assertEqual(self.ramp.list_export_errors(ramp_id)[-1], first)
+        calls = len(self.ramp.list_write_calls())
         self.sync('transaction')
-        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.ramp.list_write_calls()), calls)
 
     def test_unknown_account(self):
-        coding.add_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
+        coding.add_gl_account(self.ramp.state, 'X-1', 'Nowhere', '699999')
         ramp_id = self.spend(account='X-1')
         self.check(
             ramp_id,
@@ -64,10 +66,12 @@ class TestHolds(RampCase):
 
     def test_account_of_another_database(self):
         foreign = f'00000000-account-{self.account_meals.id}'
-        coding.add_account(self.ramp.state, foreign, 'Theirs')
+        coding.add_gl_account(self.ramp.state, foreign, 'Theirs')
         ramp_id = self.spend(account=foreign)
         self.check(
-            ramp_id, 'another Odoo database', lambda: self.ramp.recode(ramp_id, self.external(self.account_meals))
+            ramp_id,
+            'another Odoo database',
+            lambda: self.ramp.recode_transaction(ramp_id, self.external(self.account_meals)),
         )
 
     def test_archived_account(self):
@@ -84,10 +88,10 @@ class TestHolds(RampCase):
         )
 
     def test_foreign_option(self):
-        self.ramp.state['options'].add(
+        self.ramp.state['options'].add_row(
             {
                 **next(iter(self.ramp.state['options'])),
-                'ramp_id': self.ramp.state.new_id(),
+                'ramp_id': self.ramp.state.make_new_id(),
                 'id': 'their-option',
                 'value': 'Theirs',
             }
@@ -167,7 +171,7 @@ class TestHolds(RampCase):
         self.employee.work_email = 'somebody.else@example.com'
         ramp_id = self.spend()
         self.good = self.spend(1, user=list(self.ramp.state['users'])[1]['id'])
-        person = self.ramp.state['users'].get(self.user_id)
+        person = self.ramp.state['users'].get_row(self.user_id)
         self.check(
             ramp_id,
             f'cardholder {person["first_name"]}',
@@ -192,19 +196,19 @@ class TestHolds(RampCase):
         self.check(ramp_id, 'cardholder', lambda: twin.write({'work_email': 'twin@example.com'}))
 
     def test_suspended_cardholder_is_found(self):
-        self.ramp.state['users'].update(self.user_id, status='USER_SUSPENDED')
+        self.ramp.state['users'].update_row(self.user_id, status='USER_SUSPENDED')
         ramp_id = self.spend()
         self.sync()
         self.assertConfirmed(ramp_id)
 
     def test_malformed(self):
         ramp_id = self.spend(broken=True)
-        whole = dict(self.ramp.state['transactions'].get(ramp_id))
-        self.ramp.state['transactions'].update(ramp_id, amount='a lot')
+        whole = dict(self.ramp.state['transactions'].get_row(ramp_id))
+        self.ramp.state['transactions'].update_row(ramp_id, amount='a lot')
         self.check(
             ramp_id,
             'amount: expected a number',
-            lambda: self.ramp.state['transactions'].update(ramp_id, amount=whole['amount']),
+            lambda: self.ramp.state['transactions'].update_row(ramp_id, amount=whole['amount']),
         )
 
     def test_unknown_state(self):
@@ -212,12 +216,12 @@ class TestHolds(RampCase):
         self.check(
             ramp_id,
             "'REVERSED_BY_NETWORK' is not known",
-            lambda: self.ramp.state['transactions'].update(ramp_id, state='CLEARED'),
+            lambda: self.ramp.state['transactions'].update_row(ramp_id, state='CLEARED'),
         )
 
     def test_object_without_id_is_kept_and_goes_when_ramp_mends_it(self):
         ramp_id = self.spend(4242)
-        self.ramp.faults.add('malformed_object', path='/transactions', count=1, how='no_id')
+        self.ramp.faults.add_fault('malformed_object', path='/transactions', count=1, how='no_id')
         self.sync('transaction')
         broken = self.env['ramp.record'].search([('ramp_id', '=like', 'malformed-%')])
         self.assertLessEqual(len(broken), 1)
@@ -231,7 +235,7 @@ class TestHolds(RampCase):
         self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
         self.sync('transaction')
         self.assertEqual((self.record(ramp_id).state, self.record(ramp_id).is_withheld), ('pending', True))
-        self.ramp.recode(ramp_id, self.external(self.account_meals))
+        self.ramp.recode_transaction(ramp_id, self.external(self.account_meals))
         self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
@@ -256,7 +260,7 @@ class TestHolds(RampCase):
         record = self.record(ramp_id)
         self.assertEqual((record.state, record.is_withheld), ('held', True))
         self.assertIn('Another system', record.error_message)
-        self.ramp.recode(ramp_id, self.external(self.account_meals))
+        self.ramp.recode_transaction(ramp_id, self.external(self.account_meals))
         self.ramp.update_transaction(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
@@ -268,11 +272,11 @@ class TestHolds(RampCase):
             {'record_ids': self.record(ramp_id).ids, 'reason': 'Booked by hand'}
         )
         wizard.action_confirm()
-        self.ramp.recode(ramp_id, self.external(self.account_meals))
+        self.ramp.recode_transaction(ramp_id, self.external(self.account_meals))
         self.sync('transaction')
         self.assertEqual(self.record(ramp_id).state, 'ignored')
         self.assertFalse(self.move(ramp_id))
-        self.assertIn('Booked by hand', self.ramp.export_errors(ramp_id)[-1])
+        self.assertIn('Booked by hand', self.ramp.list_export_errors(ramp_id)[-1])
         self.record(ramp_id).action_retry()
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
@@ -288,7 +292,7 @@ class TestHolds(RampCase):
         """A date that cannot be converted to the company's time zone puts its object on hold, and the others go on."""
         self.company.partner_id.tz = 'America/Los_Angeles'
         ramp_id = self.spend()
-        self.ramp.state['transactions'].update(ramp_id, accounting_date='0001-01-01T01:00:00+00:00')
+        self.ramp.state['transactions'].update_row(ramp_id, accounting_date='0001-01-01T01:00:00+00:00')
         self.sync('transaction')
         self.assertHeld(ramp_id, 'cannot be posted')
         self.assertConfirmed(self.good)
@@ -305,9 +309,9 @@ class TestHolds(RampCase):
         self.env.user.company_ids += branch
         found = self.env['ramp.coding']._look_up_references(
             self.connection.new({'company_id': branch.id}),
-            read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections,
+            read_transaction(self.ramp.state['transactions'].get_row(self.good)).lines[0].selections,
         )
         coding = self.env['ramp.coding']._decode_selections(
-            read_transaction(self.ramp.state['transactions'].get(self.good)).lines[0].selections, found
+            read_transaction(self.ramp.state['transactions'].get_row(self.good)).lines[0].selections, found
         )
         self.assertEqual(coding.account, self.account_meals)

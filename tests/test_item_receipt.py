@@ -94,7 +94,7 @@ class TestItemReceipt(ReceiptsCase):
         self.kilogram = self.env.ref('uom.product_uom_kgm')
         self.product.uom_id = self.kilogram
         self.twice, self.crash_in = [], None
-        self.ramp.before(self.look)
+        self.ramp.add_before_hook(self.look)
         Record = self.env.registry['ramp.record']
         self.patch(Record, '_store_sent', self.crash(Record._store_sent))
 
@@ -102,7 +102,7 @@ class TestItemReceipt(ReceiptsCase):
         return Counter(
             {
                 key: count
-                for key, count in self.ramp.counts().items()
+                for key, count in self.ramp.count_requests().items()
                 if not key.startswith('GET') and 'item-receipts' in key
             }
         )
@@ -304,7 +304,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse([key for key in self.writes() if key.startswith('DELETE')])
         self.assertEqual(self.row(order).state, 'confirmed', self.row(order).error_message)
         self.assertReceived(order, [2, 3])
-        lines = self.ramp.state['purchase_orders'].get(self.row(order).ramp_id)['line_items']
+        lines = self.ramp.state['purchase_orders'].get_row(self.row(order).ramp_id)['line_items']
         self.assertEqual([(line['quantity'], line['amount']['amount']) for line in lines], [(2, 800), (3, 450)])
 
     def test_cancelled_and_confirmed_again(self):
@@ -454,12 +454,14 @@ class TestItemReceipt(ReceiptsCase):
             "WHERE flow = 'item_receipt'"
         )
         self.env.invalidate_all()
-        before, asked = self.writes(), self.ramp.counts()
+        before, asked = self.writes(), self.ramp.count_requests()
         self.push()
         for order in orders:
             self.assertReceived(order, [3])
         self.assertFalse(self.writes() - before)
-        self.assertEqual(sum(count for key, count in (self.ramp.counts() - asked).items() if 'item-receipts' in key), 1)
+        self.assertEqual(
+            sum(count for key, count in (self.ramp.count_requests() - asked).items() if 'item-receipts' in key), 1
+        )
 
     def test_a_form_notes_nothing(self):
         order = self.order((2, 4.0, {}), (8, 1.0, {'product_id': self.service.id}))
@@ -477,17 +479,17 @@ class TestItemReceipt(ReceiptsCase):
         order = self.order((4, 4.0, {}))
         self.push()
         self.receive(order, 3)
-        self.ramp.faults.add(path='/item-receipts', method='POST', count=1, kind='drop_after')
+        self.ramp.faults.add_fault(path='/item-receipts', method='POST', count=1, kind='drop_after')
         self.push()
         self.assertNotEqual(self.receipt_row(order).state, 'confirmed')
         self.push()
         self.assertReceived(order, [3])
         picking = self.receive(order, 1)
-        self.ramp.faults.add(path='/item-receipts*', method='DELETE', count=9, kind='error_after', status=502)
+        self.ramp.faults.add_fault(path='/item-receipts*', method='DELETE', count=9, kind='error_after', status=502)
         picking.action_toggle_is_locked()
         picking.move_ids.quantity = 0.5
         self.push()
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
         self.push()
         self.assertReceived(order, [3])
@@ -523,7 +525,7 @@ class TestItemReceipt(ReceiptsCase):
         order.order_line[1].qty_received = 2
         self.push()
         for receipt in self.ramp.state['item_receipts']:
-            self.ramp.state['item_receipts'].update(
+            self.ramp.state['item_receipts'].update_row(
                 receipt['id'], line_items=[{**line, 'quantity': None} for line in receipt['line_items']]
             )
         self.connection.action_push_all()
@@ -567,24 +569,24 @@ class TestItemReceipt(ReceiptsCase):
             if method == 'PATCH' and '/line-items/' in path:
                 raise RampError(400, 'DEVELOPER_7001', 'The quantity of this line cannot be changed')
 
-        self.ramp.before(refuse)
+        self.ramp.add_before_hook(refuse)
         self.receive(order, 2.5)
         for _time in range(3):
             self.push()
         self.assertReceived(order, [2])
         self.assertEqual((self.row(order).state, self.there(order)['line_items'][0]['quantity']), ('confirmed', 10))
-        self.assertEqual(sum(count for key, count in self.ramp.counts().items() if key.startswith('PATCH')), 1)
+        self.assertEqual(sum(count for key, count in self.ramp.count_requests().items() if key.startswith('PATCH')), 1)
 
     def test_a_part_of_a_unit_and_trouble(self):
         """While Ramp fails on the smaller units, the receipts wait, because receipts in whole units would stay."""
         order = self.order((10, 4.0, {}))
         self.push()
-        self.ramp.faults.add('server_error', '/purchase-orders/*', method='PATCH')
+        self.ramp.faults.add_fault('server_error', '/purchase-orders/*', method='PATCH')
         self.receive(order, 2.5)
         self.push()
         self.push()
         self.assertEqual((self.row(order).state, self.receipts(order)), ('error', {}))
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.row(order).next_attempt = False
         self.push()
         self.push()
@@ -647,7 +649,7 @@ class TestItemReceipt(ReceiptsCase):
         for changes in ({'item_receipt_number': None}, {'received_at': 'yesterday'}):
             with self.subTest(**changes):
                 before = {key: receipt[key] for key in changes}
-                self.ramp.state['item_receipts'].update(receipt['id'], **changes, _broken=True)
+                self.ramp.state['item_receipts'].update_row(receipt['id'], **changes, _broken=True)
                 for order in (odd, good):
                     self.receive(order, 1)
                 self.env['ramp.record']._mark_dirty(self.connection, 'item_receipt', (odd + good).ids, uncertain=True)
@@ -659,7 +661,7 @@ class TestItemReceipt(ReceiptsCase):
                     self.receipt_row(odd).error_message, 'cannot read what Ramp says about a receipt of this order'
                 )
                 self.assertEqual(sum((self.writes() - calls).values()), 1)
-                self.ramp.state['item_receipts'].update(receipt['id'], **before, _broken=False)
+                self.ramp.state['item_receipts'].update_row(receipt['id'], **before, _broken=False)
                 self.push()
                 self.assertEqual(self.receipt_row(odd).state, 'confirmed', self.receipt_row(odd).error_message)
 
@@ -906,7 +908,7 @@ class TestItemReceipt(ReceiptsCase):
             order.partner_id = self.vendor if order.partner_id != self.vendor else self.other_vendor
 
     def do_fault(self, number):
-        self.ramp.faults.add(
+        self.ramp.faults.add_fault(
             path=('*', '/item-receipts*')[number % 2],
             skip=number % 5,
             count=1 + number % 3,
@@ -935,7 +937,7 @@ class TestItemReceipt(ReceiptsCase):
         """For each line of each order, Ramp's receipts add up to the quantity received in Odoo, in the units of the
         order.
         """
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.crash_in = None
         for _count in range(4):
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False

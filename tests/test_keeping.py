@@ -302,7 +302,7 @@ class TestErasing(KeepingCase):
             state='REIMBURSED',
             account=self.external(self.account_meals),
         )
-        self.ramp.state['reimbursements'].update(ramp_id, attendees=[{'name': 'Ada', 'user_id': self.user_id}])
+        self.ramp.state['reimbursements'].update_row(ramp_id, attendees=[{'name': 'Ada', 'user_id': self.user_id}])
         self.sync(*FLOWS)
         self.employee.action_archive()
         self.employee.action_erase_ramp_data()

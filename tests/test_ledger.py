@@ -34,11 +34,11 @@ class TestLedger(RampCase):
 
     def test_confirmation_lost_before_ramp_heard_it(self):
         ramp_id = self.spend()
-        self.ramp.faults.add('drop_before', path='/accounting/syncs', count=20)
+        self.ramp.faults.add_fault('drop_before', path='/accounting/syncs', count=20)
         self.sync()
         self.assertEqual(self.record(ramp_id).state, 'done')
-        self.assertEqual(self.ramp.successes(), {})
-        self.ramp.faults.clear()
+        self.assertEqual(self.ramp.list_successes(), {})
+        self.ramp.faults.clear_faults()
         self.sync()
         self.assertConfirmed(ramp_id)
 
@@ -47,11 +47,11 @@ class TestLedger(RampCase):
         the object is read and confirmed once.
         """
         ramp_id = self.spend()
-        self.ramp.faults.add('drop_after', path='/accounting/syncs', count=1)
-        self.ramp.faults.add('drop_before', path='/transactions/*', count=20)
+        self.ramp.faults.add_fault('drop_after', path='/accounting/syncs', count=1)
+        self.ramp.faults.add_fault('drop_before', path='/transactions/*', count=20)
         self.sync()
         self.assertEqual(self.record(ramp_id).state, 'done')
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync()
         self.assertConfirmed(ramp_id)
 
@@ -67,12 +67,12 @@ class TestLedger(RampCase):
         def burn(method, path, body):
             if path.endswith('/accounting/syncs') and 'successful_syncs' in body and not burning:
                 burning.append(body['idempotency_key'])
-                self.ramp.state['transactions'].update(ramp_id, sync_status='NOT_SYNC_READY')
+                self.ramp.state['transactions'].update_row(ramp_id, sync_status='NOT_SYNC_READY')
 
-        self.ramp.before(burn)
+        self.ramp.add_before_hook(burn)
         self.sync('transaction')
         self.assertTrue(burning)
-        self.ramp.state['transactions'].update(ramp_id, sync_status='SYNC_READY')
+        self.ramp.state['transactions'].update_row(ramp_id, sync_status='SYNC_READY')
         self.sync('transaction')
         self.assertConfirmed(ramp_id)
         self.assertHeld(other, 'no account')
@@ -80,10 +80,10 @@ class TestLedger(RampCase):
     def test_refused_confirmation_of_one_does_not_hold_up_the_batch(self):
         good = [self.spend(100 + number) for number in range(4)]
         bad = self.spend(666)
-        self.ramp.before(
+        self.ramp.add_before_hook(
             lambda method, path, body: (
                 path.endswith('/accounting/syncs')
-                and self.ramp.state['transactions'].update(bad, sync_status='NOT_SYNC_READY')
+                and self.ramp.state['transactions'].update_row(bad, sync_status='NOT_SYNC_READY')
             )
         )
         self.sync('transaction')
@@ -94,16 +94,16 @@ class TestLedger(RampCase):
         self.assertIn('refused the confirmation', record.error_message)
         self.assertTrue(self.move(bad), 'what is booked stays booked')
         self.ramp._before.clear()
-        self.ramp.state['transactions'].update(bad, sync_status='SYNC_READY')
+        self.ramp.state['transactions'].update_row(bad, sync_status='SYNC_READY')
         self.sync('transaction')
         self.assertConfirmed(bad)
 
     def test_exported_by_hand_while_we_booked_it(self):
         ramp_id = self.spend()
-        self.ramp.before(
+        self.ramp.add_before_hook(
             lambda method, path, body: (
                 path.endswith('/accounting/syncs')
-                and self.ramp.state['transactions'].update(
+                and self.ramp.state['transactions'].update_row(
                     ramp_id, sync_status='SYNCED', synced_at='2026-01-01T00:00:00+00:00'
                 )
             )
@@ -115,11 +115,11 @@ class TestLedger(RampCase):
     def test_marked_as_not_synced_in_ramp_is_confirmed_again(self):
         ramp_id = self.spend()
         self.sync()
-        self.ramp.state['transactions'].update(ramp_id, sync_status='SYNC_READY', synced_at=None)
+        self.ramp.state['transactions'].update_row(ramp_id, sync_status='SYNC_READY', synced_at=None)
         self.backdate(ramp_id)
         self.sync('transaction')
         self.assertEqual(self.record(ramp_id).state, 'confirmed')
-        self.assertEqual(self.ramp.state['transactions'].get(ramp_id)['sync_status'], 'SYNCED')
+        self.assertEqual(self.ramp.state['transactions'].get_row(ramp_id)['sync_status'], 'SYNCED')
         self.assertEqual((len(self.move(ramp_id)), len(self.expense(ramp_id))), (1, 1))
 
     def test_changed_in_ramp_after_it_was_confirmed(self):
@@ -128,8 +128,8 @@ class TestLedger(RampCase):
         """
         ramp_id = self.spend(1000)
         self.sync()
-        self.ramp.state['transactions'].update(ramp_id, sync_status='SYNC_READY', synced_at=None)
-        self.ramp.recode(ramp_id, self.external(self.account_travel))
+        self.ramp.state['transactions'].update_row(ramp_id, sync_status='SYNC_READY', synced_at=None)
+        self.ramp.recode_transaction(ramp_id, self.external(self.account_travel))
         self.backdate(ramp_id)
         self.sync('transaction')
         record = self.record(ramp_id)
@@ -152,24 +152,24 @@ class TestLedger(RampCase):
 
     def test_changed_in_ramp_between_booking_and_confirming(self):
         ramp_id = self.spend(1000)
-        self.ramp.faults.add('drop_before', path='/accounting/syncs', count=20)
+        self.ramp.faults.add_fault('drop_before', path='/accounting/syncs', count=20)
         self.sync('transaction')
-        self.ramp.faults.clear()
-        self.ramp.recode(ramp_id, self.external(self.account_travel))
+        self.ramp.faults.clear_faults()
+        self.ramp.recode_transaction(ramp_id, self.external(self.account_travel))
         self.sync('transaction')
         record = self.record(ramp_id)
         self.assertEqual(record.state, 'held')
-        self.assertEqual(self.ramp.successes(), {}, 'Ramp must not be told that the old coding was booked')
+        self.assertEqual(self.ramp.list_successes(), {}, 'Ramp must not be told that the old coding was booked')
         record.action_retry()
         self.sync('transaction')
         self.assertEqual(record.state, 'confirmed', record.error_message)
 
     def test_duplicated_and_reordered_pages(self):
         ids = [self.spend(1000 + number) for number in range(120)]
-        self.ramp.faults.add('duplicate_page', path='/transactions', count=5)
-        self.ramp.faults.add('reorder_page', path='/transactions', count=5)
+        self.ramp.faults.add_fault('duplicate_page', path='/transactions', count=5)
+        self.ramp.faults.add_fault('reorder_page', path='/transactions', count=5)
         self.sync('transaction')
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('transaction')
         for ramp_id in ids:
             self.assertConfirmed(ramp_id)
@@ -202,11 +202,11 @@ class TestLedger(RampCase):
 
     def test_failure_in_mid_list_books_what_was_read_and_goes_on_later(self):
         ids = [self.spend(1000 + number) for number in range(150)]
-        self.ramp.faults.add('server_error', path='/transactions', skip=1, count=50)
+        self.ramp.faults.add_fault('server_error', path='/transactions', skip=1, count=50)
         (run,) = self.sync('transaction')
         self.assertEqual(run.state, 'failed')
         self.assertEqual(self.env['ramp.record'].search_count([('state', '=', 'confirmed')]), 100)
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('transaction')
         for ramp_id in ids:
             self.assertConfirmed(ramp_id)
@@ -227,16 +227,16 @@ class TestLedger(RampCase):
         self.ramp.update_transaction(gone, sync_status='NOT_SYNC_READY')
         self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         runs = self.sync_until_listed('transaction')
         self.assertEqual(set(runs.mapped('state')), {'done'})
         self.assertEqual(runs[1:].mapped('begun_at'), [runs[0].started_at] * (len(runs) - 1))
         self.assertTrue(runs[-1].reread)
         # 7 on hold and 4 to post, then 4 posted before and 4 now: each page once, and a run that is at the end at once.
-        self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 6 + 4)
+        self.assertEqual((self.ramp.count_requests() - before)['GET /developer/v1/transactions'], 6 + 4)
         self.assertEqual(len(runs), 6 + 4 + 1)
         self.assertEqual(
-            [path for path in self.ramp.counts() - before if '/transactions/' in path],
+            [path for path in self.ramp.count_requests() - before if '/transactions/' in path],
             [f'GET /developer/v1/transactions/{gone}'],
         )
         for ramp_id in booked:
@@ -278,20 +278,20 @@ class TestLedger(RampCase):
         self.sync('transaction', now=False)
         for ramp_id in (first, second):
             self.ramp.update_transaction(ramp_id, sync_status='NOT_SYNC_READY')
-        self.ramp.faults.add('server_error', f'/transactions/{first}', method='GET')
+        self.ramp.faults.add_fault('server_error', f'/transactions/{first}', method='GET')
         run = self.sync('transaction', now=False)
         self.assertEqual((run.state, run.listed), ('done', True))
         self.assertEqual([self.record(ramp_id).state for ramp_id in (first, second)], ['held', 'pending'])
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('transaction', now=False)
         self.assertEqual(self.record(first).state, 'pending')
 
     def test_reason_that_changed_is_told_again(self):
         ramp_id = self.spend(account=None)
         self.sync('transaction')
-        self.ramp.state['transactions'].update(ramp_id, amount='?')
+        self.ramp.state['transactions'].update_row(ramp_id, amount='?')
         self.sync('transaction')
-        self.assertEqual(len(self.ramp.export_errors(ramp_id)), 2)
+        self.assertEqual(len(self.ramp.list_export_errors(ramp_id)), 2)
         self.assertHeld(ramp_id, 'amount')
 
     def test_interrupted_run_is_closed_by_the_next(self):
@@ -387,7 +387,7 @@ class TestLedger(RampCase):
 
     def test_every_transaction_example_goes_through_parser_and_flow(self):
         """The examples are of another business. Each one is posted or put on hold for a reason that is not a crash."""
-        folder = contract.location().parent.parent / 'examples'
+        folder = contract.find_contract_file().parent.parent / 'examples'
         examples = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.rglob('*Transaction*.json'))]
         payloads = []
         for example in examples:
@@ -410,7 +410,7 @@ class TestLedger(RampCase):
             payload['id'] = str(uuid.uuid4())  # several examples are of one transaction
             value = read_transaction(payload)
             row = flow._make_ledger_row(self.connection, payload)
-            self.assertEqual((row['ramp_id'], row['amount']), (value.id, value.amount.decimal))
+            self.assertEqual((row['ramp_id'], row['amount']), (value.id, value.amount.decimal_amount))
             self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], fields.Datetime.now())
             record = self.record(value.id)
             flow._book_batch(self.connection, run, [value.id])
@@ -442,4 +442,4 @@ class TestLedger(RampCase):
             move = self.move(value.id)
             self.assertEqual(move.state, 'posted')
             liability = move.line_ids.filtered(lambda line: line.account_id == self.connection.card_account_id)
-            self.assertEqual(-sum(liability.mapped('amount_currency')), float(value.amount.decimal))
+            self.assertEqual(-sum(liability.mapped('amount_currency')), float(value.amount.decimal_amount))

@@ -145,7 +145,9 @@ class TestMigrations(PayablesCase):
         bill = self.owe(2000, invoice_number='B-1')
         whole = self.owe(
             None,
-            header=[coding.option(self.ramp.state, self.external(self.plan), self.external(self.analytic_move))],
+            header=[
+                coding.select_field_option(self.ramp.state, self.external(self.plan), self.external(self.analytic_move))
+            ],
             lines=[{'amount_minor': minor, 'account': self.external(self.account_meals)} for minor in (1000, 2000)],
         )
         self.sync(*FLOWS)

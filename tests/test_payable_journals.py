@@ -138,7 +138,7 @@ class TestBankAccounts(PayablesCase):
 
     def bank_accounts(self):
         """Return the Ramp ids of the two bank accounts of the primary entity."""
-        return [account['id'] for account in self.ramp.state['entities'].get(self.primary)['payment_accounts']]
+        return [account['id'] for account in self.ramp.state['entities'].get_row(self.primary)['payment_accounts']]
 
     def bank_account(self, ramp_id):
         return self.env['ramp.bank.account'].search(
@@ -185,8 +185,8 @@ class TestBankAccounts(PayablesCase):
         self.sync('watch')
         self.assertRegex(account.name, 'Payables$')
         self.assertEqual((account.journal_id, self.bank_account(own).last_four), (journal, '0017'))
-        entity = self.ramp.state['entities'].get(self.primary)
-        self.ramp.state['entities'].update(
+        entity = self.ramp.state['entities'].get_row(self.primary)
+        self.ramp.state['entities'].update_row(
             self.primary, payment_accounts=[{**entity['payment_accounts'][1], 'account_name': 'Renamed'}]
         )
         self.sync('watch')
@@ -195,8 +195,8 @@ class TestBankAccounts(PayablesCase):
     def test_unreadable_bank_account(self):
         """A bank account that cannot be read is left out, and the others are read."""
         self.connection.bank_account_ids.unlink()
-        [one, two] = self.ramp.state['entities'].get(self.primary)['payment_accounts']
-        self.ramp.state['entities'].update(self.primary, payment_accounts=[{**one, 'id': 'odd'}, two])
+        [one, two] = self.ramp.state['entities'].get_row(self.primary)['payment_accounts']
+        self.ramp.state['entities'].update_row(self.primary, payment_accounts=[{**one, 'id': 'odd'}, two])
         self.sync('watch')
         self.assertIn(self.primary, self.connection.ramp_entities)
         self.assertEqual((self.bank_account(one['id']).ids, self.bank_account(two['id']).last_four), ([], '4242'))
@@ -230,7 +230,9 @@ class TestBankAccounts(PayablesCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestStatementJournals(StatementsCase):
     def test_journals_of_statements_and_their_payments(self):
-        [own, other] = [account['id'] for account in self.ramp.state['entities'].get(self.primary)['payment_accounts']]
+        [own, other] = [
+            account['id'] for account in self.ramp.state['entities'].get_row(self.primary)['payment_accounts']
+        ]
         journals = [new_journal(self, kind, code) for kind, code in (('purchase', 'STMT'), ('bank', 'BNK9'))]
         self.spend(10000, date='2026-07-03T12:00:00+00:00')
         before = self.ramp.close_statement('2026-08-01')

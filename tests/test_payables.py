@@ -47,14 +47,14 @@ class TestPayables(PayablesCase):
             'vendor', 'vendor_credit', 'bill', 'bill_payment', 'transaction', 'bill_payment', 'bill_file', 'receipt'
         )
         bills = self.env['ramp.record'].search([('flow', '=', 'bill')])
-        problems = {ident for label, ident in self.ramp.problems.items() if label.startswith('bill_')}
+        problems = {ident for label, ident in self.ramp.seed_problems.items() if label.startswith('bill_')}
         strange = [
             (row.name, row.state, row.error_message)
             for row in bills
             if row.state not in ('confirmed', 'ignored') and row.ramp_id not in problems
         ]
         self.assertFalse(strange)
-        for label, ident in self.ramp.problems.items():
+        for label, ident in self.ramp.seed_problems.items():
             if label.startswith('bill_') and label != 'bill_unknown_status':
                 row = self.record(ident, 'bill')
                 self.assertIn(row.state, ('held', 'error'), (label, row.state))
@@ -62,16 +62,16 @@ class TestPayables(PayablesCase):
                 if not row.ramp_id.startswith('malformed'):
                     self.assertIn(
                         re.sub(r'\s+', ' ', row.error_message),
-                        [re.sub(r'\s+', ' ', text) for text in self.ramp.export_errors(ident)],
+                        [re.sub(r'\s+', ' ', text) for text in self.ramp.list_export_errors(ident)],
                         label,
                     )
         wanted = {
             (total['vendor_id'], total['currency']): total['open_minor']
-            for total in self.ramp.payables(booked=False)
+            for total in self.ramp.read_vendor_totals(booked=False)
             if total['open_minor']
         }
         for ident in problems:
-            row = self.ramp.state['bills'].get(ident)
+            row = self.ramp.state['bills'].get_row(ident)
             if row and row['_money']:
                 key = row['vendor']['id'], row['_money']['currency']
                 wanted[key] = wanted.get(key, 0) - row['_money']['amount_minor']
@@ -102,18 +102,22 @@ class TestPayables(PayablesCase):
             )
         self.ramp.assert_clean()
         for sync_type in ('BILL_SYNC', 'BILL_PAYMENT_SYNC'):
-            self.assertFalse({ident: told for ident, told in self.ramp.successes(sync_type).items() if len(told) > 1})
+            self.assertFalse(
+                {ident: told for ident, told in self.ramp.list_successes(sync_type).items() if len(told) > 1}
+            )
         # The card liability is the amount spent, whether a bill or an expense is the spend.
         liability = defaultdict(Decimal)
         for line in self.env['account.move.line'].search(
             [('account_id', '=', self.connection.card_account_id.id), ('parent_state', '=', 'posted')]
         ):
             liability[line.currency_id.name] -= Decimal(str(line.amount_currency))
-        calls, counts = len(self.ramp.write_calls()), self.counts()
+        calls, counts = len(self.ramp.list_write_calls()), self.counts()
         self.sync(
             'vendor', 'vendor_credit', 'bill', 'bill_payment', 'transaction', 'bill_payment', 'bill_file', 'receipt'
         )
-        self.assertEqual((len(self.ramp.write_calls()), self.counts()), (calls, counts), self.ramp.state.journal[-3:])
+        self.assertEqual(
+            (len(self.ramp.list_write_calls()), self.counts()), (calls, counts), self.ramp.state.journal[-3:]
+        )
 
     def counts(self):
         return {

@@ -66,7 +66,7 @@ class TestProcurementTours(ReceiptsCase, ScreenCase, BrowserCase):
         self.assertFalse(self.row(order).ramp_id)
         self.look(order, 'held')
         self.vendor.email = 'sales@quiet.example'
-        self.ramp.faults.add('server_error', '/purchase-orders', method='POST', status=422, count=9)
+        self.ramp.faults.add_fault('server_error', '/purchase-orders', method='POST', status=422, count=9)
         self.push()
         self.push()
         self.assertFalse(list(self.ramp.state['purchase_orders']))
@@ -99,10 +99,10 @@ class TestPeopleTours(PeopleCase, ScreenCase, BrowserCase):
         self.start_tour('/odoo', 'ramp_connector_person_invite', login=officer.login)
         self.env.invalidate_all()
         self.assertTrue(nora.ramp_invite)
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
         self.push()
         self.assertThere(nora, status='INVITE_PENDING')
-        self.assertEqual(len(self.ramp.mails), 1)
+        self.assertEqual(len(self.ramp.sent_mails), 1)
         self.look(nora, 'rename', officer)
         self.push()
         self.assertThere(nora, first_name='Nora', last_name='Newer')
@@ -111,7 +111,7 @@ class TestPeopleTours(PeopleCase, ScreenCase, BrowserCase):
         self.push()
         self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
         self.look(nora, 'archived', officer)
-        self.assertEqual(len(self.ramp.mails), 1)
+        self.assertEqual(len(self.ramp.sent_mails), 1)
         self.ramp.assert_clean()
 
 

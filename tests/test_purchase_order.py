@@ -86,7 +86,7 @@ class OrdersCase(RampCase):
         return self.env['ramp.record'].search([('flow', '=', 'purchase_order'), ('res_id', '=', order.id)])
 
     def there(self, order):
-        return self.ramp.state['purchase_orders'].get(self.row(order).ramp_id)
+        return self.ramp.state['purchase_orders'].get_row(self.row(order).ramp_id)
 
     # steps of the properties: `number` is a random choice
 
@@ -126,10 +126,11 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
         told = self.assertThere(order, (2, 2000), (1, 550))
         self.assertIn(order.name, told['memo'])
-        writes = self.ramp.counts()
+        writes = self.ramp.count_requests()
         self.push()
         self.assertEqual(
-            {key: count for key, count in (self.ramp.counts() - writes).items() if not key.startswith('GET')}, {}
+            {key: count for key, count in (self.ramp.count_requests() - writes).items() if not key.startswith('GET')},
+            {},
         )
 
     def test_page_in_ramp(self):
@@ -153,7 +154,7 @@ class TestPurchaseOrder(OrdersCase):
     def test_amended(self):
         order = self.order((2, 10.0, {}), (1, 5.5, {}))
         self.push()
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         order.order_line[0].product_qty = 3
         order.order_line[1].product_qty = 0
         order.write(
@@ -167,7 +168,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertThere(order, (3, 3000), (4, 400))
         sent = {
             key.partition(' ')[0]: count
-            for key, count in (self.ramp.counts() - before).items()
+            for key, count in (self.ramp.count_requests() - before).items()
             if not key.startswith('GET')
         }
         self.assertEqual(sent, {'POST': 1, 'PATCH': 1, 'DELETE': 1})
@@ -178,7 +179,7 @@ class TestPurchaseOrder(OrdersCase):
         first = self.row(order).ramp_id
         order.button_cancel()
         self.push()
-        self.assertTrue(self.ramp.state['purchase_orders'].get(first)['archived_at'])
+        self.assertTrue(self.ramp.state['purchase_orders'].get_row(first)['archived_at'])
         self.assertEqual(self.row(order).state, 'ignored')
         order.button_draft()
         order.button_confirm()
@@ -258,7 +259,7 @@ class TestPurchaseOrder(OrdersCase):
             {'name': 'Buyer', 'login': 'buyer', 'company_ids': [Command.set([*self.company.ids, *second.ids])]}
         )
         third = self.env['res.company'].create({'name': 'Third'})
-        strange, known = (self.ramp.state.new_id(), next(iter(self.ramp.state['users']))['id'])
+        strange, known = (self.ramp.state.make_new_id(), next(iter(self.ramp.state['users']))['id'])
         self.env['hr.employee'].create(
             [
                 {'name': f'Buyer {number}', 'user_id': buyer.id, 'company_id': company.id, 'ramp_user_id': ramp_id}
@@ -337,7 +338,7 @@ class TestPurchaseOrder(OrdersCase):
         self.assertEqual(self.row(order).state, 'held')
         self.assertIn('It is the contact of an employee', order.ramp_state)
         self.assertFalse(self.vendor.ramp_spend_vendor)
-        self.assertFalse([call for call in self.ramp.write_calls() if '/vendors' in call['path']])
+        self.assertFalse([call for call in self.ramp.list_write_calls() if '/vendors' in call['path']])
 
     def billed(self, order, quantities=None, **values):
         """Return the bill in Odoo of an order that Ramp billed: {index of a line: Ramp's units}, or all of it."""
@@ -470,8 +471,8 @@ class TestPurchaseOrder(OrdersCase):
         refusal is not final.
         """
         self.push_vendor()
-        self.ramp.faults.add('error_after', '/purchase-orders', method='POST', status=504, count=1)
-        self.ramp.faults.add('stale_page', '/purchase-orders', count=3)
+        self.ramp.faults.add_fault('error_after', '/purchase-orders', method='POST', status=504, count=1)
+        self.ramp.faults.add_fault('stale_page', '/purchase-orders', count=3)
         order = self.order()
         self.send()
         self.assertEqual(self.posts(), 1)
@@ -489,10 +490,10 @@ class TestPurchaseOrder(OrdersCase):
     def test_failed_and_refused(self):
         """An order that Ramp refuses after a failure is put on hold if it is not there when Ramp is asked once more."""
         self.push_vendor()
-        self.ramp.faults.add('server_error', '/purchase-orders', method='POST', count=1)
+        self.ramp.faults.add_fault('server_error', '/purchase-orders', method='POST', count=1)
         order = self.order()
         self.send()
-        self.ramp.before(self.refusing('POST', '/purchase-orders', 422))
+        self.ramp.add_before_hook(self.refusing('POST', '/purchase-orders', 422))
         self.send()
         self.assertEqual(self.row(order).state, 'pending')
         self.assertIn('Ramp refused it', self.row(order).error_message)
@@ -503,13 +504,13 @@ class TestPurchaseOrder(OrdersCase):
     def test_line_failed_and_refused(self):
         order = self.order()
         self.push()
-        self.ramp.faults.add('server_error', '/purchase-orders/*/line-items', method='POST', count=1)
+        self.ramp.faults.add_fault('server_error', '/purchase-orders/*/line-items', method='POST', count=1)
         order.order_line = [
             Command.create({'product_id': self.product.id, 'product_qty': 3, 'price_unit': 1.0, 'tax_ids': False})
         ]
         self.send()
         self.assertEqual(self.row(order).state, 'error')
-        self.ramp.before(self.refusing('POST', '/line-items', 422))
+        self.ramp.add_before_hook(self.refusing('POST', '/line-items', 422))
         for state in ('pending', 'held'):
             self.send()
             self.assertEqual(self.row(order).state, state)
@@ -524,7 +525,7 @@ class TestPurchaseOrder(OrdersCase):
         self.push()
 
     def posts(self):
-        return self.ramp.counts()['POST /developer/v1/purchase-orders']
+        return self.ramp.count_requests()['POST /developer/v1/purchase-orders']
 
     @staticmethod
     def refusing(method, end, status):
@@ -581,7 +582,7 @@ class TestPurchaseOrder(OrdersCase):
             order.date_planned = f'2027-01-{1 + number % 28:02} 12:00:00'
 
     def do_fault(self, number):
-        self.ramp.faults.add(
+        self.ramp.faults.add_fault(
             path=('*', '/purchase-orders*')[number % 2],
             skip=number % 5,
             count=1 + number % 3,
@@ -593,7 +594,7 @@ class TestPurchaseOrder(OrdersCase):
 
     def assertConverged(self):
         """Each order that is not archived in Ramp is as in Odoo, none is there twice, and nothing is left to send."""
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         for _count in range(3):
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
             self.push()
@@ -623,9 +624,9 @@ class TestPurchaseOrder(OrdersCase):
         }
         self.assertEqual({identity: lines for identity, lines in told.items() if identity not in emptied}, expected)
         self.assertFalse([identity for identity, rows in there.items() if len(rows) > 1])
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         self.push()
-        self.assertFalse([key for key in self.ramp.counts() - before if not key.startswith('GET')])
+        self.assertFalse([key for key in self.ramp.count_requests() - before if not key.startswith('GET')])
         self.ramp.assert_clean()
 
     @examples(2)

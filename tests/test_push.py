@@ -48,7 +48,7 @@ class PushCase(RampCase):
         """Return the writes since the last call: a list of (method, path)."""
         calls = [
             (call['method'], call['path'].removeprefix('/developer/v1'))
-            for call in self.ramp.write_calls()[self.told :]
+            for call in self.ramp.list_write_calls()[self.told :]
         ]
         self.told += len(calls)
         return calls
@@ -262,7 +262,7 @@ class TestPushTrouble(PushCase):
             if method != 'GET' and bad in str(body):
                 raise RampError(status, 'DEVELOPER_7001', 'Invalid name', {'name': ['Invalid name']})
 
-        self.ramp.before(hook)
+        self.ramp.add_before_hook(hook)
 
     def test_one_bad_object_does_not_hold_up_the_others(self):
         many = self.env['account.analytic.account'].create(
@@ -309,7 +309,7 @@ class TestPushTrouble(PushCase):
 
     def test_another_system_has_the_seat(self):
         self.push()
-        self.ramp.seat('QuickBooks')
+        self.ramp.take_accounting_seat('QuickBooks')
         self.writes()
         self.account_meals.name = 'Renamed'
         ramp_id = self.spend()
@@ -322,11 +322,11 @@ class TestPushTrouble(PushCase):
     def test_existing_chart_is_adopted(self):
         """An existing account in Ramp is adopted by the id that Odoo once gave it, else by its code, and never twice."""
         state = self.ramp.state
-        coding.add_account(state, self.external(self.account_meals), 'Old name', '1', 'EXPENSE')
-        coding.add_account(state, '514', 'Their travel', '650002', 'EXPENSE')
-        coding.add_account(state, '515', 'Twice', '650003', 'EXPENSE')
-        coding.add_account(state, '516', 'Twice too', '650003', 'EXPENSE')
-        coding.add_account(state, '517', 'Only in Ramp', '999', 'EXPENSE')
+        coding.add_gl_account(state, self.external(self.account_meals), 'Old name', '1', 'EXPENSE')
+        coding.add_gl_account(state, '514', 'Their travel', '650002', 'EXPENSE')
+        coding.add_gl_account(state, '515', 'Twice', '650003', 'EXPENSE')
+        coding.add_gl_account(state, '516', 'Twice too', '650003', 'EXPENSE')
+        coding.add_gl_account(state, '517', 'Only in Ramp', '999', 'EXPENSE')
         self.push()
         rows = {row['id']: row for row in state['accounts']}
         self.assertEqual(rows[self.external(self.account_meals)]['name'], 'Meals')
@@ -337,7 +337,7 @@ class TestPushTrouble(PushCase):
         self.writes()
         self.push()
         self.assertEqual(self.writes(), [])
-        ramp_id = self.spend(700, lines=[{'amount_minor': 700, 'selections': [coding.account(state, '514')]}])
+        ramp_id = self.spend(700, lines=[{'amount_minor': 700, 'selections': [coding.select_gl_account(state, '514')]}])
         self.account_travel.code = '650099'
         self.sync('account', 'transaction')
         self.assertConfirmed(ramp_id)
@@ -346,10 +346,10 @@ class TestPushTrouble(PushCase):
     def test_push_all_again_repairs_what_was_changed_in_ramp(self):
         self.push()
         state = self.ramp.state
-        state['accounts'].update(
+        state['accounts'].update_row(
             self.remote('accounts', self.account_meals)['ramp_id'], name='Changed there', visibility='HIDDEN'
         )
-        state['options'].update(self.remote('options', self.analytic_fair)['ramp_id'], is_active=False)
+        state['options'].update_row(self.remote('options', self.analytic_fair)['ramp_id'], is_active=False)
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Changed there', 'nobody asked')
         self.connection.action_push_all()
@@ -445,7 +445,7 @@ class TestPushAnalytic(PushCase):
         for table, key in (('options', '_field'), ('fields', 'ramp_id')):
             rows = self.ramp.state[table]
             for row in [row for row in rows if row[key] == field]:
-                rows.update(row['ramp_id'], is_active=False)
+                rows.update_row(row['ramp_id'], is_active=False)
         self.connection.action_push_all()
         self.push()
         self.push()
@@ -457,7 +457,7 @@ class TestPushAnalytic(PushCase):
                 raise RampError(404, 'DEVELOPER_7002', 'Not found')
 
         gone = self.remote('fields', self.plan)['ramp_id']
-        self.ramp.before(hook)
+        self.ramp.add_before_hook(hook)
         self.env['account.analytic.account'].create({'name': 'Late', 'plan_id': self.plan.id})
         [run] = self.sync('analytic_account', now=False)
         self.assertIn('A field was deleted in Ramp', run.message)

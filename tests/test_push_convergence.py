@@ -10,8 +10,8 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..simulator.coding import in_books_of
-from ..simulator.endpoints.accounting_connection import active_connection
-from ..simulator.faults import AFTER
+from ..simulator.endpoints.accounting_connection import find_active_connection
+from ..simulator.faults import FAULTS_AFTER_WORK
 from .properties import examples
 from .test_push import CODING, PushCase
 
@@ -91,7 +91,7 @@ class Watch:
 
     def __init__(self, ramp):
         self.ramp, self.wrong = ramp, []
-        ramp.before(self.look)
+        ramp.add_before_hook(self.look)
 
     def look(self, method, path, body):
         path = path.removeprefix('/developer/v1')
@@ -110,7 +110,7 @@ class Watch:
         same = itertools.takewhile(
             lambda entry: (entry['method'], entry['path']) == (this['method'], this['path']), before
         )
-        return any(entry['fault'] in AFTER for entry in same)
+        return any(entry['fault'] in FAULTS_AFTER_WORK for entry in same)
 
     def said(self, method, path, body):
         """Return what is wrong with a request, or None."""
@@ -118,7 +118,7 @@ class Watch:
         if method == 'POST':
             return self.posted(state, path, body)
         table, _slash, ident = path.rpartition('/')
-        row = state[TABLES[table]].get(ident)
+        row = state[TABLES[table]].get_row(ident)
         if not row:
             return 'of an object that Ramp does not have'
         shown = row.get('is_active', True)
@@ -146,7 +146,7 @@ class Watch:
         return f'exist already: {twice}' if twice else None
 
     def here(self, row):
-        return in_books_of(active_connection(self.ramp.state))(row)
+        return in_books_of(find_active_connection(self.ramp.state))(row)
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -284,7 +284,7 @@ class TestConvergence(PushCase):
 
     def shown(self):
         """Return what Ramp shows, in the form of `wanted`. Ids come without their generation."""
-        state, here = self.ramp.state, in_books_of(active_connection(self.ramp.state))
+        state, here = self.ramp.state, in_books_of(find_active_connection(self.ramp.state))
 
         def rows(table):
             return [
@@ -470,14 +470,14 @@ class TestConvergence(PushCase):
                 else:
                     self.connection.action_connect()
         except UserError:
-            self.assertTrue(self.ramp.faults.as_dicts(), 'refused without a reason')
+            self.assertTrue(self.ramp.faults.list_waiting_faults(), 'refused without a reason')
 
     def do_run(self, *_numbers):
         self.sync(*CODING, now=self.connection.state == 'connected')
 
     def do_fault(self, number, skip):
         options = FAULTS[number % len(FAULTS)]
-        self.ramp.faults.add(
+        self.ramp.faults.add_fault(
             path='/accounting/*',
             skip=skip,
             count=1 + 3 * (number // 50),
@@ -499,21 +499,21 @@ class TestConvergence(PushCase):
 
     def settle(self):
         """Stop the faults, and run the jobs until nothing changes."""
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.crash_in = None
         if not any(row['is_active'] for row in self.ramp.state['connections']) and self.connection.state == 'connected':
             self.connection.action_disconnect()
         if self.connection.state != 'connected':
             self.connection.action_connect()
         for _round in range(ROUNDS):
-            before, sent = self.ledger(), len(self.ramp.write_calls())
+            before, sent = self.ledger(), len(self.ramp.list_write_calls())
             runs = self.sync(*CODING, now=True)
             self.assertEqual(runs.filtered(lambda run: run.state != 'done').mapped('message'), [])
-            if (self.ledger(), len(self.ramp.write_calls())) == (before, sent):
+            if (self.ledger(), len(self.ramp.list_write_calls())) == (before, sent):
                 return
         self.fail(
             f'not quiet after {ROUNDS} rounds: '
-            f'{[(entry["method"], entry["path"]) for entry in self.ramp.write_calls()[-6:]]}'
+            f'{[(entry["method"], entry["path"]) for entry in self.ramp.list_write_calls()[-6:]]}'
         )
 
     def assert_converged(self):
@@ -526,7 +526,7 @@ class TestConvergence(PushCase):
                 f'{kind}: wanted and not shown; shown and not wanted',
             )
         self.assert_ledger(wanted)
-        here = in_books_of(active_connection(self.ramp.state))
+        here = in_books_of(find_active_connection(self.ramp.state))
         for table in FLOWS.values():
             names = Counter((row.get('_field'), row['id']) for row in self.ramp.state[table] if here(row))
             self.assertEqual([name for name, count in names.items() if count > 1], [], f'{table}: twice')
@@ -536,7 +536,7 @@ class TestConvergence(PushCase):
         for row in self.env['ramp.record'].search([('remote_id', '!=', False)]):
             text = f'{row.flow} {row.remote_id} {row.state} {row.error_message or ""} {row.payload}'
             flow, table = self.env[f'ramp.flow.{row.flow}'], FLOWS[row.flow]
-            remote = self.ramp.state[table].get(row.ramp_id) if row.ramp_id else None
+            remote = self.ramp.state[table].get_row(row.ramp_id) if row.ramp_id else None
             self.assertEqual(bool(row.ramp_id), bool(row.payload), text)
             if remote:
                 self.assertEqual(remote['id'], row.remote_id, text)

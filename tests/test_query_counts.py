@@ -115,9 +115,9 @@ class TestQueryCounts(QueryCounting, RampCase):
 
     def test_confirmation_is_one_request_for_all(self):
         self.queries(2)
-        before = len(self.ramp.write_calls())
+        before = len(self.ramp.list_write_calls())
         self.queries(MANY)
-        self.assertEqual(len(self.ramp.write_calls()) - before, 1)
+        self.assertEqual(len(self.ramp.list_write_calls()) - before, 1)
 
     def test_receipts(self):
         """Receipts are processed in batches. Each one costs a constant number of queries for its own two attachments."""

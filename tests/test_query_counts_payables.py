@@ -130,7 +130,7 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
 
     def check_foreign_bills_at_odoos_rate(self):
         """For bills of an entity that pays in its own currency, Odoo's rate of a day is looked up once."""
-        self.assertFlat(currency='EUR', entity=self.ramp.state['entities'].find(currency='EUR')['id'])
+        self.assertFlat(currency='EUR', entity=self.ramp.state['entities'].find_first_row(currency='EUR')['id'])
 
     def check_differences_of_rates(self):
         """Core posts each exchange difference in an entry of its own."""

@@ -43,7 +43,7 @@ from ..ramp_api import (
     RampValidationError,
     SlidingWindow,
     pipeline,
-    scrub,
+    scrub_text,
 )
 from ..ramp_api import limiter as limiter_module
 from ..ramp_api.auth import Token
@@ -94,10 +94,10 @@ class Gate:
         self.passed = 0
         self.penalties = []
 
-    def acquire(self, longest):
+    def acquire_place(self, longest):
         self.passed += 1
 
-    def penalize(self, seconds):
+    def block_requests(self, seconds):
         self.penalties.append(seconds)
 
 
@@ -476,31 +476,31 @@ class TestTokens(ClientCase):
         client = self.client()
         for now, token in [(0, 'token-1'), (89, 'token-1'), (91, 'token-2')]:
             self.time.now = START + now
-            self.assertEqual(client.tokens.current_token().access_token, token)
+            self.assertEqual(client.tokens.ensure_current_token().access_token, token)
 
     def test_store_is_shared_and_json(self):  # pylint: disable=missing-return
         class JsonStore(MemoryTokenStore):
-            def set(self, token):
-                return super().set(json.loads(json.dumps(token)))
+            def store_token(self, token):
+                return super().store_token(json.loads(json.dumps(token)))
 
         store = JsonStore()
         self.mint(3)
         first = self.client(token_store=store)
-        self.assertEqual(first.tokens.current_token(), first.tokens.current_token())
-        self.assertEqual(self.client(token_store=store).tokens.current_token().access_token, 'token-1')
+        self.assertEqual(first.tokens.ensure_current_token(), first.tokens.ensure_current_token())
+        self.assertEqual(self.client(token_store=store).tokens.ensure_current_token().access_token, 'token-1')
         # other scopes, or another environment: not the same token
         other = self.client(token_store=store, scopes=('users:read',))
-        self.assertEqual(other.tokens.current_token().access_token, 'token-2')
-        store.set({'kept': 'by another version'})
-        self.assertEqual(self.client(token_store=store).tokens.current_token().access_token, 'token-3')
+        self.assertEqual(other.tokens.ensure_current_token().access_token, 'token-2')
+        store.store_token({'kept': 'by another version'})
+        self.assertEqual(self.client(token_store=store).tokens.ensure_current_token().access_token, 'token-3')
 
     def test_token_of_another_environment_is_not_used(self):
         store = MemoryTokenStore()
         self.mint()
-        self.client(token_store=store).tokens.current_token()
+        self.client(token_store=store).tokens.ensure_current_token()
         self.http.post('https://demo-api.ramp.com/developer/v1/token', json={'access_token': 'demo', 'expires_in': 9})
         demo = self.client(base_url='https://demo-api.ramp.com', token_store=store)
-        self.assertEqual(demo.tokens.current_token().access_token, 'demo')
+        self.assertEqual(demo.tokens.ensure_current_token().access_token, 'demo')
 
     def test_threads_mint_once(self):
         second = threading.Event()
@@ -516,7 +516,7 @@ class TestTokens(ClientCase):
         for _i in range(5):
             self.http.add_callback('POST', f'{BASE}/token', answer)
         client = self.client()
-        threads = [threading.Thread(target=client.tokens.current_token) for _i in range(5)]
+        threads = [threading.Thread(target=client.tokens.ensure_current_token) for _i in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -546,7 +546,7 @@ class TestTokens(ClientCase):
     def test_minting_is_repeated(self):
         self.answer('POST', f'{BASE}/token', 500, requests.ReadTimeout(), 429)
         self.mint()
-        self.assertEqual(self.client().tokens.current_token().access_token, 'token-1')
+        self.assertEqual(self.client().tokens.ensure_current_token().access_token, 'token-1')
         self.assertEqual(len(self.time.slept), 3)
 
     def test_minting_that_fails_leaves_no_doubt_about_the_call(self):
@@ -568,7 +568,7 @@ class TestTokens(ClientCase):
             with self.subTest(body=body), self.assertRaises(RampProtocolError):
                 self.start_over()
                 self.answer('POST', f'{BASE}/token', (200, body))
-                self.client().tokens.current_token()
+                self.client().tokens.ensure_current_token()
 
     def test_401_renews_once(self):
         for code in ('DEVELOPER_7028', 'DEVELOPER_7002', None):
@@ -589,10 +589,10 @@ class TestTokens(ClientCase):
         store = MemoryTokenStore()
         self.mint(1)
         client = self.client(token_store=store)
-        newer = {**store.get(), 'access_token': 'newer'} if client.tokens.current_token() else None
+        newer = {**store.read_token(), 'access_token': 'newer'} if client.tokens.ensure_current_token() else None
 
         def expire(_request):
-            store.set(newer)
+            store.store_token(newer)
             return 401, {}, '{}'
 
         self.http.add_callback('GET', LIST, expire)
@@ -605,7 +605,7 @@ class TestTokens(ClientCase):
     def aged(self, **options):
         """A client whose token is two minutes old."""
         client = self.client(**options)
-        client.tokens.current_token()
+        client.tokens.ensure_current_token()
         self.time.now += 120
         return client
 
@@ -720,27 +720,27 @@ class TestTokens(ClientCase):
         store = MemoryTokenStore()
         self.mint(2)
         client = self.client(token_store=store)
-        client.tokens.revoke_token()  # nothing to revoke, nothing sent
+        client.tokens.revoke_stored_token()  # nothing to revoke, nothing sent
         self.assertEqual(len(self.sent()), 0)
-        client.tokens.current_token()
+        client.tokens.ensure_current_token()
         self.http.post(
             f'{BASE}/token/revoke',
             body=b'',
             match=[matchers.urlencoded_params_matcher({'token': 'token-1', 'token_type_hint': 'access_token'})],
         )
-        client.tokens.revoke_token()
-        self.assertIsNone(store.get())
-        self.assertEqual(client.tokens.current_token().access_token, 'token-2')
+        client.tokens.revoke_stored_token()
+        self.assertIsNone(store.read_token())
+        self.assertEqual(client.tokens.ensure_current_token().access_token, 'token-2')
 
     def test_revoke_forgets_even_offline(self):
         store = MemoryTokenStore()
         self.mint()
         client = self.client(token_store=store, max_attempts=1)
-        client.tokens.current_token()
+        client.tokens.ensure_current_token()
         self.answer('POST', f'{BASE}/token/revoke', refused_connection())
         with self.assertRaises(RampConnectionError):
-            client.tokens.revoke_token()
-        self.assertIsNone(store.get())
+            client.tokens.revoke_stored_token()
+        self.assertIsNone(store.read_token())
 
 
 @tagged('ramp_api')
@@ -913,10 +913,10 @@ class TestErrors(ClientCase):
             ('the word is xyzzy', 'the word is ***'),
             ('line\none', 'line one'),
         ]:
-            self.assertEqual(scrub(text, ['xyzzy', '']), clean)
+            self.assertEqual(scrub_text(text, ['xyzzy', '']), clean)
         untouched = 'id fd14cd6a-846e-4994-9315-5a59e6bb465f, 90.00 USD on 2026-01-31'
-        self.assertEqual(scrub(untouched), untouched)
-        self.assertEqual(len(scrub('x' * 9999)), 500)
+        self.assertEqual(scrub_text(untouched), untouched)
+        self.assertEqual(len(scrub_text('x' * 9999)), 500)
 
     def test_nothing_secret_anywhere(self):
         """Logs, message, repr, pickle and traceback of a request that fails in every way contain nothing secret."""
@@ -932,7 +932,7 @@ class TestErrors(ClientCase):
         client = self.client(max_attempts=1)
         texts = [repr(client), repr(client.tokens)]
         with self.assertLogs('odoo.addons.ramp_connector.ramp_api', 'DEBUG') as logs:
-            texts.append(repr(client.tokens.current_token()))
+            texts.append(repr(client.tokens.ensure_current_token()))
             for path in ('/accounting/syncs', '/things', '/things'):
                 with self.assertRaises(RampError) as caught:
                     client.post(path, {'memo': 'private words'})
@@ -1120,31 +1120,31 @@ class TestLimiter(PlainCase):
 
     def test_limit_is_shared_between_instances(self):
         one, other, elsewhere = self.limiter(limit=2), self.limiter(limit=2), self.limiter(host='x', limit=2)
-        self.assertEqual([one.acquire(), other.acquire(), elsewhere.acquire()], [0, 0, 0])
+        self.assertEqual([one.acquire_place(), other.acquire_place(), elsewhere.acquire_place()], [0, 0, 0])
         self.assertEqual(os.listdir(self.folder).__len__(), 2)
         self.time.now += 4
-        self.assertAlmostEqual(one.acquire(), 6.0)
-        self.assertEqual(other.acquire(), 0)
-        self.assertAlmostEqual(other.acquire(), 10.0)
+        self.assertAlmostEqual(one.acquire_place(), 6.0)
+        self.assertEqual(other.acquire_place(), 0)
+        self.assertAlmostEqual(other.acquire_place(), 10.0)
 
     def test_default_is_below_what_ramp_allows(self):
         limiter = self.limiter()
-        self.assertEqual(sum(limiter.acquire() == 0 for _i in range(191)), 190)
+        self.assertEqual(sum(limiter.acquire_place() == 0 for _i in range(191)), 190)
 
     def test_penalty_holds_everybody(self):
         one, other = self.limiter(), self.limiter()
-        one.penalize(7)
-        one.penalize(3)  # a shorter one does not shorten it
-        self.assertAlmostEqual(other.acquire(), 7.0)
-        self.assertEqual(one.acquire(), 0)
-        one.penalize(10**6)
-        self.assertAlmostEqual(other.acquire(), 60.0)
-        one.penalize(-5)
-        self.assertEqual(other.acquire(), 0)
+        one.block_requests(7)
+        one.block_requests(3)  # a shorter one does not shorten it
+        self.assertAlmostEqual(other.acquire_place(), 7.0)
+        self.assertEqual(one.acquire_place(), 0)
+        one.block_requests(10**6)
+        self.assertAlmostEqual(other.acquire_place(), 60.0)
+        one.block_requests(-5)
+        self.assertEqual(other.acquire_place(), 0)
 
     def test_file_is_private(self):
         limiter = self.limiter()
-        limiter.acquire()
+        limiter.acquire_place()
         info = os.stat(limiter.path)
         self.assertEqual(stat.S_IMODE(info.st_mode), 0o600)
         self.assertNotIn('ramp.com', limiter.path)
@@ -1166,8 +1166,8 @@ class TestLimiter(PlainCase):
                 limiter_module._local_states.clear()
                 prepare()
                 one, other = self.limiter(limit=1), self.limiter(limit=1)
-                self.assertEqual(one.acquire(), 0)
-                self.assertAlmostEqual(other.acquire(), 10.0)  # still counted, within this process
+                self.assertEqual(one.acquire_place(), 0)
+                self.assertAlmostEqual(other.acquire_place(), 10.0)  # still counted, within this process
                 with open(target) as file:
                     self.assertEqual(file.read(), 'precious')
                 if name == 'open to all':
@@ -1176,12 +1176,12 @@ class TestLimiter(PlainCase):
 
     def test_missing_folder_and_missing_fcntl(self):
         one = self.limiter(directory='/nonexistent', limit=1)
-        self.assertEqual(one.acquire(), 0)
-        self.assertAlmostEqual(one.acquire(), 10.0)
+        self.assertEqual(one.acquire_place(), 0)
+        self.assertAlmostEqual(one.acquire_place(), 10.0)
         with patch.object(limiter_module, 'fcntl', None):
             one, other = self.limiter(limit=1), self.limiter(limit=1)
-            one.acquire()
-            self.assertAlmostEqual(other.acquire(), 10.0)
+            one.acquire_place()
+            self.assertAlmostEqual(other.acquire_place(), 10.0)
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_damaged_state_and_reboot(self):
@@ -1197,13 +1197,13 @@ class TestLimiter(PlainCase):
             with open(limiter.path, 'wb') as file:
                 file.write(content)
             os.chmod(limiter.path, 0o600)
-            self.assertEqual(limiter.acquire(), 0, content)
+            self.assertEqual(limiter.acquire_place(), 0, content)
 
     def test_threads_do_not_lose_each_other(self):
         def work():
             limiter = self.limiter(limit=1000)
             for _i in range(20):
-                limiter.acquire()
+                limiter.acquire_place()
 
         threads = [threading.Thread(target=work) for _i in range(5)]
         for thread in threads:
@@ -1229,11 +1229,11 @@ class TestLimiter(PlainCase):
             self.time.now += pause
             limiter = limiters[number % 2]
             if penalty is not None:
-                limiter.penalize(penalty)
+                limiter.block_requests(penalty)
                 free_at = max(free_at, self.time.now + penalty)
             asked = self.time.now
             due = max([asked, free_at] + [passed[-limit] + 10 for _x in passed[:1] if len(passed) >= limit])
-            limiter.acquire()
+            limiter.acquire_place()
             self.assertGreaterEqual(self.time.now + 1e-6, due)
             self.assertLess(self.time.now - due, 0.01)  # it waits no longer than needed
             passed.append(self.time.now)
@@ -1309,7 +1309,7 @@ class TestTimes(PlainCase):
                 **options,
             },
         )
-        client.tokens.current_token = lambda: Token('token', 0, float('inf'), (), 'x')
+        client.tokens.ensure_current_token = lambda: Token('token', 0, float('inf'), (), 'x')
         return client
 
     def assertSilent(self, act, method='get', **options):
@@ -1422,18 +1422,18 @@ class TestDeadline(ClientCase):
         self.assertEqual(self.gate.penalties, [55.0], 'the other workers are told')
 
     def test_the_limit_is_reached(self):
-        self.gate.acquire = lambda longest: (_ for _ in ()).throw(limiter_module.LimitReached(longest + 1))
+        self.gate.acquire_place = lambda longest: (_ for _ in ()).throw(limiter_module.LimitReached(longest + 1))
         with self.assertRaises(RampOutOfTime) as caught:
             self.client().get('/transactions')
         self.assertEqual(caught.exception.retry_after, 51.0)
 
     def test_limiter_does_not_sleep_in_vain(self):
         limiter = SlidingWindow('test', limit=1, shared=False, clock=self.time.clock, sleep=self.time.sleep)
-        limiter.acquire()
+        limiter.acquire_place()
         with self.assertRaises(limiter_module.LimitReached) as caught:
-            limiter.acquire(5.0)
+            limiter.acquire_place(5.0)
         self.assertEqual((caught.exception.seconds, self.time.slept), (10.0, []))
-        self.assertEqual(limiter.acquire(10.5), 10.0)
+        self.assertEqual(limiter.acquire_place(10.5), 10.0)
 
     def test_nobody_answered(self):
         """If nobody answered, the run ends with that error, and not with the end of its time."""

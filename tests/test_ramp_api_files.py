@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from odoo.tests import tagged
 
 from ..ramp_api import Download
-from ..ramp_api.files import picture_size, sniff_mimetype
+from ..ramp_api.files import read_picture_size, sniff_file_mimetype
 from ..simulator import files as simulated
 from .properties import examples
 from .smoke import PlainCase
@@ -44,11 +44,11 @@ class TestPictureSize(PlainCase):
     """The size of a picture is read from its header, in each accepted format, without decoding it."""
 
     def size(self, content, mimetype=None):
-        return picture_size(Download(content, mimetype or sniff_mimetype(content), 'x'))
+        return read_picture_size(Download(content, mimetype or sniff_file_mimetype(content), 'x'))
 
     def test_sizes(self):
         for content, expected in (
-            (simulated._blank_png(30, 20), (30, 20)),
+            (simulated._build_blank_png(30, 20), (30, 20)),
             (jpeg(frame(0xC0, 300, 200)), (300, 200)),
             (jpeg(b'\xff', frame(0xC2, 300, 200)), (300, 200)),  # with fill bytes
             (jpeg(frame(0xC4, 7, 7), frame(0xC1, 3, 2)), (3, 2)),  # a code table is no frame
@@ -76,9 +76,9 @@ class TestPictureSize(PlainCase):
 
     def test_the_simulators_own(self):
         for kind in ('png', 'jpg', 'pdf', 'xml', 'zip'):
-            mimetype, content = simulated.file_content({'id': 'x', '_kind': kind})
+            mimetype, content = simulated.build_file_content({'id': 'x', '_kind': kind})
             self.assertEqual(self.size(content, mimetype)[0] > 0, mimetype.startswith('image/'), kind)
-        mimetype, content = simulated.file_content({'id': 'x', '_kind': 'bomb'})
+        mimetype, content = simulated.build_file_content({'id': 'x', '_kind': 'bomb'})
         self.assertEqual((self.size(content, mimetype), len(content) < 60000), ((20000, 20000), True))
 
     @examples(100)

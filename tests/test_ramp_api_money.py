@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from odoo.tests import tagged
 
-from ..ramp_api import EXPONENTS, Money, MoneyError, allocate
+from ..ramp_api import EXPONENTS, Money, MoneyError, allocate_amount
 from .properties import examples
 from .smoke import PlainCase
 
@@ -28,9 +28,9 @@ class TestMoney(PlainCase):
             ('USDC', '0.012345'),
         ]:
             money = Money(12345, currency)
-            self.assertEqual(str(money.decimal), text)
+            self.assertEqual(str(money.decimal_amount), text)
             self.assertEqual(str(money), f'{text} {currency}')
-            self.assertEqual(Money.from_major(text, currency), money)
+            self.assertEqual(Money.from_major_units(text, currency), money)
 
     def test_every_iso_exception_is_known(self):
         zero = [
@@ -84,7 +84,7 @@ class TestMoney(PlainCase):
             (-0.0, 0),
         ]:
             with self.subTest(value=value):
-                self.assertEqual(Money.from_major(value, 'USD'), Money(minor, 'USD'))
+                self.assertEqual(Money.from_major_units(value, 'USD'), Money(minor, 'USD'))
 
     def test_from_major_refuses_what_is_no_amount(self):
         nan, inf = float('nan'), float('inf')
@@ -95,28 +95,28 @@ class TestMoney(PlainCase):
             + (1e15,)  # a float this large cannot tell one cent from the next
         ):
             with self.subTest(value=value), self.assertRaises(MoneyError):
-                Money.from_major(value, 'USD')
+                Money.from_major_units(value, 'USD')
         with self.assertRaises(MoneyError):
-            Money.from_major(0.5, 'JPY')
+            Money.from_major_units(0.5, 'JPY')
 
     def test_from_major_rounds_only_when_told(self):
         for value, minor in [('10.005', 1001), ('-10.005', -1001), ('10.0049', 1000), ('0.004', 0)]:
-            self.assertEqual(Money.from_major(value, 'USD', strict=False), Money(minor, 'USD'))
+            self.assertEqual(Money.from_major_units(value, 'USD', strict=False), Money(minor, 'USD'))
 
     def test_conversion_rate_must_agree_with_the_currency(self):
-        self.assertEqual(Money.from_minor(5, 'USD', 100), Money(5, 'USD'))
-        self.assertEqual(Money.from_minor(5, 'JPY', 1), Money(5, 'JPY'))
-        self.assertEqual(Money.from_minor(5, 'USD'), Money(5, 'USD'))
+        self.assertEqual(Money.from_minor_units(5, 'USD', 100), Money(5, 'USD'))
+        self.assertEqual(Money.from_minor_units(5, 'JPY', 1), Money(5, 'JPY'))
+        self.assertEqual(Money.from_minor_units(5, 'USD'), Money(5, 'USD'))
         with self.assertRaisesRegex(MoneyError, r'rate is 100, but JPY has 0 decimals'):
-            Money.from_minor(5, 'JPY', 100)
+            Money.from_minor_units(5, 'JPY', 100)
         for currency, rate in [('USD', 1000), ('USD', 0), ('JPY', True), ('KWD', 100), ('USD', '100')]:
             with self.subTest(currency=currency, rate=rate), self.assertRaises(MoneyError):
-                Money.from_minor(5, currency, rate)
+                Money.from_minor_units(5, currency, rate)
 
     def test_stablecoin_needs_its_rate(self):
-        self.assertEqual(Money.from_minor(2_500_000, 'USDC', 10**6).decimal, Decimal('2.5'))
+        self.assertEqual(Money.from_minor_units(2_500_000, 'USDC', 10**6).decimal_amount, Decimal('2.5'))
         with self.assertRaisesRegex(MoneyError, 'only read with a minor_unit_conversion_rate'):
-            Money.from_minor(2_500_000, 'USDC')
+            Money.from_minor_units(2_500_000, 'USDC')
 
     def test_arithmetic(self):
         self.assertEqual(Money(5, 'USD') + Money(-7, 'USD'), Money(-2, 'USD'))
@@ -144,29 +144,29 @@ class TestMoney(PlainCase):
     @given(MINOR, CURRENCIES)
     def test_decimal_and_back(self, minor, currency):
         money = Money(minor, currency)
-        self.assertEqual(-money.decimal.as_tuple().exponent, EXPONENTS[currency])
-        self.assertEqual(Money.from_major(money.decimal, currency), money)
-        self.assertEqual(Money.from_major(f'{money.decimal:f}', currency), money)
+        self.assertEqual(-money.decimal_amount.as_tuple().exponent, EXPONENTS[currency])
+        self.assertEqual(Money.from_major_units(money.decimal_amount, currency), money)
+        self.assertEqual(Money.from_major_units(f'{money.decimal_amount:f}', currency), money)
 
     @calm
     @given(st.integers(-(10**11), 10**11))
     def test_floats_of_json_survive(self, minor):
-        self.assertEqual(Money.from_major(minor / 100, 'USD'), Money(minor, 'USD'))
+        self.assertEqual(Money.from_major_units(minor / 100, 'USD'), Money(minor, 'USD'))
 
 
 @tagged('ramp_api')
 class TestAllocate(PlainCase):
     def test_largest_remainder(self):
-        self.assertEqual(allocate(100, [1, 1, 1]), [34, 33, 33])
-        self.assertEqual(allocate(-100, [1, 1, 1]), [-34, -33, -33])
-        self.assertEqual(allocate(10, [15, 5, 80]), [2, 0, 8])
-        self.assertEqual(allocate(10, [1, 2]), [3, 7])
-        self.assertEqual(allocate(4310, [3000, 1000]), [3233, 1077])
-        self.assertEqual(allocate(5, [Decimal('0.5'), Fraction(1, 2), 0]), [3, 2, 0])
-        self.assertEqual(allocate(90, [100, -10]), [100, -10])
-        self.assertEqual(allocate(90, [-100, 10]), [100, -10])
-        self.assertEqual(allocate(0, [0, 0]), [0, 0])
-        self.assertEqual(allocate(0, []), [])
+        self.assertEqual(allocate_amount(100, [1, 1, 1]), [34, 33, 33])
+        self.assertEqual(allocate_amount(-100, [1, 1, 1]), [-34, -33, -33])
+        self.assertEqual(allocate_amount(10, [15, 5, 80]), [2, 0, 8])
+        self.assertEqual(allocate_amount(10, [1, 2]), [3, 7])
+        self.assertEqual(allocate_amount(4310, [3000, 1000]), [3233, 1077])
+        self.assertEqual(allocate_amount(5, [Decimal('0.5'), Fraction(1, 2), 0]), [3, 2, 0])
+        self.assertEqual(allocate_amount(90, [100, -10]), [100, -10])
+        self.assertEqual(allocate_amount(90, [-100, 10]), [100, -10])
+        self.assertEqual(allocate_amount(0, [0, 0]), [0, 0])
+        self.assertEqual(allocate_amount(0, []), [])
 
     def test_refusals(self):
         for total, weights in [
@@ -182,16 +182,16 @@ class TestAllocate(PlainCase):
             (0, ['1']),
         ]:
             with self.subTest(total=total, weights=weights), self.assertRaises(MoneyError):
-                allocate(total, weights)
+                allocate_amount(total, weights)
 
     @calm
     @given(MINOR, st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=40).filter(sum))
     def test_sum_is_exact_and_shares_are_fair(self, total, weights):
-        shares = allocate(total, weights)
+        shares = allocate_amount(total, weights)
         self.assertEqual(sum(shares), total)
         self.assertEqual(len(shares), len(weights))
         for share, weight in zip(shares, weights):
             self.assertLess(abs(share - Fraction(total * weight, sum(weights))), 1)
             if not weight:
                 self.assertEqual(share, 0)
-        self.assertEqual(allocate(-total, weights), [-share for share in shares])
+        self.assertEqual(allocate_amount(-total, weights), [-share for share in shares])

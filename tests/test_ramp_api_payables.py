@@ -18,7 +18,7 @@ from ..ramp_api import (
     Money,
     PayloadError,
     VendorPaymentDetails,
-    parse_utc,
+    parse_utc_moment,
     read_bill,
     read_reimbursement,
     read_repayment,
@@ -31,7 +31,7 @@ from .properties import examples
 from .test_ramp_api_payloads import IDS, MISSING, PayloadCase, cents, coding
 from .test_simulator_payables import PayablesCase
 
-FOLDER = contract.location() and contract.location().parent.parent / 'examples'
+FOLDER = contract.find_contract_file() and contract.find_contract_file().parent.parent / 'examples'
 # A busy machine and a read-only home folder are no reasons to fail.
 calm = examples(100)
 MINOR = st.integers(-(10**12), 10**12)
@@ -310,7 +310,7 @@ class TestVendor(ReaderCase):
         self.assertEqual((read.country, read.state, read.description), ('US', 'NY', 'Paper'))
         self.assertEqual((read.default_entity_id, read.vendor_owner_id, read.merchant_id), (IDS[5], IDS[6], None))
         self.assertEqual(read.federal_tax_classification, 'C_CORPORATION')
-        self.assertEqual(read.created_at, parse_utc('2026-01-02T03:04:05Z'))
+        self.assertEqual(read.created_at, parse_utc_moment('2026-01-02T03:04:05Z'))
         self.assertEqual((read.approval_status, read.custom_fields, read.subsidiary), (None, (), ()))
 
     def test_detail(self):
@@ -578,7 +578,7 @@ class TestVendorCredit(ReaderCase):
         read = self.parse()
         self.assertEqual((read.vendor_id, read.entity_id, read.reference_bill_id), (IDS[1], IDS[2], IDS[3]))
         self.assertEqual((read.reference_number, read.accounting_date), ('C-1', datetime.date(2026, 3, 4)))
-        self.assertEqual(read.created_at, parse_utc('2026-03-04T10:30:00Z'))
+        self.assertEqual(read.created_at, parse_utc_moment('2026-03-04T10:30:00Z'))
         self.assertEqual([money.minor for money in (read.total, read.applied, read.remaining)], [7500, 7000, 500])
         self.assertEqual([item.amount.minor for item in read.lines], [5000, 2500])
         self.assertEqual((read.lines[0].memo, read.lines[0].is_inventory), ('Back', False))
@@ -770,7 +770,7 @@ class TestRepayment(ReaderCase):
         read = self.parse()
         self.assertEqual((read.status, read.amount, read.funding_method), ('REPAID', Money(4846, 'USD'), 'ach'))
         self.assertEqual((read.original_transaction_id, read.user_id, read.entity_id), tuple(IDS[1:4]))
-        self.assertEqual(read.repaid_at, parse_utc('2026-03-06T00:00:00Z'))
+        self.assertEqual(read.repaid_at, parse_utc_moment('2026-03-06T00:00:00Z'))
 
     def test_absent_null_and_refused(self):
         for read in bare({**self.payload, 'status': 'AWAITING_PAYMENT'}, read_repayment, ('id', 'status')):
@@ -836,7 +836,7 @@ class TestExamples(PayloadCase):
 
     def test_repayment(self):
         read = read_repayment(self.example('Repayment'))
-        self.assertEqual((read.amount, read.repaid_at), (Money(48446, 'USD'), parse_utc('2023-08-21T00:00:00Z')))
+        self.assertEqual((read.amount, read.repaid_at), (Money(48446, 'USD'), parse_utc_moment('2023-08-21T00:00:00Z')))
 
 
 @tagged('ramp_api')

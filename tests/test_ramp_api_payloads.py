@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from ..ramp_api import (
     Money,
     PayloadError,
-    parse_utc,
+    parse_utc_moment,
     read_accounting_provider,
     read_entity,
     read_receipt,
@@ -426,8 +426,8 @@ class TestDates(PlainCase):
             ('2026-01-31T13:45:00.5+00:00', (2026, 1, 31, 13, 45, 0, 500000)),
         ]:
             with self.subTest(text=text):
-                self.assertEqual(parse_utc(text), datetime.datetime(*expected, tzinfo=UTC))
-                self.assertEqual(parse_utc(text).utcoffset(), datetime.timedelta())
+                self.assertEqual(parse_utc_moment(text), datetime.datetime(*expected, tzinfo=UTC))
+                self.assertEqual(parse_utc_moment(text).utcoffset(), datetime.timedelta())
 
     def test_parse_utc_refuses(self):
         for text in [
@@ -449,7 +449,7 @@ class TestDates(PlainCase):
             1769860000,
         ]:
             with self.subTest(text=text), self.assertRaises(ValueError):
-                parse_utc(text)
+                parse_utc_moment(text)
 
     def test_company_date_around_midnight_and_clock_changes(self):
         for moment, zone, expected in [
@@ -470,7 +470,7 @@ class TestDates(PlainCase):
             ('2026-03-01T00:00:00Z', 'UTC', (2026, 3, 1)),
         ]:
             with self.subTest(moment=moment, zone=zone):
-                self.assertEqual(to_company_date(parse_utc(moment), zone), datetime.date(*expected))
+                self.assertEqual(to_company_date(parse_utc_moment(moment), zone), datetime.date(*expected))
 
     def test_company_date_refuses_to_guess(self):
         moment = datetime.datetime(2026, 3, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from ..ramp_api import (
     Department,
     Location,
     UserTask,
-    parse_utc,
+    parse_utc_moment,
     read_department,
     read_location,
     read_user,
@@ -61,7 +61,7 @@ class TestPeople(PayloadCase):
         self.assertEqual((read.manager_id, read.department_id, read.location_id, read.entity_id), tuple(IDS[1:5]))
         self.assertEqual(
             (read.scheduled_deactivation_date, read.scheduled_invitation_date),
-            (parse_utc('2026-12-31T00:00:00Z'), None),
+            (parse_utc_moment('2026-12-31T00:00:00Z'), None),
         )
         self.assertEqual(
             read_user(user(role='UNBUNDLED_OWNER')).role, 'UNBUNDLED_OWNER'
@@ -122,7 +122,7 @@ class TestSimulatedPeople(PeopleCase):
         self.ramp.task_seconds = 60
         ident = self.invite(location_id=next(iter(self.ramp.state['locations']))['id'])
         self.assertEqual(read_user_task(self.task(ident)), UserTask('STARTED', None, None))
-        self.ramp.finish_tasks()
+        self.ramp.finish_user_tasks()
         read = read_user(self.user(read_user_task(self.task(ident)).user_id))
         self.assertEqual((read.status, read.email), ('USER_DRAFT', 'new@example.com'))
         for row in self.client.every('/users'):

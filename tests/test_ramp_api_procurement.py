@@ -6,7 +6,15 @@ from decimal import Decimal
 
 from odoo.tests import tagged
 
-from ..ramp_api import Money, RampClient, RampNotFound, SlidingWindow, parse_utc, read_item_receipt, read_purchase_order
+from ..ramp_api import (
+    Money,
+    RampClient,
+    RampNotFound,
+    SlidingWindow,
+    parse_utc_moment,
+    read_item_receipt,
+    read_purchase_order,
+)
 from .test_ramp_api_payables import FOLDER, NonsenseCase, made, small
 from .test_ramp_api_payloads import IDS, MISSING, PayloadCase, cents
 from .test_simulator_procurement import ProcurementCase
@@ -116,7 +124,7 @@ class TestPurchaseOrder(PayloadCase):
             (read.receipt_status, read.billing_status, read.creation_source), ('NOT_RECEIVED', 'OPEN', 'DEVELOPER_API')
         )
         self.assertEqual((read.bill_ids, read.item_receipt_ids, read.three_way_match_enabled), ((IDS[5],), (), True))
-        self.assertEqual((read.created_at, read.archived_at), (parse_utc('2026-08-01T10:00:00Z'), None))
+        self.assertEqual((read.created_at, read.archived_at), (parse_utc_moment('2026-08-01T10:00:00Z'), None))
         first, second = read.lines
         self.assertEqual((first.quantity, first.unit_price, first.amount), (3, Money(1234, 'USD'), Money(3702, 'USD')))
         self.assertEqual((first.withholding_rate, first.end_date), (Decimal('0.1'), datetime.date(2026, 12, 31)))
@@ -144,7 +152,7 @@ class TestPurchaseOrder(PayloadCase):
         read = read_item_receipt(receipt())
         self.assertEqual(
             (read.number, read.purchase_order_id, read.received_at),
-            ('WH/IN/1', IDS[5], parse_utc('2026-08-10T00:00:00Z')),
+            ('WH/IN/1', IDS[5], parse_utc_moment('2026-08-10T00:00:00Z')),
         )
         self.assertEqual(
             [(item.purchase_order_line_item_id, item.quantity) for item in read.lines], [(IDS[2], 2), (IDS[4], None)]

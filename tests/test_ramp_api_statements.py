@@ -13,7 +13,7 @@ from ..ramp_api import (
     Money,
     PayloadError,
     StatementLine,
-    parse_utc,
+    parse_utc_moment,
     read_cashback,
     read_statement,
     read_statement_url,
@@ -107,7 +107,8 @@ class TestStatement(PayloadCase):
         read = read_statement(statement())
         self.assertEqual((read.id, read.preceding_statement_id), (IDS[0], IDS[5]))
         self.assertEqual(
-            (read.start_date, read.end_date), (parse_utc('2026-07-01T00:00:00Z'), parse_utc('2026-08-01T00:00:00Z'))
+            (read.start_date, read.end_date),
+            (parse_utc_moment('2026-07-01T00:00:00Z'), parse_utc_moment('2026-08-01T00:00:00Z')),
         )
         first, second = read.sections
         self.assertEqual((first.id, first.entity_id, second.entity_id, first.currency), (IDS[1], IDS[3], IDS[4], 'USD'))
@@ -239,7 +240,7 @@ class TestTransfer(PayloadCase):
             (IDS[0], Money(1963058, 'USD'), 'COMPLETED', 'SYNC_READY'),
         )
         self.assertEqual((read.bank_account_id, read.entity_id, read.payment_id), (IDS[1], IDS[2], 'PAYMENT 7'))
-        self.assertEqual(read.created_at, parse_utc('2026-07-31T12:00:00Z'))
+        self.assertEqual(read.created_at, parse_utc_moment('2026-07-31T12:00:00Z'))
         hash(read)
 
     def test_absent_null_and_refused(self):
@@ -256,8 +257,8 @@ class TestTransfer(PayloadCase):
         self.assertEqual(read_transfer(transfer(status='TELEPORTED')).status, 'TELEPORTED')
 
     def test_statuses_mean_the_same_on_both_sides(self):
-        self.assertEqual(TRANSFER_ACCEPTED_STATUSES, set(simulated.ACCEPTED))
-        self.assertEqual(TRANSFER_FAILED_STATUSES, set(simulated.FAILED))
+        self.assertEqual(TRANSFER_ACCEPTED_STATUSES, set(simulated.ACCEPTED_STATUSES))
+        self.assertEqual(TRANSFER_FAILED_STATUSES, set(simulated.FAILED_STATUSES))
 
 
 @tagged('ramp_api')
@@ -267,7 +268,7 @@ class TestCashback(PayloadCase):
         self.assertEqual(
             (read.id, read.amount, read.entity_id, read.sync_status), (IDS[0], Money(150, 'USD'), IDS[2], 'SYNCED')
         )
-        self.assertEqual(read.created_at, parse_utc('2026-07-31T12:00:00Z'))
+        self.assertEqual(read.created_at, parse_utc_moment('2026-07-31T12:00:00Z'))
         self.assertIsNone(read_cashback(cashback(entity_id=MISSING)).entity_id)
         for key in ('id', 'sync_status', 'created_at'):
             self.assertRefused(key, 'required', read_cashback, cashback(**{key: None}))

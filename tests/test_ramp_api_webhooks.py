@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers
 
 from odoo.tests import tagged
 
-from ..ramp_api import PayloadError, parse_utc, read_event, read_subscription, verify_signature
+from ..ramp_api import PayloadError, parse_utc_moment, read_event, read_subscription, verify_signature
 from .smoke import PlainCase
 from .test_ramp_api_payables import FOLDER, NonsenseCase, calm, made
 from .test_ramp_api_payloads import IDS, MISSING, PayloadCase
@@ -149,7 +149,7 @@ class TestEvent(PayloadCase):
     def test_all_fields(self):
         found = read(event())
         self.assertEqual((found.id, found.type, found.object_id), (IDS[0], 'transactions.ready_to_sync', IDS[2]))
-        self.assertEqual((found.created_at, found.business_id), (parse_utc('2026-08-01T12:00:00Z'), IDS[1]))
+        self.assertEqual((found.created_at, found.business_id), (parse_utc_moment('2026-08-01T12:00:00Z'), IDS[1]))
         self.assertEqual((found.challenge, found.sync_request_id, found.is_verification), (None, None, False))
         for name in ('resource_id', 'object_id'):
             self.assertEqual(read(event(object={name: IDS[3]})).object_id, IDS[3])

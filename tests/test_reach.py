@@ -58,7 +58,7 @@ class TestSilence(RampCase):
 
     def test_one_job_finds_out_for_all(self):
         ramp_id = self.spend()
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         run = self.jobs('transaction')
         connection = self.connection
         self.assertEqual(run.state, 'failed')
@@ -82,7 +82,7 @@ class TestSilence(RampCase):
         self.jobs('bill')
         self.assertFalse(self.asked())
         # Ramp answers again: the first job tells the others.
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.later(minutes=9)
         self.env['ir.cron.trigger'].search([]).unlink()
         run = self.jobs('transaction')
@@ -104,7 +104,7 @@ class TestSilence(RampCase):
             self.assertFalse(run_memory(outside).is_over)
 
     def test_pause_has_an_end(self):
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         self.jobs('transaction')
         self.later(hours=5)
         self.jobs('transaction')
@@ -112,16 +112,16 @@ class TestSilence(RampCase):
 
     def test_only_one_looks(self):
         """At the end of a pause only the first job asks Ramp. The others wait for its result."""
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         self.jobs('transaction')
         self.later(minutes=2)
         self.assertEqual(self.connection._reach_options(), {'max_attempts': 1})
         self.assertIn('closed', self.connection._reach_options())
 
     def test_sync_now_asks_now(self):
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         self.jobs('transaction')
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.asked()
         self.sync('transaction')
         self.assertTrue(self.asked())
@@ -134,8 +134,8 @@ class TestSilence(RampCase):
             {'kind': 'html_error'},
         ):
             with self.subTest(**fault):
-                self.ramp.faults.clear()
-                self.ramp.faults.add(path='/transactions*', **fault)
+                self.ramp.faults.clear_faults()
+                self.ramp.faults.add_fault(path='/transactions*', **fault)
                 self.assertEqual(self.jobs('transaction').state, 'failed')
                 self.assertFalse(self.connection.silent_since)
 
@@ -145,7 +145,7 @@ class TestSilence(RampCase):
         ramp_id = self.spend()
         with patch.object(type(self.env['ramp.flow.pull']), '_book_and_confirm', lambda *args: None):
             self.jobs('transaction')
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         self.jobs('bill')
         self.asked()
         self.jobs('transaction')
@@ -163,7 +163,7 @@ class TestSilence(RampCase):
         self.assertFalse(written)
 
     def test_another_address_is_another_ramp(self):
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         self.jobs('transaction')
         self.connection.write({'state': 'disconnected'})
         self.assertFalse(self.connection.silent_since or self.connection.silent_until)
@@ -213,8 +213,8 @@ class TestPatience(RampCase):
                     token_stores.access_tokens._tokens.clear()
                     self.options.clear()
                     self.calls = len(self.ramp.requests)
-                    self.ramp.faults.clear()
-                    self.ramp.faults.add(kind, pace=0.05)
+                    self.ramp.faults.clear_faults()
+                    self.ramp.faults.add_fault(kind, pace=0.05)
                     try:
                         getattr(self.connection, button)()
                     except UserError as error:
@@ -223,7 +223,7 @@ class TestPatience(RampCase):
 
     @mute_logger('odoo.addons.ramp_connector.hooks')
     def test_uninstalling(self):
-        self.ramp.faults.add('hang')
+        self.ramp.faults.add_fault('hang')
         self.env['ramp.record'].search([]).unlink()
         uninstall_hook(self.env)
         self.assertOneTry()
@@ -330,7 +330,7 @@ class TestDeadline(PayablesCase):
     def test_rate_limit_that_does_not_fit(self):
         """A pause beyond the end of the run is no failure. The job is called again when the pause is over."""
         self.patch(RampFlow, '_get_job_seconds', lambda flow: 30)
-        self.ramp.faults.add('rate_limit', '/transactions', retry_after=55)
+        self.ramp.faults.add_fault('rate_limit', '/transactions', retry_after=55)
         self.env['ir.cron.trigger'].search([]).unlink()
         run = self.sync('transaction', now=False)
         self.assertEqual((run.state, run.message, self.connection.last_error), ('paused', False, False))
@@ -384,7 +384,7 @@ class TestDeadline(PayablesCase):
                 'existing_policy': 'book',
                 'client_id': self.ramp.client_id,
                 'client_secret': self.ramp.client_secret,
-                'ramp_entity_id': self.ramp.state.new_id(),
+                'ramp_entity_id': self.ramp.state.make_new_id(),
             }
         )
         other.write(

@@ -49,7 +49,7 @@ class ReimbursementCase(PayablesCase):
 
     def assertBooked(self, ramp_id, flow='reimbursement', sync_type='REIMBURSEMENT_SYNC'):
         result = super().assertBooked(ramp_id, flow, sync_type)
-        self.assertEqual(self.ramp.state['reimbursements'].get(ramp_id)['sync_status'], 'SYNCED')
+        self.assertEqual(self.ramp.state['reimbursements'].get_row(ramp_id)['sync_status'], 'SYNCED')
         return result
 
     def assertPaid(self, ramp_id):
@@ -154,7 +154,7 @@ class TestReimbursement(ReimbursementCase):
         self.ramp.pay_reimbursement(ramp_id)
         self.sync_payables()
         self.assertPaid(ramp_id)
-        self.assertEqual(len(self.ramp.successes('REIMBURSEMENT_SYNC')[ramp_id]), 1)
+        self.assertEqual(len(self.ramp.list_successes('REIMBURSEMENT_SYNC')[ramp_id]), 1)
 
     def test_every_state_is_decided(self):
         for policy, booked in (
@@ -302,7 +302,9 @@ class TestReimbursement(ReimbursementCase):
         ramp_id = self.paid()
         self.sync_payables()
         self.assertOpen(ramp_id, 'held', 'More than one employee .*dwight@example.com: .*Pam Beesly')
-        self.assertEqual(self.ramp.export_errors(ramp_id)[-1:], [self.record(ramp_id, 'reimbursement').error_message])
+        self.assertEqual(
+            self.ramp.list_export_errors(ramp_id)[-1:], [self.record(ramp_id, 'reimbursement').error_message]
+        )
         self.dwight.ramp_user_id = self.user_id
         self.sync_payables()
         self.assertEqual(self.move(ramp_id).partner_id, self.dwight.work_contact_id)
@@ -595,7 +597,7 @@ class TestReimbursement(ReimbursementCase):
         self.assertRegex(record.error_message, 'deleted in Ramp. But .* is paid or reconciled in Odoo')
         payment.action_draft()
         payment.action_cancel()
-        self.ramp.state['reimbursements'].update(
+        self.ramp.state['reimbursements'].update_row(
             ramp_id, updated_at='2020-01-01T00:00:00+00:00'
         )  # Ramp reports it once
         self.sync_payables()
@@ -689,15 +691,15 @@ class TestReimbursement(ReimbursementCase):
         self.claim(3000)
         self.paid(4000, user_email='nobody@example.com', user=self.users[1]['id'], account=None)
         self.sync_payables()
-        calls, moves = len(self.ramp.write_calls()), self.env['account.move'].search_count([])
+        calls, moves = len(self.ramp.list_write_calls()), self.env['account.move'].search_count([])
         states = self.env['ramp.record'].search([]).mapped('state')
         for _run in range(2):
             self.sync_payables()
-        self.assertEqual((len(self.ramp.write_calls()), self.env['account.move'].search_count([])), (calls, moves))
+        self.assertEqual((len(self.ramp.list_write_calls()), self.env['account.move'].search_count([])), (calls, moves))
         self.assertEqual(self.env['ramp.record'].search([]).mapped('state'), states)
         for ramp_id in claims:
             self.assertPaid(ramp_id)
-            self.assertEqual(len(self.ramp.successes('REIMBURSEMENT_SYNC')[ramp_id]), 1)
+            self.assertEqual(len(self.ramp.list_successes('REIMBURSEMENT_SYNC')[ramp_id]), 1)
 
     def test_switched_off(self):
         self.connection.pull_reimbursements = False
@@ -724,7 +726,7 @@ class TestReimbursement(ReimbursementCase):
                 state=('AWAITING_PAYMENT', 'REIMBURSED')[number % 4 == 1],
             )
         self.sync_payables()
-        for total in self.ramp.owed(sync_status=['SYNCED']):
+        for total in self.ramp.read_reimbursement_totals(sync_status=['SYNCED']):
             employee = self.employees.filtered(lambda item, total=total: item.ramp_user_id == total['user_id'])
             bills = self.env['account.move'].search(
                 [

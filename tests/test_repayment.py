@@ -10,9 +10,9 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..flows.cards.repayment import BANK_METHODS, OTHER_METHODS, take
-from ..ramp_api import allocate
+from ..ramp_api import allocate_amount
 from ..simulator import coding
-from ..simulator.endpoints.repayments import METHODS
+from ..simulator.endpoints.repayments import FUNDING_METHODS
 from .common import PayablesCase
 from .properties import examples
 
@@ -100,8 +100,8 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(sum(entry.line_ids.analytic_line_ids.mapped('amount')), 10.0)
 
     def test_every_method_is_decided(self):
-        self.assertEqual(BANK_METHODS | OTHER_METHODS, set(METHODS))
-        for method in METHODS:
+        self.assertEqual(BANK_METHODS | OTHER_METHODS, set(FUNDING_METHODS))
+        for method in FUNDING_METHODS:
             ramp_id = self.repay(self.spent(), funding_method=method)
             self.sync_repayments()
             if method in BANK_METHODS:
@@ -139,10 +139,10 @@ class TestRepayment(RepaymentCase):
         self.sync_repayments()
         for status, state in cases.items():
             self.assertOpen(found[status], state, r'^[A-Z].*\.$')
-        self.ramp.state['repayments'].update(
+        self.ramp.state['repayments'].update_row(
             found['AWAITING_PAYMENT'], status='REPAID', repaid_at='2026-03-04T00:00:00+00:00'
         )
-        self.ramp.state['repayments'].update(
+        self.ramp.state['repayments'].update_row(
             found['REPAYMENT_FAILED'], status='REPAID', repaid_at='2026-03-04T00:00:00+00:00'
         )
         self.sync_repayments()
@@ -169,9 +169,9 @@ class TestRepayment(RepaymentCase):
             line.tag_ids = tags[line.repartition_type == 'tax']
         self.connection.offer_taxes = True
         self.sync('account', 'tax_rate', 'tax_code')
-        code = coding.tax_code(self.ramp.state, self.external(tax))
+        code = coding.select_tax_code(self.ramp.state, self.external(tax))
         meals, travel, software = (
-            coding.account(self.ramp.state, self.external(account))
+            coding.select_gl_account(self.ramp.state, self.external(account))
             for account in (self.account_meals, self.account_travel, self.account_software)
         )
         tx = self.spent(
@@ -220,7 +220,7 @@ class TestRepayment(RepaymentCase):
             )
             parts = [
                 self.repay(tx, part, date=f'2026-03-0{number + 1}')
-                for number, part in enumerate(allocate(minor, [5, 3, 11]))
+                for number, part in enumerate(allocate_amount(minor, [5, 3, 11]))
             ]
             self.sync_repayments()
             for ramp_id in parts:
@@ -288,7 +288,7 @@ class TestRepayment(RepaymentCase):
         bill = self.owe(5000, payment_method='CARD')
         self.ramp.pay_bill(bill, transaction=True)
         self.sync('bill', 'transaction', 'bill_payment')
-        [tx] = self.ramp.state['bills'].get(bill)['payment']['details']['transaction_ids']
+        [tx] = self.ramp.state['bills'].get_row(bill)['payment']['details']['transaction_ids']
         ramp_id = self.repay(tx, 100)
         self.sync_repayments()
         self.assertOpen(ramp_id, 'held', 'pays a bill')
@@ -350,7 +350,7 @@ class TestRepayment(RepaymentCase):
         ramp_id = self.repay(tx, 4000)
         self.sync_repayments()
         entry = self.move(ramp_id)
-        self.ramp.state['repayments'].update(ramp_id, status='REPAYMENT_FAILED', repaid_at=None)
+        self.ramp.state['repayments'].update_row(ramp_id, status='REPAYMENT_FAILED', repaid_at=None)
         self.sync_repayments()
         self.assertOpen(ramp_id, 'ignored', r'^The repayment failed in Ramp\. .* was reversed by ')
         self.assertEqual((entry.reversal_move_ids.state, entry.ramp_id), ('posted', False))
@@ -376,7 +376,7 @@ class TestRepayment(RepaymentCase):
         )
         other.action_post()
         (line + other.line_ids.filtered(lambda item: item.account_id == line.account_id)).reconcile()
-        self.ramp.state['repayments'].update(ramp_id, status='REPAYMENT_FAILED')
+        self.ramp.state['repayments'].update_row(ramp_id, status='REPAYMENT_FAILED')
         self.sync_repayments()
         record = self.record(ramp_id, 'repayment')
         self.assertEqual((record.state, record.reason_move_id), ('held', entry))
@@ -389,8 +389,8 @@ class TestRepayment(RepaymentCase):
         ramp_id = self.repay(tx, 4000)
         self.sync_repayments()
         record, entry = self.record(ramp_id, 'repayment'), self.move(ramp_id)
-        amount = {**self.ramp.state['repayments'].get(ramp_id)['repayment_amount'], 'amount': 4100}
-        self.ramp.state['repayments'].update(ramp_id, repayment_amount=amount)
+        amount = {**self.ramp.state['repayments'].get_row(ramp_id)['repayment_amount'], 'amount': 4100}
+        self.ramp.state['repayments'].update_row(ramp_id, repayment_amount=amount)
         self.sync_repayments()
         self.assertEqual(record.state, 'held')
         self.assertIn('repayment_amount: 40 USD, now 41 USD', record.late_changes)
@@ -398,7 +398,7 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(record.state, 'confirmed')
         self.sync_repayments()
         self.assertEqual((record.state, self.move(ramp_id)), ('confirmed', entry))
-        self.ramp.state['repayments'].update(ramp_id, repayment_amount={**amount, 'amount': 4200})
+        self.ramp.state['repayments'].update_row(ramp_id, repayment_amount={**amount, 'amount': 4200})
         self.sync_repayments()
         record.action_rebook()
         self.sync_repayments()
@@ -421,9 +421,9 @@ class TestRepayment(RepaymentCase):
     def test_entities_and_unreadable(self):
         mine, theirs = self.repay(self.spent(), 100), self.repay(self.spent(), 100)
         broken = self.repay(self.spent(), 100, broken=True)
-        self.ramp.state['repayments'].update(broken, repayment_amount=None)
+        self.ramp.state['repayments'].update_row(broken, repayment_amount=None)
         other = next(row['id'] for row in self.ramp.state['entities'] if row['id'] != self.primary)
-        self.ramp.state['repayments'].update(theirs, entity_id=other)
+        self.ramp.state['repayments'].update_row(theirs, entity_id=other)
         self.connection.ramp_entity_id = self.primary
         self.sync_repayments()
         self.assertRepaid(mine)
@@ -434,7 +434,7 @@ class TestRepayment(RepaymentCase):
         ramp_id = self.repay(self.spent(), 100, funding_method='payroll')
         self.sync_repayments()
         self.assertEqual(self.record(ramp_id, 'repayment').state, 'held')
-        self.ramp.state['repayments']._unplace(ramp_id)
+        self.ramp.state['repayments']._remove_from_lists(ramp_id)
         self.sync_repayments()
         self.assertOpen(ramp_id, 'ignored', 'no longer lists it')
 
@@ -442,10 +442,10 @@ class TestRepayment(RepaymentCase):
         tx = self.spent(10000)
         found = [self.repay(tx, 1000), self.repay(tx, 2000), self.repay(tx, 100, status='AWAITING_PAYMENT')]
         self.sync_repayments()
-        calls, moves = len(self.ramp.write_calls()), self.env['account.move'].search_count([])
+        calls, moves = len(self.ramp.list_write_calls()), self.env['account.move'].search_count([])
         states = [self.record(ramp_id, 'repayment').state for ramp_id in found]
         self.sync_repayments()
-        self.assertEqual((len(self.ramp.write_calls()), self.env['account.move'].search_count([])), (calls, moves))
+        self.assertEqual((len(self.ramp.list_write_calls()), self.env['account.move'].search_count([])), (calls, moves))
         self.assertEqual([self.record(ramp_id, 'repayment').state for ramp_id in found], states)
 
     def test_switched_off(self):
@@ -469,7 +469,7 @@ class TestRepaymentShares(RepaymentCase):
         total = sum(amounts)
         same = data.draw(st.booleans())
         whole = total if same else data.draw(st.integers(0, 10**9))
-        balances = amounts if same else allocate(whole, amounts)
+        balances = amounts if same else allocate_amount(whole, amounts)
         rest = list(zip(amounts, balances, strict=True))
         left = total
         while left:

@@ -240,7 +240,7 @@ class TestScreens(ScreenCase):
         self.sync()
         self.ramp.update_transaction(ramp_id, amount_minor=10550, sync_status='SYNC_READY')
         record = self.record(ramp_id)
-        late = self.ramp.state['transactions'].get(ramp_id)
+        late = self.ramp.state['transactions'].get_row(ramp_id)
         record.write({'state': 'held', 'hold_reason': 'changed', 'late_payload': late})
         self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)
 
@@ -252,7 +252,7 @@ class TestScreens(ScreenCase):
         self.sync()
         before = self.record(ramp_id).payload
         self.ramp.update_transaction(ramp_id, account=self.external(self.account_travel), sync_status='SYNC_READY')
-        after = self.ramp.state['transactions'].get(ramp_id)
+        after = self.ramp.state['transactions'].get_row(ramp_id)
         self.record(ramp_id).write(
             {
                 'state': 'held',
@@ -376,7 +376,7 @@ class PushedCase(ScreenCase):
     def refuse(self, account, name='No such name'):
         """Let Ramp refuse the new name of an account."""
         account.name = name
-        self.ramp.faults.add('server_error', '/accounting/accounts/*', method='PATCH', status=422, count=1)
+        self.ramp.faults.add_fault('server_error', '/accounting/accounts/*', method='PATCH', status=422, count=1)
         self.push()
 
 
@@ -610,7 +610,7 @@ class TestPushedScreens(PushedCase):
 
     def test_who_holds_the_seat(self):
         """If another system takes over the integration, the connection's page names it and says what to do."""
-        self.ramp.seat('QuickBooks')
+        self.ramp.take_accounting_seat('QuickBooks')
         self.account_meals.name = 'Lunch'
         self.push()
         self.assertRegex(
@@ -668,7 +668,7 @@ class TestTours(ScreenCase, BrowserCase):
         self.assertIn(user.name, self.record(strange).error_message)
         self.sync(now=False)
         self.assertHeld(uncoded, 'It has no account')
-        self.assertTrue(any('Booked by hand' in message for message in self.ramp.export_errors(strange)))
+        self.assertTrue(any('Booked by hand' in message for message in self.ramp.list_export_errors(strange)))
 
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')

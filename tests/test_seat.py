@@ -207,7 +207,7 @@ class TestIdentity(SeatCase):
         failing = patch.object(type(self.connection), '_complete_set_up', side_effect=UserError('No chart of accounts'))
         with failing, self.assertRaisesRegex(UserError, 'No chart'):
             self.connection.action_connect()
-        self.assertEqual(self.ramp.write_calls(), [])
+        self.assertEqual(self.ramp.list_write_calls(), [])
 
     def test_disconnect_that_is_rolled_back_says_what_to_do(self):
         self.connection.action_connect()
@@ -277,15 +277,15 @@ class TestSettings(SeatCase):
 
     def test_a_new_seat_has_them_at_once(self):
         self.assertEqual(self.settings(), {'vendor_credits_enabled'})
-        calls = len(self.ramp.write_calls())
+        calls = len(self.ramp.list_write_calls())
         self.assertEqual(self.sync('seat').state, 'done')
-        self.assertEqual(len(self.ramp.write_calls()), calls, 'what is as it should be is not sent')
+        self.assertEqual(len(self.ramp.list_write_calls()), calls, 'what is as it should be is not sent')
 
     def test_they_follow_what_the_connection_wants(self):
-        calls = len(self.ramp.write_calls())
+        calls = len(self.ramp.list_write_calls())
         self.env['ir.cron.trigger'].search([]).unlink()  # those of Connect
         self.connection.pull_bills = False
-        self.assertEqual(len(self.ramp.write_calls()), calls, 'a person who saves waits for nothing')
+        self.assertEqual(len(self.ramp.list_write_calls()), calls, 'a person who saves waits for nothing')
         self.assertTrue(
             self.env['ir.cron.trigger'].search_count([('cron_id', '=', self.env.ref('ramp_connector.cron_seat').id)])
         )
@@ -298,7 +298,7 @@ class TestSettings(SeatCase):
     def test_a_seat_of_before_gets_them_and_others_stay(self):
         (seat,) = self.seats(is_active=True)
         off = dict.fromkeys(seat['settings'], False)
-        self.ramp.state['connections'].update(seat['id'], settings={**off, 'entity_selection_enabled': True})
+        self.ramp.state['connections'].update_row(seat['id'], settings={**off, 'entity_selection_enabled': True})
         self.env['ir.cron.trigger'].search([]).unlink()
         self.assertEqual(self.sync('seat', now=False).state, 'done')
         self.assertEqual(self.settings(), {'vendor_credits_enabled', 'entity_selection_enabled'})
@@ -310,7 +310,7 @@ class TestSettings(SeatCase):
     def test_a_seat_that_is_taken_again(self):
         self.connection.action_disconnect()
         (seat,) = self.seats()
-        self.ramp.state['connections'].update(seat['id'], settings=dict.fromkeys(seat['settings'], False))
+        self.ramp.state['connections'].update_row(seat['id'], settings=dict.fromkeys(seat['settings'], False))
         self.connection.action_connect()
         self.sync('seat', now=False)
         self.assertEqual(self.settings(), {'vendor_credits_enabled'})
@@ -343,9 +343,9 @@ class TestSettings(SeatCase):
         self.connection.pull_bills = False
         (seat,) = self.seats(is_active=True)
         kept = dict(seat['settings'])
-        self.ramp.after(
+        self.ramp.add_after_hook(
             lambda method, path, body: (
-                method == 'PATCH' and self.ramp.state['connections'].update(seat['id'], settings=kept)
+                method == 'PATCH' and self.ramp.state['connections'].update_row(seat['id'], settings=kept)
             )
         )
         original = RampClient.patch
@@ -359,11 +359,11 @@ class TestSettings(SeatCase):
 
     @mute_logger(QUIET)
     def test_a_seat_that_another_system_took_is_left_alone(self):
-        self.ramp.seat('NetSuite', 'API')
+        self.ramp.take_accounting_seat('NetSuite', 'API')
         self.connection.pull_bills = False
-        calls = len(self.ramp.write_calls())
+        calls = len(self.ramp.list_write_calls())
         self.assertIn('NetSuite', self.sync('seat', now=False).message)
-        self.assertEqual(len(self.ramp.write_calls()), calls)
+        self.assertEqual(len(self.ramp.list_write_calls()), calls)
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -373,7 +373,7 @@ class TestVendorCreditSetting(PayablesCase):
         nothing on.
         """
         (seat,) = [row for row in self.ramp.state['connections'] if row['is_active']]
-        self.ramp.state['connections'].update(seat['id'], settings=dict.fromkeys(seat['settings'], False))
+        self.ramp.state['connections'].update_row(seat['id'], settings=dict.fromkeys(seat['settings'], False))
         vendor = self.ramp.add_vendor('Acme')
         bill = self.owe(10000, vendor=vendor)
         credit = self.ramp.add_vendor_credit(
@@ -442,16 +442,16 @@ class TestSyncButton(WebhookCase):
         ramp_id = self.spend(account=None)
         self.sync('transaction', now=False)
         self.assertHeld(ramp_id, 'no account|not coded|account')
-        told = len(self.ramp.export_errors(ramp_id))
+        told = len(self.ramp.list_export_errors(ramp_id))
         self.sync('transaction', now=False)
-        self.assertEqual(len(self.ramp.export_errors(ramp_id)), told, 'once for each reason, unless somebody asks')
+        self.assertEqual(len(self.ramp.list_export_errors(ramp_id)), told, 'once for each reason, unless somebody asks')
         self.press(ramp_id)
-        self.assertEqual(len(self.ramp.export_errors(ramp_id)), told + 1)
+        self.assertEqual(len(self.ramp.list_export_errors(ramp_id)), told + 1)
         self.assertHeld(ramp_id, 'account')
         for event in self.events():  # move it out of the second of the run that got it
             event.received_at -= timedelta(seconds=1)
         self.sync('transaction', now=False)
-        self.assertEqual(len(self.ramp.export_errors(ramp_id)), told + 1)
+        self.assertEqual(len(self.ramp.list_export_errors(ramp_id)), told + 1)
 
     def test_sync_on_what_failed_is_tried_at_once(self):
         self.sync('seat', now=False)
@@ -612,11 +612,11 @@ class TestLeaving(SeatCase):
         return self.paths(asked)
 
     def test_ramp_fails(self):
-        self.ramp.faults.add('server_error', count=100)
+        self.ramp.faults.add_fault('server_error', count=100)
         self.assertEqual(len(self.leave()), 1, 'one short try')
 
     def test_nobody_answers(self):
-        self.ramp.stop()
+        self.ramp.stop_server()
         self.leave()
         self.connection.action_archive()
         self.assertFalse(self.connection.active)
@@ -626,10 +626,10 @@ class TestLeaving(SeatCase):
         self.assertEqual(self.leave(), [])
 
     def test_nonsense(self):
-        self.ramp.before(
+        self.ramp.add_before_hook(
             lambda method, path, body: (
                 path.endswith('all-connections')
-                and self.ramp.state['connections'].update(
+                and self.ramp.state['connections'].update_row(
                     self.connection.accounting_connection_id, id='x', _broken=True
                 )
             )
@@ -639,7 +639,7 @@ class TestLeaving(SeatCase):
 
     def test_webhooks_that_cannot_be_ended_do_not_keep_the_seat(self):
         self.env['ramp.webhook'].create({'connection_id': self.connection.id})
-        self.ramp.before(self.refuse_webhooks)
+        self.ramp.add_before_hook(self.refuse_webhooks)
         self.leave()
         self.assertEqual(self.seats(is_active=True), [])
         self.assertFalse(self.connection._webhook_subscriptions())
@@ -652,7 +652,7 @@ class TestLeaving(SeatCase):
             raise RampError(403, 'DEVELOPER_7100', 'Missing scope')
 
     def test_then_it_is_moved_archived_and_deleted(self):
-        self.ramp.stop()
+        self.ramp.stop_server()
         self.leave()
         self.env['ramp.record'].search([]).unlink()
         manager = new_test_user(
@@ -671,12 +671,12 @@ class TestLeaving(SeatCase):
         self.connection.action_disconnect()
         for button in ('action_test_connection', 'action_connect'):
             with self.subTest(button):
-                self.ramp.faults.add('server_error', count=100)
+                self.ramp.faults.add_fault('server_error', count=100)
                 asked = len(self.ramp.requests)
                 with self.assertRaises(UserError):
                     getattr(self.connection, button)()
                 self.assertEqual(len(self.paths(asked)), 1)
-                self.ramp.faults.clear()
+                self.ramp.faults.clear_faults()
 
 
 @tagged('post_install', '-at_install', 'ramp')

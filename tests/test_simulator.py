@@ -16,16 +16,16 @@ from odoo.tests.common import _super_send
 
 from ..simulator import KINDS, Fault, Seed, Simulator, memory, webhooks
 from ..simulator import contract as contract_module
-from ..simulator.faults import EVENT
+from ..simulator.faults import FAULTS_OF_EVENTS
 from ..simulator.routes import API, ROUTES
-from ..simulator.state import State, utc_now
+from ..simulator.state import State, read_utc_now
 from .smoke import PlainCase
 
 ALL_SCOPES = (
     'accounting:read accounting:write transactions:read transactions:write receipts:read users:read'
     ' cards:read entities:read business:read departments:read locations:read'
 )
-CONTRACT = contract_module.load() is not None
+CONTRACT = contract_module.load_contract() is not None
 
 
 class Clock:
@@ -107,8 +107,8 @@ class SimulatorCase(PlainCase):
         self.addCleanup(self.ramp.assert_clean)
 
     def start(self, seed, **options):
-        ramp = Simulator(seed, clock=self.clock, monotonic=self.clock.monotonic, **options).start()
-        self.addCleanup(ramp.stop)
+        ramp = Simulator(seed, clock=self.clock, monotonic=self.clock.monotonic, **options).start_server()
+        self.addCleanup(ramp.stop_server)
         return ramp
 
     def sign_in(self, ramp=None, **kwargs):
@@ -161,7 +161,7 @@ class TestToken(SimulatorCase):
 
     def test_rate_limit_rolls(self):
         self.ramp.rate.limit = 3
-        self.ramp.rate.reset()
+        self.ramp.rate.forget_requests()
         self.assertEqual([self.client.get('/business').status_code for _ in range(4)], [200, 200, 200, 429])
         self.clock.forward(seconds=11)
         answer = self.client.get('/business')
@@ -169,7 +169,7 @@ class TestToken(SimulatorCase):
 
     def test_retry_after_header_only_if_wanted(self):
         self.ramp.rate.limit = 1
-        self.ramp.rate.reset()
+        self.ramp.rate.forget_requests()
         self.client.get('/business')
         self.assertNotIn('Retry-After', self.client.get('/business').headers)
         self.ramp.retry_after = 7
@@ -179,7 +179,7 @@ class TestToken(SimulatorCase):
 @tagged('ramp_simulator')
 class TestSeat(SimulatorCase):
     def test_taken_seat_answers_success_with_the_incumbent(self):
-        self.ramp.seat('QuickBooks')
+        self.ramp.take_accounting_seat('QuickBooks')
         answer = self.client.seat('Odoo')
         self.assertEqual(answer.status_code, 201)
         self.assertEqual(answer.json()['remote_provider_name'], 'QuickBooks')
@@ -187,7 +187,7 @@ class TestSeat(SimulatorCase):
         self.assertRefused(self.client.sync('k', [ident]), 400, 'DEVELOPER_7001')
 
     def test_universal_csv_gives_way(self):
-        self.ramp.seat('Universal CSV', 'CSV')
+        self.ramp.take_accounting_seat('Universal CSV', 'CSV')
         self.assertEqual(self.client.seat('Odoo').json()['remote_provider_name'], 'Odoo')
 
     def test_tombstone_and_reactivation(self):
@@ -199,7 +199,7 @@ class TestSeat(SimulatorCase):
         self.assertRefused(self.client.get('/accounting/connection'), 404, 'DEVELOPER_7002')
         back = self.client.post(f'/accounting/connection/{ours["id"]}/reactivate')
         self.assertTrue(back.json()['is_active'])
-        self.ramp.seat('NetSuite')
+        self.ramp.take_accounting_seat('NetSuite')
         answer = self.client.post(f'/accounting/connection/{ours["id"]}/reactivate')
         self.assertRefused(answer, 400, 'DEVELOPER_7001')
 
@@ -289,7 +289,7 @@ class TestLists(SimulatorCase):
     def test_changes_are_found_by_updated_after(self):
         ident = next(iter(self.ramp.state['transactions']))['id']
         self.clock.forward(days=1)
-        now = self.ramp.state.now()
+        now = self.ramp.state.read_time()
         self.assertEqual(self.client.every('/transactions', state='ALL', updated_after=now), [])
         self.ramp.update_transaction(ident, memo='changed')
         [row] = self.client.every('/transactions', state='ALL', updated_after=now)
@@ -334,7 +334,7 @@ class TestLists(SimulatorCase):
         self.assertEqual(len(self.client.every('/users', status='USER_SUSPENDED')), 1)
         self.assertRefused(self.client.get('/users?status=INVITE_PENDING'), 422, 'DEVELOPER_7001')
         card = next(iter(self.ramp.state['physical_cards']))['id']
-        self.ramp.state['physical_cards'].update(card, state='TERMINATED')
+        self.ramp.state['physical_cards'].update_row(card, state='TERMINATED')
         self.assertNotIn(card, {row['id'] for row in self.client.every('/cards/physical')})
         found = self.client.every('/cards/physical', include_terminated_only='true', include_activated_only='false')
         self.assertEqual([row['id'] for row in found], [card])
@@ -363,7 +363,7 @@ class TestReceipts(SimulatorCase):
     def test_file_follows_the_receipt(self):
         starts = {'application/pdf': b'%PDF-1.4', 'image/png': b'\x89PNG\r\n\x1a\n', 'image/jpeg': b'\xff\xd8\xff'}
         for kind in ('pdf', 'png', 'jpg'):
-            self.ramp.state['receipts'].update(next(iter(self.ramp.state['receipts']))['id'], _kind=kind)
+            self.ramp.state['receipts'].update_row(next(iter(self.ramp.state['receipts']))['id'], _kind=kind)
             link = self.link()
             first, second = requests.get(link, timeout=20), requests.get(link, timeout=20)
             self.assertTrue(first.content.startswith(starts[first.headers['Content-Type']]))
@@ -388,7 +388,7 @@ class TestReceipts(SimulatorCase):
 
     def test_file_name_with_every_script(self):
         receipt = next(iter(self.ramp.state['receipts']))['id']
-        self.ramp.state['receipts'].update(receipt, _filename='Beleg Köln & 領収書.pdf')
+        self.ramp.state['receipts'].update_row(receipt, _filename='Beleg Köln & 領収書.pdf')
         self.assertEqual(requests.get(self.link(), timeout=20).status_code, 200)
 
 
@@ -403,8 +403,8 @@ class TestSyncs(SimulatorCase):
     def test_success_moves_locks_and_is_journaled(self):
         self.assertEqual(self.client.sync('k', [self.one, self.two]).status_code, 201)
         row = self.client.get(f'/transactions/{self.one}').json()
-        self.assertEqual((row['sync_status'], row['synced_at']), ('SYNCED', self.ramp.state.now()))
-        self.assertEqual(self.ramp.successes(), {i: [f'move-{i}'] for i in (self.one, self.two)})
+        self.assertEqual((row['sync_status'], row['synced_at']), ('SYNCED', self.ramp.state.read_time()))
+        self.assertEqual(self.ramp.list_successes(), {i: [f'move-{i}'] for i in (self.one, self.two)})
         answer = self.client.patch(f'/transactions/{self.one}', json={'line_items': []})
         self.assertRefused(answer, 403, 'DEVELOPER_TRANSACTION_SPLIT_NOT_ALLOWED')
         answer = self.client.post(
@@ -415,16 +415,16 @@ class TestSyncs(SimulatorCase):
     def test_failure_is_shown_and_leaves_it_ready(self):
         self.assertEqual(self.client.sync('k', [self.two], [self.one]).status_code, 201)
         self.assertEqual(self.client.get(f'/transactions/{self.one}').json()['sync_status'], 'SYNC_READY')
-        self.assertEqual(self.ramp.export_errors(self.one), ['Period closed'])
+        self.assertEqual(self.ramp.list_export_errors(self.one), ['Period closed'])
         self.assertEqual(self.client.sync('k2', [self.one]).status_code, 201)
-        self.assertEqual(self.ramp.export_errors(self.one), [])
+        self.assertEqual(self.ramp.list_export_errors(self.one), [])
 
     def test_key_is_spent_by_success_and_by_failure(self):
         self.client.sync('good', [self.one])
         self.assertRefused(self.client.sync('good', [self.one]), 400, 'DEVELOPER_7005')
         self.assertRefused(self.client.sync('bad', ['00000000-0000-4000-8000-000000000000']), 422, 'DEVELOPER_7001')
         self.assertRefused(self.client.sync('bad', [self.two]), 400, 'DEVELOPER_7005')
-        self.assertEqual(list(self.ramp.successes()), [self.one])
+        self.assertEqual(list(self.ramp.list_successes()), [self.one])
 
     def test_one_wrong_id_refuses_the_whole(self):
         waiting = self.ramp.add_transaction(amount_minor=1, sync_status='NOT_SYNC_READY')
@@ -437,10 +437,10 @@ class TestSyncs(SimulatorCase):
     def test_second_success_is_refused_or_visible(self):
         self.client.sync('k1', [self.one])
         self.assertRefused(self.client.sync('k2', [self.one]), 422, 'DEVELOPER_7001')
-        self.assertEqual(len(self.ramp.successes()[self.one]), 1)
+        self.assertEqual(len(self.ramp.list_successes()[self.one]), 1)
         self.ramp.resync = 'accept'
         self.assertEqual(self.client.sync('k3', [self.one]).status_code, 201)
-        self.assertEqual(len(self.ramp.successes()[self.one]), 2)
+        self.assertEqual(len(self.ramp.list_successes()[self.one]), 2)
 
     def test_empty_and_missing_lists(self):
         body = {'sync_type': 'TRANSACTION_SYNC'}
@@ -458,14 +458,14 @@ class TestSyncs(SimulatorCase):
 
     def test_write_calls_and_hooks(self):
         seen = []
-        self.ramp.before(lambda *call: seen.append(('before', len(self.ramp.state.journal), *call[:2])))
-        self.ramp.after(lambda *call: seen.append(('after', len(self.ramp.state.journal), *call[:2])))
+        self.ramp.add_before_hook(lambda *call: seen.append(('before', len(self.ramp.state.journal), *call[:2])))
+        self.ramp.add_after_hook(lambda *call: seen.append(('after', len(self.ramp.state.journal), *call[:2])))
         self.client.get('/business')
         self.client.sync('k', [self.one])
         syncs = ('POST', f'{API}/accounting/syncs')
         self.assertEqual(seen[2:], [('before', 0, *syncs), ('after', 1, *syncs)])
         self.assertEqual(
-            [entry['path'] for entry in self.ramp.write_calls()],
+            [entry['path'] for entry in self.ramp.list_write_calls()],
             [f'{API}/accounting/connection', f'{API}/accounting/syncs'],
         )
 
@@ -532,24 +532,24 @@ class TestFaults(SimulatorCase):
         self.ident = self.ramp.add_transaction(amount_minor=1000)
 
     def is_synced(self):
-        return self.ident in self.ramp.successes()
+        return self.ident in self.ramp.list_successes()
 
     def ids(self, **params):
         return [row.get('id') for row in self.client.get('/transactions', params=params).json()['data']]
 
     def test_every_kind_is_tested_here(self):
         tested = {name.removeprefix('test_fault_') for name in dir(self) if name.startswith('test_fault_')}
-        self.assertEqual(tested, set(KINDS) - set(EVENT))  # event faults are tested with webhooks
+        self.assertEqual(tested, set(KINDS) - set(FAULTS_OF_EVENTS))  # event faults are tested with webhooks
 
     def test_fault_hang(self):
-        self.ramp.faults.add('hang', '/business', count=1)
+        self.ramp.faults.add_fault('hang', '/business', count=1)
         with self.assertRaises(requests.Timeout), patch.object(requests.Session, 'send', _super_send):
             self.client.get('/business', timeout=0.05)
         self.assertEqual(self.client.get('/business').status_code, 200)
 
     def trickle(self, kind):
         """Return what has arrived after some reads. The body comes one byte at a time, what is before it in one piece."""
-        self.ramp.faults.add(kind, '/business', count=1, pace=0.01)
+        self.ramp.faults.add_fault(kind, '/business', count=1, pace=0.01)
         with socket.create_connection((self.ramp.host, self.ramp.port), timeout=20) as connection:
             token = self.client.headers['Authorization']
             connection.sendall(f'GET {API}/business HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n'.encode())
@@ -566,7 +566,7 @@ class TestFaults(SimulatorCase):
         self.assertEqual(self.client.get('/business').status_code, 200)
 
     def test_fault_rate_limit(self):
-        self.ramp.faults.add('rate_limit', count=1, retry_after=3)
+        self.ramp.faults.add_fault('rate_limit', count=1, retry_after=3)
         answer = self.client.sync('k', [self.ident])
         self.assertEqual((answer.status_code, answer.headers['Retry-After']), (429, '3'))
         self.assertFalse(self.is_synced())
@@ -574,30 +574,30 @@ class TestFaults(SimulatorCase):
 
     def test_fault_server_error(self):
         for status in (500, 502, 503, 504):
-            self.ramp.faults.add('server_error', '/accounting/syncs', status=status, count=1)
+            self.ramp.faults.add_fault('server_error', '/accounting/syncs', status=status, count=1)
         self.assertEqual([self.client.sync('k', [self.ident]).status_code for _ in range(5)], [500, 502, 503, 504, 201])
 
     def test_fault_error_after(self):
-        self.ramp.faults.add('error_after', '/accounting/syncs', count=1)
+        self.ramp.faults.add_fault('error_after', '/accounting/syncs', count=1)
         self.assertEqual(self.client.sync('k', [self.ident]).status_code, 500)
         self.assertTrue(self.is_synced())
         self.assertRefused(self.client.sync('k', [self.ident]), 400, 'DEVELOPER_7005')
 
     def test_fault_drop_before(self):
-        self.ramp.faults.add('drop_before', '/accounting/*', count=1)
+        self.ramp.faults.add_fault('drop_before', '/accounting/*', count=1)
         with self.assertRaises(requests.ConnectionError):
             self.client.sync('k', [self.ident])
         self.assertFalse(self.is_synced())
 
     def test_fault_drop_after(self):
-        self.ramp.faults.add('drop_after', '/accounting/*', count=1)
+        self.ramp.faults.add_fault('drop_after', '/accounting/*', count=1)
         with self.assertRaises(requests.ConnectionError):
             self.client.sync('k', [self.ident])
         self.assertTrue(self.is_synced())
         self.assertIsNone(self.ramp.requests[-1]['status'])
 
     def test_fault_truncate(self):
-        self.ramp.faults.add('truncate', '/accounting/syncs', count=1)
+        self.ramp.faults.add_fault('truncate', '/accounting/syncs', count=1)
         try:
             # It depends on urllib3 whether half a body is an error at once, or only for the JSON reader.
             cut = self.client.sync('k', [self.ident])
@@ -610,7 +610,7 @@ class TestFaults(SimulatorCase):
         self.assertTrue(self.is_synced())
 
     def test_fault_timeout_before(self):
-        self.ramp.faults.add('timeout_before', '/business', count=1, seconds=20)
+        self.ramp.faults.add_fault('timeout_before', '/business', count=1, seconds=20)
         # Odoo's tests make a timeout ten seconds at least.
         with self.assertRaises(requests.Timeout), patch.object(requests.Session, 'send', _super_send):
             self.client.get('/business', timeout=0.05)
@@ -618,29 +618,29 @@ class TestFaults(SimulatorCase):
 
     def test_fault_timeout_after(self):
         worked = threading.Event()
-        self.ramp.after(lambda method, path, body: worked.set())
-        self.ramp.faults.add('timeout_after', '/accounting/syncs', count=1, seconds=0.01)
+        self.ramp.add_after_hook(lambda method, path, body: worked.set())
+        self.ramp.faults.add_fault('timeout_after', '/accounting/syncs', count=1, seconds=0.01)
         with self.assertRaises(requests.ConnectionError):
             self.client.sync('k', [self.ident])
         self.assertTrue(worked.wait(10))
         self.assertTrue(self.is_synced())
 
     def test_fault_html_error(self):
-        self.ramp.faults.add('html_error', '/transactions/*', method='GET', count=1)
+        self.ramp.faults.add_fault('html_error', '/transactions/*', method='GET', count=1)
         answer = self.client.get(f'/transactions/{self.ident}')
         self.assertEqual(answer.status_code, 404)
         self.assertTrue(answer.text.startswith('<!doctype html>'))
         self.assertEqual(self.client.get(f'/transactions/{self.ident}').status_code, 200)
 
     def test_fault_dead_token(self):
-        self.ramp.faults.add('dead_token', count=1)
+        self.ramp.faults.add_fault('dead_token', count=1)
         for _ in range(2):
             self.assertRefused(self.client.get('/business'), 404, 'DEVELOPER_7002')
         self.client.sign_in()
         self.assertEqual(self.client.get('/business').status_code, 200)
 
     def test_fault_duplicate_page(self):
-        self.ramp.faults.add('duplicate_page', '/transactions', count=1)
+        self.ramp.faults.add_fault('duplicate_page', '/transactions', count=1)
         first = self.client.get('/transactions', params={'page_size': 5}).json()
         second = self.client.get(first['page']['next']).json()
         self.assertEqual([row['id'] for row in second['data'][:5]], [row['id'] for row in first['data']])
@@ -648,7 +648,7 @@ class TestFaults(SimulatorCase):
 
     def test_fault_reorder_page(self):
         straight = self.ids(page_size=10)
-        self.ramp.faults.add('reorder_page', count=1)
+        self.ramp.faults.add_fault('reorder_page', count=1)
         shuffled = self.ids(page_size=10)
         self.assertNotEqual(shuffled, straight)
         self.assertEqual(Counter(shuffled), Counter(straight))
@@ -659,32 +659,32 @@ class TestFaults(SimulatorCase):
             ('amount_as_text', lambda row: isinstance(row['amount'], str)),
             ('null_lines', lambda row: row['line_items'] is None),
         ):
-            self.ramp.faults.add('malformed_object', '/transactions', count=1, how=how)
+            self.ramp.faults.add_fault('malformed_object', '/transactions', count=1, how=how)
             rows = self.client.get('/transactions').json()['data']
             self.assertEqual(sum(broken(row) for row in rows), 1, how)
             self.assertFalse(any(broken(row) for row in self.client.get('/transactions').json()['data']), how)
 
     def test_fault_stale_page(self):
-        self.ramp.faults.add('stale_page', '/transactions', count=1)
+        self.ramp.faults.add_fault('stale_page', '/transactions', count=1)
         before, after = self.ids(page_size=100), self.ids(page_size=100)
         self.assertEqual(len(set(after) - set(before)), 1)
         # If rows have a creation date, the newest one is missing.
         rows = [{'id': str(day), 'created_at': f'2026-01-0{day}'} for day in (1, 3, 2)]
-        self.ramp.faults.add('stale_page', '/anything', count=1)
-        page, _fault = self.ramp.faults.change_page('/anything', False, {'data': rows})
+        self.ramp.faults.add_fault('stale_page', '/anything', count=1)
+        page, _fault = self.ramp.faults.change_list_page('/anything', False, {'data': rows})
         self.assertEqual([row['id'] for row in page['data']], ['1', '2'])
 
     def test_fault_expired_file(self):
         self.ramp.add_transaction(amount_minor=1, receipts=1)
         link = self.client.every('/receipts')[-1]['receipt_url']
-        self.ramp.faults.add('expired_file', count=1)
+        self.ramp.faults.add_fault('expired_file', count=1)
         self.assertEqual([requests.get(link, timeout=20).status_code for _ in range(2)], [403, 200])
 
     def test_chance_is_repeatable(self):
         def run():
-            self.ramp.reset()
+            self.ramp.reset_business()
             self.client.sign_in()
-            self.ramp.faults.add('server_error', '/business', probability=0.5)
+            self.ramp.faults.add_fault('server_error', '/business', probability=0.5)
             return [self.client.get('/business').status_code for _ in range(20)]
 
         first = run()
@@ -692,7 +692,7 @@ class TestFaults(SimulatorCase):
         self.assertEqual(run(), first)
 
     def test_script(self):
-        fault = self.ramp.faults.add('server_error', '/business', skip=1, count=2)
+        fault = self.ramp.faults.add_fault('server_error', '/business', skip=1, count=2)
         self.assertEqual([self.client.get('/business').status_code for _ in range(4)], [200, 500, 500, 200])
         self.assertEqual(fault.struck, 2)
         self.assertEqual([kind for kind, _, _ in self.ramp.faults.struck], ['server_error'] * 2)
@@ -700,7 +700,7 @@ class TestFaults(SimulatorCase):
             Fault('no such kind')
 
     def test_error_in_a_hook_is_not_lost(self):
-        self.ramp.before(lambda *call: 1 / 0)
+        self.ramp.add_before_hook(lambda *call: 1 / 0)
         with patch('logging.Logger.exception'):
             self.assertEqual(self.client.get('/business').status_code, 500)
         self.assertIn('ZeroDivisionError', self.ramp.errors.pop())
@@ -775,7 +775,7 @@ class TestSeed(SimulatorCase):
         self.assertTrue(0.25 < sum(coded) / len(coded) < 0.6)
 
     def test_problems_are_labelled_and_as_named(self):
-        rows = {label: self.ramp.state['transactions'].get(i) for label, i in self.ramp.problems.items()}
+        rows = {label: self.ramp.state['transactions'].get_row(i) for label, i in self.ramp.seed_problems.items()}
 
         def selections(label):
             return [s['external_id'] for line in rows[label]['line_items'] for s in line['accounting_field_selections']]
@@ -789,7 +789,7 @@ class TestSeed(SimulatorCase):
         self.assertEqual(rows['closed_period']['accounting_date'][:4], '2015')
         stranger = rows['unknown_cardholder']['card_holder']['user_id']
         self.assertRefused(self.client.get(f'/users/{stranger}'), 404, 'DEVELOPER_7002')
-        self.assertNotIn('amount', self.client.get(f'/transactions/{self.ramp.problems["malformed"]}').json())
+        self.assertNotIn('amount', self.client.get(f'/transactions/{self.ramp.seed_problems["malformed"]}').json())
         self.assertEqual(rows['unknown_state']['state'], 'REVERSED_BY_NETWORK')
         self.assertEqual(len(rows), 9)
 
@@ -799,7 +799,7 @@ class TestSeed(SimulatorCase):
             if row['state'] == 'CLEARED':
                 minor = round(row.get('amount', 100) * row['minor_unit_conversion_rate'])
                 expected[row['entity_id'], row['currency_code']] += minor
-        found = {(t['entity_id'], t['currency']): t['amount_minor'] for t in self.ramp.totals()}
+        found = {(t['entity_id'], t['currency']): t['amount_minor'] for t in self.ramp.read_spend_totals()}
         self.assertEqual(found, expected)
         self.assertEqual(len(found), 4)
 
@@ -815,7 +815,7 @@ class TestSeed(SimulatorCase):
     def test_helpers(self):
         ident = self.ramp.add_transaction(amount_minor=1000, lines=[{'amount_minor': 999}, {'amount_minor': 1}])
         self.ramp.update_transaction(ident, amount_minor=2001)
-        self.ramp.recode(ident, '77')
+        self.ramp.recode_transaction(ident, '77')
         row = self.client.get(f'/transactions/{ident}').json()
         self.assertEqual(row['amount'], 20.01)
         self.assertEqual(sum(line['amount']['amount'] for line in row['line_items']), 2001)
@@ -860,7 +860,7 @@ class TestAdmin(SimulatorCase):
         self.client.delete('/_simulator/faults')
         self.client.post('/_simulator/seat', json={'name': 'Xero'})
         self.assertEqual(self.client.seat().json()['remote_provider_name'], 'Xero')
-        self.assertEqual(self.client.get('/_simulator/totals').json()['totals'], self.ramp.totals())
+        self.assertEqual(self.client.get('/_simulator/totals').json()['totals'], self.ramp.read_spend_totals())
         summary = self.client.get('/_simulator/').json()
         self.assertEqual((summary['objects']['transactions'], summary['write_calls']), (5, 1))
         paths = [entry['path'] for entry in self.client.get('/_simulator/requests').json()['requests']]
@@ -899,7 +899,7 @@ class TestAdmin(SimulatorCase):
             },
         )
         self.assertEqual(len(self.client.every('/users', email='new@example.com')), 1)
-        self.assertIsNotNone(self.ramp.state['accounts'].find(id='9'))
+        self.assertIsNotNone(self.ramp.state['accounts'].find_first_row(id='9'))
         self.assertEqual(self.client.post('/_simulator/transactions', json={'nonsense': 1}).status_code, 422)
 
     def test_dead_tokens(self):
@@ -923,11 +923,11 @@ class TestSnapshot(SimulatorCase):
         super().setUp()
         self.client.seat()
         self.ident = self.ramp.add_transaction(amount_minor=1000)
-        self.ramp.subscribe('http://127.0.0.1:9/', ['transactions.cleared', 'bills.created'])
-        self.fault = self.ramp.faults.add('server_error', '/users', count=2, skip=1)
-        self.ramp.before(self.hear)
+        self.ramp.add_subscription('http://127.0.0.1:9/', ['transactions.cleared', 'bills.created'])
+        self.fault = self.ramp.faults.add_fault('server_error', '/users', count=2, skip=1)
+        self.ramp.add_before_hook(self.hear)
         self.heard = []
-        self.kept = self.ramp.snapshot()
+        self.kept = self.ramp.take_snapshot()
 
     def hear(self, method, path, body):
         self.heard.append(path)
@@ -940,7 +940,7 @@ class TestSnapshot(SimulatorCase):
                 return value
             return list(value) if isinstance(value, list) and any(map(callable, value)) else copy.deepcopy(value)
 
-        left_out = {*memory.LEFT_OUT, *State.LEFT_OUT, '_random', '_ids'}
+        left_out = {*memory.LEFT_OUT_NAMES, *State.LEFT_OUT, '_random', '_ids'}
         sender, state = self.ramp.webhooks, self.ramp.state
         found = {
             type(part).__name__: {name: kept(value) for name, value in vars(part).items() if name not in left_out}
@@ -963,21 +963,21 @@ class TestSnapshot(SimulatorCase):
         self.client.post('/accounting/syncs', json={'nonsense': 1})
         for _number in range(3):
             self.client.get('/users')
-        ramp.faults.add('drop_before', probability=0.5)
-        ramp.faults.take({'drop_before'}, 'GET', '/x')
-        ramp.before(print)
-        ramp.after(print)
+        ramp.faults.add_fault('drop_before', probability=0.5)
+        ramp.faults.take_fault({'drop_before'}, 'GET', '/x')
+        ramp.add_before_hook(print)
+        ramp.add_after_hook(print)
         ramp.errors.append('one')
         ramp.contract_violations.append('one')
         ramp.leaked_tokens += 1
         ramp.resync, ramp.retry_after, ramp.task_seconds, ramp.keep_bodies = 'accept', 3, None, True
         ramp.ramp_plus = ramp.hide_three_way = ramp.contract = None
         ramp.scopes, ramp.client_secret, ramp.token_lifetime, ramp.dead_tokens_not_found = (), 'other', 1, True
-        ramp.clock = ramp.state.clock = ramp.monotonic = ramp.rate.monotonic = utc_now
+        ramp.clock = ramp.state.clock = ramp.monotonic = ramp.rate.monotonic = read_utc_now
         ramp.rate.limit, ramp.rate.window = 1, 2
-        ramp.answer = lambda request: None
+        ramp.answer_request = lambda request: None
         ramp.state.seed, ramp.state.extra = 99, True
-        ramp.webhooks.drop()
+        ramp.webhooks.drop_pending()
         ramp.webhooks.encoding, ramp.webhooks.held, ramp.webhooks.backoff = 'base64', False, 0
         ramp.webhooks.log.append({})
 
@@ -987,7 +987,7 @@ class TestSnapshot(SimulatorCase):
             self.change_everything()
             now = self.what_there_is()
             self.assertEqual([name for name in before if now[name] == before[name]], [])
-            self.ramp.restore(self.kept)
+            self.ramp.restore_snapshot(self.kept)
             self.assertEqual(self.what_there_is(), before)
 
     def test_the_same_happens_again(self):
@@ -998,7 +998,7 @@ class TestSnapshot(SimulatorCase):
             answers = [self.client.get(path) for path in ('/users', '/users', '/users', '/business')]
             return (
                 made,
-                self.ramp.webhooks.pending,
+                self.ramp.webhooks.pending_events,
                 [(answer.status_code, answer.headers['x-trace-id']) for answer in answers],
                 list(self.heard),
                 self.client.get('/business').status_code,
@@ -1007,49 +1007,49 @@ class TestSnapshot(SimulatorCase):
         first = happens()
         self.assertEqual([status for status, _trace in first[2]], [200, 500, 500, 200])
         self.heard.clear()  # the test's own list
-        self.ramp.restore(self.kept)
+        self.ramp.restore_snapshot(self.kept)
         self.assertEqual(happens(), first)
 
     def test_who_watches_and_who_has_a_token_still_does(self):
         self.client.post('/_simulator/kill-tokens', json={})
-        self.ramp.state['webhooks'].update(next(iter(self.ramp.state['webhooks']))['id'], status='inactive')
-        self.ramp.restore(self.kept)
+        self.ramp.state['webhooks'].update_row(next(iter(self.ramp.state['webhooks']))['id'], status='inactive')
+        self.ramp.restore_snapshot(self.kept)
         self.assertEqual(self.client.get('/business').status_code, 200)
-        self.assertEqual(self.ramp.webhooks.pending, [])
+        self.assertEqual(self.ramp.webhooks.pending_events, [])
         bill = self.ramp.add_bill(amount_minor=7)
-        self.assertEqual([event['object']['id'] for event in self.ramp.webhooks.pending], [bill])
+        self.assertEqual([event['object']['id'] for event in self.ramp.webhooks.pending_events], [bill])
 
     def test_after_a_reset_and_in_another_order(self):
         self.client.post('/_simulator/reset', json={'transactions': 1, 'seed': 5})
-        self.ramp.restore(self.kept)
+        self.ramp.restore_snapshot(self.kept)
         self.assertEqual([row['id'] for row in self.ramp.state['transactions']][-1], self.ident)
         listed = {row['id'] for row in self.client.every('/transactions')}
         self.assertIn(self.ident, listed)
-        later = self.ramp.snapshot()
+        later = self.ramp.take_snapshot()
         self.ramp.add_transaction(amount_minor=1)
-        self.ramp.restore(later)
+        self.ramp.restore_snapshot(later)
         self.assertEqual({row['id'] for row in self.client.every('/transactions')}, listed)
-        self.ramp.restore(self.kept)
+        self.ramp.restore_snapshot(self.kept)
         self.assertEqual((self.ramp.seed.seed, self.ramp.state.seed), (1, 1))
 
     def test_it_listens_where_it_did(self):
         url = self.ramp.url
-        self.ramp.stop()
+        self.ramp.stop_server()
         with self.assertRaises(requests.ConnectionError):
             requests.get(f'{url}/_simulator/', timeout=20)
-        self.ramp.restore(self.kept)
+        self.ramp.restore_snapshot(self.kept)
         self.assertEqual(self.client.get('/business').status_code, 200)
-        self.ramp.stop()
+        self.ramp.stop_server()
         self.ramp.port = 0
-        self.ramp.start()
+        self.ramp.start_server()
         self.assertNotEqual(self.ramp.url, url)
-        self.ramp.restore(self.kept)
+        self.ramp.restore_snapshot(self.kept)
         self.assertEqual((self.ramp.url, self.client.get('/business').status_code), (url, 200))
-        self.ramp.stop()
-        silent = self.ramp.snapshot()
-        self.ramp.start()
-        self.ramp.restore(silent)
-        self.assertIsNone(self.ramp._address())
+        self.ramp.stop_server()
+        silent = self.ramp.take_snapshot()
+        self.ramp.start_server()
+        self.ramp.restore_snapshot(silent)
+        self.assertIsNone(self.ramp._find_listening_address())
 
     def test_what_is_being_sent_is_waited_for(self):
         sender, begun, may_end = self.ramp.webhooks, threading.Event(), threading.Event()
@@ -1059,16 +1059,16 @@ class TestSnapshot(SimulatorCase):
             may_end.wait(10)
             return 200
 
-        with patch.object(webhooks, '_post', post):
+        with patch.object(webhooks, '_post_event_body', post):
             self.ramp.add_bill(amount_minor=7)
-            sender.release()
+            sender.release_events()
             self.assertTrue(begun.wait(10))
-            restoring = threading.Thread(target=self.ramp.restore, args=[self.kept])
+            restoring = threading.Thread(target=self.ramp.restore_snapshot, args=[self.kept])
             restoring.start()
             self.assertTrue(self.ramp.state.tables)
             may_end.set()
             restoring.join(10)
-        self.assertEqual((sender.log, sender.pending, sender.held), ([], [], True))
+        self.assertEqual((sender.log, sender.pending_events, sender.held), ([], [], True))
 
 
 @tagged('ramp_simulator')
@@ -1077,10 +1077,11 @@ class TestContract(SimulatorCase):
     seed = {'transactions': 3}
 
     def test_ramp_plus_is_wanted_where_the_contract_says_so(self):
-        judge = contract_module.load()
-        known = [route for route in ROUTES if judge.has(route)]
+        judge = contract_module.load_contract()
+        known = [route for route in ROUTES if judge.has_route(route)]
         self.assertEqual(
-            {route.template for route in known if judge.plus(route)}, {route.template for route in known if route.plus}
+            {route.path_template for route in known if judge.requires_ramp_plus(route)},
+            {route.path_template for route in known if route.plus},
         )
         self.assertEqual(
             {route.path.split('/')[1] for route in known if route.plus}, {'purchase-orders', 'item-receipts'}
@@ -1114,8 +1115,8 @@ class TestContract(SimulatorCase):
             {'entity_id': 'not a uuid'},
             {'user_transaction_time': 'yesterday'},
         ):
-            good = {name: self.ramp.state['transactions'].get(ident)[name] for name in changes}
-            self.ramp.state['transactions'].update(ident, **changes)
+            good = {name: self.ramp.state['transactions'].get_row(ident)[name] for name in changes}
+            self.ramp.state['transactions'].update_row(ident, **changes)
             with patch('logging.Logger.error'):
                 self.client.get(f'/transactions/{ident}')
                 self.client.get('/transactions', params={'state': 'ALL'})
@@ -1123,15 +1124,15 @@ class TestContract(SimulatorCase):
             with self.assertRaisesRegex(AssertionError, next(iter(changes))):
                 self.ramp.assert_clean()
             self.ramp.contract_violations.clear()
-            self.ramp.state['transactions'].update(ident, **good)
+            self.ramp.state['transactions'].update_row(ident, **good)
 
     def test_every_route_is_in_the_contract_with_its_scope(self):
         judge = self.ramp.contract
         for route in ROUTES:
             if route.base == API:
-                with self.subTest(route.template):
-                    self.assertTrue(judge.has(route))
-                    self.assertEqual(judge.scope(route), route.scope)
+                with self.subTest(route.path_template):
+                    self.assertTrue(judge.has_route(route))
+                    self.assertEqual(judge.find_required_scope(route), route.scope)
 
     def test_ci_without_the_file_does_not_start(self):
         environment = {'RAMP_OPENAPI': '/no/such/file.json'}
@@ -1174,5 +1175,5 @@ class TestScale(SimulatorCase):
         self.assertEqual(len(self.ramp.requests), -(-ready // 100))
         for start in range(0, ready, 5000):
             self.assertEqual(self.client.sync(f'part {start}', ids[start : start + 5000]).status_code, 201)
-        self.assertEqual(set(map(len, self.ramp.successes().values())), {1})
+        self.assertEqual(set(map(len, self.ramp.list_successes().values())), {1})
         self.assertEqual(self.client.every('/transactions', sync_status='SYNC_READY'), [])

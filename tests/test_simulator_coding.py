@@ -205,7 +205,7 @@ class TestUploads(CodingCase):
         self.assertEqual(changed.status_code, 200)
         expected = {**row, **kind.rename}
         if 'updated_at' in row:
-            expected['updated_at'] = self.ramp.state.now()
+            expected['updated_at'] = self.ramp.state.read_time()
         self.assertEqual(changed.json(), expected)
         self.assertEqual(self.listed(kind)['a'], expected)
         for body in ({'color': 'red'}, {'id': 'b'}, {'is_active': False}, {'classification': 'ASSET'}):
@@ -497,8 +497,8 @@ class TestCodingConnections(CodingCase):
         made = self.fill()
         for take in (
             lambda: self.client.delete('/accounting/connection'),
-            lambda: self.ramp.seat('QuickBooks', 'DIRECT'),
-            lambda: self.ramp.seat('Other', 'API'),
+            lambda: self.ramp.take_accounting_seat('QuickBooks', 'DIRECT'),
+            lambda: self.ramp.take_accounting_seat('Other', 'API'),
         ):
             take()
             before = self.stored()
@@ -540,7 +540,7 @@ class TestCodingConnections(CodingCase):
         self.assertNotEqual(row['ramp_id'], first['ramp_id'])
         self.assertEqual(row['accounting_connection_id'], second)
         self.assertEqual(set(self.listed(account)), {'seeded', 'mine'})
-        self.assertEqual(coding.account(self.ramp.state, 'mine')['name'], 'Another')
+        self.assertEqual(coding.select_gl_account(self.ramp.state, 'mine')['name'], 'Another')
         changed = self.client.patch(
             f'/accounting/accounts/{first["ramp_id"]}',
             json={'name': 'Old', 'accounting_connection_id': self.connection},
@@ -552,9 +552,9 @@ class TestCodingConnections(CodingCase):
         self.assertEqual(self.listed(account)['mine']['name'], 'Another')
 
     def test_a_connection_of_another_kind_takes_no_uploads(self):
-        foreign = self.ramp.seat('QuickBooks', 'DIRECT')['id']
+        foreign = self.ramp.take_accounting_seat('QuickBooks', 'DIRECT')['id']
         self.client.delete('/accounting/connection')
-        self.ramp.state['connections'].update(foreign, is_active=False)
+        self.ramp.state['connections'].update_row(foreign, is_active=False)
         self.client.post(f'/accounting/connection/{self.connection}/reactivate')
         body = {'vendors': [{'id': '1', 'name': 'One'}], 'accounting_connection_id': foreign}
         self.assertRefused(self.client.post('/accounting/vendors', json=body), 400, 'DEVELOPER_7001')
@@ -597,10 +597,10 @@ class TestSelections(CodingCase):
             self.upload(kind, 'mine')
         state = self.ramp.state
         selections = [
-            coding.account(state, 'mine'),
-            coding.vendor(state, 'mine'),
-            coding.tax_code(state, 'mine'),
-            coding.option(state, 'project', 'mine'),
+            coding.select_gl_account(state, 'mine'),
+            coding.select_accounting_vendor(state, 'mine'),
+            coding.select_tax_code(state, 'mine'),
+            coding.select_field_option(state, 'project', 'mine'),
         ]
         ident = self.ramp.add_transaction(amount_minor=1000, lines=[{'amount_minor': 1000, 'selections': selections}])
         [line] = self.client.get(f'/transactions/{ident}').json()['line_items']
@@ -614,23 +614,23 @@ class TestSelections(CodingCase):
     def test_hidden_and_deleted_ones_stay_in_old_codings(self):
         kind = self.kinds['accounts']
         row = self.upload(kind, 'mine').json()['gl_accounts'][0]
-        before = coding.account(self.ramp.state, 'mine')
+        before = coding.select_gl_account(self.ramp.state, 'mine')
         self.client.patch(f'{kind.path}/{row["ramp_id"]}', json={'visibility': 'HIDDEN'})
         self.client.delete(f'{kind.path}/{row["ramp_id"]}')
-        self.assertEqual(coding.account(self.ramp.state, 'mine'), before)
+        self.assertEqual(coding.select_gl_account(self.ramp.state, 'mine'), before)
         ident = self.ramp.add_transaction(amount_minor=1000, account='mine')
         [line] = self.client.get(f'/transactions/{ident}').json()['line_items']
         self.assertEqual(line['accounting_field_selections'][0]['name'], 'Travel')
         self.client.delete('/accounting/connection')
-        self.assertEqual(coding.account(self.ramp.state, 'mine'), before)
+        self.assertEqual(coding.select_gl_account(self.ramp.state, 'mine'), before)
 
     def test_unknown_ones_have_a_name_too(self):
         state = self.ramp.state
         for selection in (
-            coding.account(state, '?'),
-            coding.vendor(state, '?'),
-            coding.tax_code(state, '?'),
-            coding.option(state, 'project', '?'),
+            coding.select_gl_account(state, '?'),
+            coding.select_accounting_vendor(state, '?'),
+            coding.select_tax_code(state, '?'),
+            coding.select_field_option(state, 'project', '?'),
         ):
             self.assertIn('?', selection['name'])
 
@@ -671,7 +671,7 @@ class TestCodingWorld(CodingCase):
 
     @each_kind
     def test_drop_after_leaves_the_rows(self, kind):
-        self.ramp.faults.add('drop_after', kind.path, method='POST', count=1)
+        self.ramp.faults.add_fault('drop_after', kind.path, method='POST', count=1)
         with self.assertRaises(requests.ConnectionError):
             self.upload(kind, 'a', 'b')
         self.assertLessEqual({'a', 'b'}, set(self.listed(kind)))
@@ -679,30 +679,32 @@ class TestCodingWorld(CodingCase):
 
     @each_kind
     def test_errors_before_leave_nothing(self, kind):
-        self.ramp.faults.add('server_error', kind.path, method='POST', count=1, status=503)
+        self.ramp.faults.add_fault('server_error', kind.path, method='POST', count=1, status=503)
         self.assertEqual(self.upload(kind, 'a').status_code, 503)
-        self.ramp.faults.add('drop_before', kind.path, method='POST', count=1)
+        self.ramp.faults.add_fault('drop_before', kind.path, method='POST', count=1)
         with self.assertRaises(requests.ConnectionError):
             self.upload(kind, 'a')
         self.assertNotIn('a', self.listed(kind))
         self.assertEqual(self.upload(kind, 'a').status_code, 201)
 
     def test_write_calls_are_counted(self):
-        before = len(self.ramp.write_calls())
+        before = len(self.ramp.list_write_calls())
         row = self.upload(self.kinds['vendors'], 'a').json()['vendors'][0]
         self.client.every('/accounting/vendors')
         self.client.patch(f'/accounting/vendors/{row["ramp_id"]}', json={'name': 'B'})
         self.client.delete(f'/accounting/vendors/{row["ramp_id"]}')
-        self.assertEqual([entry['method'] for entry in self.ramp.write_calls()[before:]], ['POST', 'PATCH', 'DELETE'])
+        self.assertEqual(
+            [entry['method'] for entry in self.ramp.list_write_calls()[before:]], ['POST', 'PATCH', 'DELETE']
+        )
 
     def test_same_ids_in_every_run(self):
         kind = self.kinds['accounts']
         first = self.upload(kind, 'mine').json()['gl_accounts'][0]['ramp_id']
-        self.ramp.reset()
+        self.ramp.reset_business()
         self.client.sign_in()
         self.client.seat()
         self.assertEqual(self.upload(kind, 'mine').json()['gl_accounts'][0]['ramp_id'], first)
-        self.assertEqual(first, self.ramp.state.stable_id('account', 'mine'))
+        self.assertEqual(first, self.ramp.state.derive_stable_id('account', 'mine'))
 
 
 @tagged('ramp_simulator')
@@ -716,12 +718,12 @@ class TestCodingContract(CodingCase):
     def test_wrong_answers_of_an_upload_are_recorded(self):
         """Uploaded rows are checked. Only rows that were found right are skipped in lists."""
         good = self.upload(self.kinds['vendors'], 'a').json()['vendors'][0]['ramp_id']
-        self.assertTrue(self.ramp.state['accounting_vendors'].get(good)['_valid'])
-        self.ramp.state['accounting_vendors'].update(good, is_synced='perhaps')
+        self.assertTrue(self.ramp.state['accounting_vendors'].get_row(good)['_valid'])
+        self.ramp.state['accounting_vendors'].update_row(good, is_synced='perhaps')
         with patch('logging.Logger.error'):
             self.client.get('/accounting/vendors')
         self.assertIn('is_synced', self.ramp.contract_violations.pop())
-        self.ramp.state['accounting_vendors'].update(good, is_synced=True)
+        self.ramp.state['accounting_vendors'].update_row(good, is_synced=True)
         self.client.get('/accounting/vendors')
 
 
@@ -748,7 +750,7 @@ class TestCodingScale(CodingCase):
         self.assertEqual([int(row['id']) for page in pages for row in page], list(range(20000)))
         self.assertLess(slowest, 1)
         table = self.ramp.state['options']
-        with patch.object(table, 'walk', side_effect=AssertionError('walked')):
+        with patch.object(table, 'walk_rows', side_effect=AssertionError('walked')):
             self.assertEqual(list(self.listed(kind, remote_id='19999')), ['19999'])
         self.assertRefused(self.upload(kind, '20000', '19999'), 400, 'DEVELOPER_7001')
 
@@ -758,9 +760,9 @@ class TestTableNames(SimulatorCase):
     def test_names_follow_changes(self):
         state = Simulator(Seed(transactions=0), validate=False).state
         table = state['accounts']
-        one = coding.add_account(state, 'x', 'X')
-        self.assertEqual(table.named('x'), [one])
-        table.update(one['ramp_id'], id='y')
-        self.assertEqual((table.named('x'), table.named('y')), ([], [one]))
-        self.assertIsNot(coding.add_account(state, 'x', 'X'), one)
-        self.assertIs(coding.add_account(state, 'y', 'Other'), one)
+        one = coding.add_gl_account(state, 'x', 'X')
+        self.assertEqual(table.list_named_rows('x'), [one])
+        table.update_row(one['ramp_id'], id='y')
+        self.assertEqual((table.list_named_rows('x'), table.list_named_rows('y')), ([], [one]))
+        self.assertIsNot(coding.add_gl_account(state, 'x', 'X'), one)
+        self.assertIs(coding.add_gl_account(state, 'y', 'Other'), one)

@@ -57,7 +57,7 @@ class PayablesCase(SimulatorCase):
         )
 
     def entity(self, currency):
-        return self.ramp.state['entities'].find(currency=currency)['id']
+        return self.ramp.state['entities'].find_first_row(currency=currency)['id']
 
 
 @tagged('ramp_simulator')
@@ -231,7 +231,7 @@ class TestBills(PayablesCase):
         self.assertEqual(len(self.ids('/bills')), 2)
 
     def test_more_fields(self):
-        order, line, receipt = (self.ramp.state.stable_id(name) for name in ('order', 'line', 'receipt'))
+        order, line, receipt = (self.ramp.state.derive_stable_id(name) for name in ('order', 'line', 'receipt'))
         row = self.bill(
             self.ramp.add_bill(
                 entity=self.entity('USD'),
@@ -243,7 +243,7 @@ class TestBills(PayablesCase):
                 remote_id='account.move,7',
                 purchase_order_id=order,
                 item_receipt_ids=[receipt],
-                header=[coding.account(self.ramp.state, '6100')],
+                header=[coding.select_gl_account(self.ramp.state, '6100')],
                 lines=[
                     {
                         'amount_minor': 9000,
@@ -369,7 +369,7 @@ class TestBills(PayablesCase):
         self.assertEqual(requests.get(first, timeout=20).status_code, 403)
         fresh = self.bill(ident)['invoice_urls'][0]
         self.assertNotIn(fresh, listed)
-        self.ramp.faults.add('expired_file', path='/files/invoices/*', count=1)
+        self.ramp.faults.add_fault('expired_file', path='/files/invoices/*', count=1)
         self.assertEqual([requests.get(fresh, timeout=20).status_code for _ in range(2)], [403, 200])
         path = urlsplit(fresh).path
         self.assertEqual(
@@ -426,13 +426,13 @@ class TestBillPayments(PayablesCase):
         ident = self.ramp.add_bill(amount_minor=5000)
         first = self.ramp.pay_bill(ident, amount_minor=2000)
         self.assertEqual(self.stage(ident)[::2], ('OPEN', first))
-        self.assertEqual(self.ramp.payables()[0]['open_minor'], 3000)
+        self.assertEqual(self.ramp.read_vendor_totals()[0]['open_minor'], 3000)
         second = self.ramp.pay_bill(ident)
         self.assertNotEqual(first, second)
         # Ramp only shows the first payment, whose amount is not the bill's.
         self.assertEqual(self.stage(ident)[::2], ('PAID', first))
         self.assertEqual(self.bill(ident)['payment']['amount']['amount'], 2000)
-        self.assertEqual(self.ramp.payables()[0]['open_minor'], 0)
+        self.assertEqual(self.ramp.read_vendor_totals()[0]['open_minor'], 0)
 
     def test_batch(self):
         idents = [
@@ -513,7 +513,7 @@ class TestBillPayments(PayablesCase):
         self.assertEqual(
             self.ids('/transactions', has_no_sync_commits='true', sync_status='SYNC_READY'), [charge['id']]
         )
-        found = self.ramp.payables()[0]
+        found = self.ramp.read_vendor_totals()[0]
         self.assertEqual((found['card_minor'], found['paid_minor'], found['open_minor']), (8400, 8400, 4200))
 
     def test_in_the_payers_currency(self):
@@ -526,7 +526,7 @@ class TestBillPayments(PayablesCase):
         self.assertEqual(
             row['payment']['amount'], {'amount': 30690, 'currency_code': 'KWD', 'minor_unit_conversion_rate': 1000}
         )
-        self.assertEqual((row['status'], self.ramp.payables()[0]['open_minor']), ('PAID', 0))
+        self.assertEqual((row['status'], self.ramp.read_vendor_totals()[0]['open_minor']), ('PAID', 0))
 
 
 @tagged('ramp_simulator')
@@ -550,8 +550,8 @@ class TestBillSync(PayablesCase):
         self.assertEqual(self.ids('/bills', sync_ready='false'), [open_, paid])
         self.ramp.pay_bill(open_)
         self.assertEqual(self.ids('/bills', sync_status='BILL_SYNCED', **ready), [open_])
-        self.assertEqual(self.ramp.successes('BILL_SYNC').keys(), {open_, paid})
-        self.assertEqual(self.ramp.successes('BILL_PAYMENT_SYNC'), {paid: [f'move-{paid}']})
+        self.assertEqual(self.ramp.list_successes('BILL_SYNC').keys(), {open_, paid})
+        self.assertEqual(self.ramp.list_successes('BILL_PAYMENT_SYNC'), {paid: [f'move-{paid}']})
 
     def test_what_is_not_ready(self):
         cases = [
@@ -573,10 +573,10 @@ class TestBillSync(PayablesCase):
     def test_failures_are_shown(self):
         ident = self.ramp.add_bill(amount_minor=100)
         self.assertEqual(self.send('BILL_SYNC', ident, error='No such account').status_code, 201)
-        self.assertEqual(self.ramp.export_errors(ident), ['No such account'])
+        self.assertEqual(self.ramp.list_export_errors(ident), ['No such account'])
         self.assertEqual(self.bill(ident)['sync_status'], 'NOT_SYNCED')
         self.assertEqual(self.send('BILL_SYNC', ident).status_code, 201)
-        self.assertEqual(self.ramp.export_errors(ident), [])
+        self.assertEqual(self.ramp.list_export_errors(ident), [])
 
     def test_again_does_not_take_back_the_payment(self):
         ident = self.ramp.add_bill(amount_minor=100)
@@ -592,13 +592,15 @@ class TestBillSync(PayablesCase):
         one, two = (self.ramp.add_bill(vendor=acme, currency='USD', amount_minor=minor) for minor in (1000, 300))
         self.ramp.add_bill(vendor=acme, currency='KWD', amount_minor=7)
         self.ramp.pay_bill(one)
-        self.assertEqual(self.ramp.payables(booked=True), [])
+        self.assertEqual(self.ramp.read_vendor_totals(booked=True), [])
         self.send('BILL_SYNC', one, two)
-        booked = self.ramp.payables(booked=True)
+        booked = self.ramp.read_vendor_totals(booked=True)
         self.assertEqual([(t['currency'], t['bills'], t['open_minor']) for t in booked], [('USD', 2, 1300)])
         self.send('BILL_PAYMENT_SYNC', one)
-        self.assertEqual(self.ramp.payables(booked=True)[0]['open_minor'], 300)
-        self.assertEqual([(t['currency'], t['open_minor']) for t in self.ramp.payables()], [('KWD', 7), ('USD', 300)])
+        self.assertEqual(self.ramp.read_vendor_totals(booked=True)[0]['open_minor'], 300)
+        self.assertEqual(
+            [(t['currency'], t['open_minor']) for t in self.ramp.read_vendor_totals()], [('KWD', 7), ('USD', 300)]
+        )
 
 
 @tagged('ramp_simulator')
@@ -647,7 +649,7 @@ class TestVendorCredits(PayablesCase):
         row = self.bill(alone)
         self.assertEqual((row['status'], row['payment'], row['status_summary']), ('PAID', None, 'PAYMENT_COMPLETED'))
         self.assertTrue(row['paid_at'])
-        found = self.ramp.payables()[0]
+        found = self.ramp.read_vendor_totals()[0]
         self.assertEqual((found['credited_minor'], found['paid_minor'], found['open_minor']), (500, 500, 0))
 
     def test_nobody_sees_them_where_they_are_off(self):
@@ -721,7 +723,7 @@ class TestReimbursements(PayablesCase):
         self.assertEqual((legacy['amount'], legacy['currency']), (12.34, 'USD'))
 
     def test_kinds(self):
-        fund = self.ramp.state.stable_id('fund')
+        fund = self.ramp.state.derive_stable_id('fund')
         drive = self.one(self.ramp.add_reimbursement(amount_minor=100, type='MILEAGE', waypoints=['x'], fund_id=fund))
         self.assertEqual((drive['distance'], drive['waypoints'], drive['merchant']), (55, ['x'], None))
         self.assertEqual((drive['fund_id'], drive['spend_limit_id']), (fund, fund))
@@ -773,7 +775,7 @@ class TestReimbursements(PayablesCase):
         self.assertRefused(self.send('REIMBURSEMENT_SYNC', ready, draft), 422, 'DEVELOPER_7001')
         self.assertEqual(self.send('REIMBURSEMENT_SYNC', ready).status_code, 201)
         row = self.one(ready)
-        self.assertEqual((row['sync_status'], row['synced_at']), ('SYNCED', self.ramp.state.now()))
+        self.assertEqual((row['sync_status'], row['synced_at']), ('SYNCED', self.ramp.state.read_time()))
         self.assertRefused(self.send('REIMBURSEMENT_SYNC', ready), 422, 'DEVELOPER_7001')
         self.assertRefused(self.send('BILL_SYNC', draft), 422, 'DEVELOPER_7001')
 
@@ -800,7 +802,10 @@ class TestReimbursements(PayablesCase):
         self.assertEqual([row['id'] for row in receipts], rows[1]['receipts'])
         self.assertEqual(requests.get(receipts[0]['receipt_url'], timeout=20).status_code, 200)
         self.assertEqual(
-            [(total['count'], total['amount_minor'], total['paid_minor']) for total in self.ramp.owed()],
+            [
+                (total['count'], total['amount_minor'], total['paid_minor'])
+                for total in self.ramp.read_reimbursement_totals()
+            ],
             [(2, 350, 350)],
         )
 
@@ -886,11 +891,11 @@ class TestSeededPayables(PayablesCase):
         for path, params, name in self.LISTS:
             rows = self.client.every(path, page_size=100, **params)
             self.assertTrue(rows, path)
-            validator = judge and judge._validator(
+            validator = judge and judge._provide_validator(
                 ('closed', name), {'$ref': f'#/components/schemas/{name}'}, closed=True
             )
             for row in rows:
-                if path != '/repayments' and row['id'] not in self.ramp.problems.values():
+                if path != '/repayments' and row['id'] not in self.ramp.seed_problems.values():
                     shown = self.client.get(f'{path}/{row["id"]}')
                     self.assertEqual(shown.status_code, 200)
                     self.assertLessEqual(set(row) - {'subsidiary'}, set(shown.json()))
@@ -902,7 +907,7 @@ class TestSeededPayables(PayablesCase):
 
     def _odd(self, path, row):
         table = {'vendors': 'vendors', 'bills': 'bills', 'reimbursements': 'reimbursements'}.get(path.split('/')[-1])
-        stored = self.ramp.state[table].get(row['id']) if table else {}
+        stored = self.ramp.state[table].get_row(row['id']) if table else {}
         return stored.get('_broken') or stored.get('_legacy')
 
     def test_all_cases_are_there(self):
@@ -949,8 +954,8 @@ class TestSeededPayables(PayablesCase):
             {'MILEAGE', 'OUT_OF_POCKET', 'PAYBACK_FULL', 'PAYBACK_PARTIAL', 'PER_DIEM'},
         )
         self.assertTrue(any(row['custom_record_fields'] for row in (v['_detail'] for v in self.ramp.state['vendors'])))
-        self.assertGreater(sum(name.startswith('bill_') for name in self.ramp.problems), 9)
-        self.assertGreater(sum(name.startswith('reimbursement_') for name in self.ramp.problems), 7)
+        self.assertGreater(sum(name.startswith('bill_') for name in self.ramp.seed_problems), 9)
+        self.assertGreater(sum(name.startswith('reimbursement_') for name in self.ramp.seed_problems), 7)
 
     def test_only_problems_do_not_add_up(self):
         for row in self.ramp.state['bills']:
@@ -963,12 +968,12 @@ class TestSeededPayables(PayablesCase):
                 self.assertEqual(
                     sum(line['amount']['amount'] for line in row['line_items']), row['merchant_amount']['value']
                 )
-        self.assertTrue(all(total['open_minor'] >= 0 for total in self.ramp.payables()))
+        self.assertTrue(all(total['open_minor'] >= 0 for total in self.ramp.read_vendor_totals()))
 
     def test_the_same_every_time_and_cards_as_before(self):
         again = self.start(Seed(**self.seed))
         self.assertEqual(list(again.state['bills'].rows), list(self.ramp.state['bills'].rows))
-        self.assertEqual(again.payables(), self.ramp.payables())
+        self.assertEqual(again.read_vendor_totals(), self.ramp.read_vendor_totals())
         without = self.start(Seed(**{**self.seed, 'bills': 0, 'reimbursements': 0}))
         self.assertFalse(len(without.state['vendors']) + len(without.state['bills']))
         before = list(without.state['transactions'].rows)
@@ -1023,7 +1028,7 @@ class TestJudge(PayablesCase):
     @unittest.skipUnless(CONTRACT, "the contract's file is not here")
     def test_a_wrong_bill_is_noticed(self):
         ident = self.ramp.add_bill(amount_minor=100)
-        self.ramp.state['bills'].update(ident, status='MAYBE')
+        self.ramp.state['bills'].update_row(ident, status='MAYBE')
         with patch('logging.Logger.error'):
             self.client.get('/bills')
         self.assertTrue(self.ramp.contract_violations)

@@ -65,14 +65,16 @@ class TestUsers(PeopleCase):
             (user['status'], user['entity_id'], user['department_id']), ('USER_DRAFT', office['entity_id'], team['id'])
         )
         self.assertEqual((user['manager_id'], user['is_manager'], user['location_id']), (boss, True, office['id']))
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
         self.assertEqual(self.ids('/users', email='new@example.com'), [])
         self.assertEqual(self.ids('/users', email='new@example.com', status='USER_DRAFT'), [user['id']])
 
     def test_an_invitation_is_a_real_mail(self):
         ident = self.made(is_draft=False)
         self.assertEqual(self.user(ident)['status'], 'INVITE_PENDING')
-        self.assertEqual([(mail['kind'], mail['to']) for mail in self.ramp.mails], [('invitation', 'new@example.com')])
+        self.assertEqual(
+            [(mail['kind'], mail['to']) for mail in self.ramp.sent_mails], [('invitation', 'new@example.com')]
+        )
         self.assertEqual(self.ids('/users', email='new@example.com'), [])
         self.assertRefused(self.client.get('/users', params={'status': 'INVITE_PENDING'}), 422, 'DEVELOPER_7001')
         self.ramp.update_user(ident, status='USER_ACTIVE')
@@ -94,13 +96,13 @@ class TestUsers(PeopleCase):
         other, third = self.invite(email='b@example.com'), self.invite(email='c@example.com')
         self.clock.forward(days=9)
         self.assertEqual(self.task(other)['status'], 'IN_PROGRESS')
-        self.assertEqual(self.ramp.finish_tasks(other, error='Mailbox unknown'), [other])
+        self.assertEqual(self.ramp.finish_user_tasks(other, error='Mailbox unknown'), [other])
         self.assertEqual(
             (self.task(other)['status'], self.task(other)['data']), ('ERROR', {'error': 'Mailbox unknown'})
         )
-        self.assertEqual(self.ramp.finish_tasks(), [third])
+        self.assertEqual(self.ramp.finish_user_tasks(), [third])
         self.assertEqual(self.task(third)['status'], 'SUCCESS')
-        self.assertEqual(self.ramp.finish_tasks(), [])
+        self.assertEqual(self.ramp.finish_user_tasks(), [])
         self.assertRefused(self.client.get(f'/users/deferred/status/{NOBODY}'), 404, 'DEVELOPER_7002')
 
     def test_an_address_in_use_fails_in_the_task(self):
@@ -165,7 +167,7 @@ class TestUsers(PeopleCase):
 
     def test_change(self):
         ident, boss = self.made(), self.manager()
-        office = self.ramp.state['locations'].find(entity_id=self.entity('EUR'))
+        office = self.ramp.state['locations'].find_first_row(entity_id=self.entity('EUR'))
         path = f'/users/{ident}'
         answer = self.client.patch(
             path,
@@ -240,20 +242,20 @@ class TestUsers(PeopleCase):
         self.client.post(path, json={'action': 'SCHEDULE', 'invitation_time': '2026-08-25T09:00:00Z'})
         self.clock.forward(days=3)
         self.client.sign_in('users:read users:write')
-        self.assertEqual((self.user(ident)['status'], len(self.ramp.mails)), ('USER_DRAFT', 0))
+        self.assertEqual((self.user(ident)['status'], len(self.ramp.sent_mails)), ('USER_DRAFT', 0))
         self.clock.forward(days=3)
-        self.assertEqual((self.user(ident)['status'], len(self.ramp.mails)), ('INVITE_PENDING', 1))
+        self.assertEqual((self.user(ident)['status'], len(self.ramp.sent_mails)), ('INVITE_PENDING', 1))
         self.assertRefused(self.client.post(path, json={'action': 'SEND_NOW'}), 400, 'DEVELOPER_7001')
         other = self.made(email='b@example.com')
         self.assertEqual(self.client.post(f'/users/{other}/invite', json={'action': 'SEND_NOW'}).status_code, 200)
-        self.assertEqual((self.user(other)['status'], len(self.ramp.mails)), ('INVITE_PENDING', 2))
+        self.assertEqual((self.user(other)['status'], len(self.ramp.sent_mails)), ('INVITE_PENDING', 2))
         self.assertRefused(
             self.client.post(f'/users/{NOBODY}/invite', json={'action': 'SEND_NOW'}), 404, 'DEVELOPER_7002'
         )
 
     def test_lists(self):
         ident = self.made(
-            role='IT_ADMIN', location_id=self.ramp.state['locations'].find(entity_id=self.entity('EUR'))['id']
+            role='IT_ADMIN', location_id=self.ramp.state['locations'].find_first_row(entity_id=self.entity('EUR'))['id']
         )
         self.ramp.update_user(ident, status='USER_ACTIVE', employee_id='E-77')
         found = self.user(ident)

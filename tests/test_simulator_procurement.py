@@ -7,7 +7,7 @@ import requests
 
 from odoo.tests import tagged
 
-from ..simulator.endpoints.purchase_orders import normalise_number
+from ..simulator.endpoints.purchase_orders import normalise_order_number
 from .test_ramp_api_payables import FOLDER
 from .test_simulator import CONTRACT
 from .test_simulator_payables import NOBODY, PayablesCase
@@ -168,7 +168,7 @@ class TestPurchaseOrders(ProcurementCase):
             ('', ('', None)),
             ('ä/b', ('', None)),
         ):
-            self.assertEqual(normalise_number(given), made, given)
+            self.assertEqual(normalise_order_number(given), made, given)
         first = self.place(external_id='a', purchase_order_number='PO000002')
         self.assertEqual(first['purchase_order_number'], '2')
         again = self.client.post(
@@ -324,7 +324,7 @@ class TestPurchaseOrders(ProcurementCase):
         self.assertEqual(line['item_receipt_line_item_ids'], [receipt['line_items'][0]['id']])
         now = self.order(made['id'])
         self.assertEqual((now['bill_ids'], now['billing_status']), ([bill], 'PARTIALLY_BILLED'))
-        self.assertEqual([total['billed_minor'] for total in self.ramp.ordered(made['id'])], [2468, 0])
+        self.assertEqual([total['billed_minor'] for total in self.ramp.read_order_totals(made['id'])], [2468, 0])
         self.assertRefused(self.client.delete(f'/item-receipts/{receipt["id"]}'), 400, 'DEVELOPER_7001')
         rest = self.ramp.bill_purchase_order(made['id'], {first: 1, second: 1})
         self.assertEqual(self.order(made['id'])['billing_status'], 'FULLY_BILLED')
@@ -344,7 +344,7 @@ class TestItemReceipts(ProcurementCase):
         return self.order(self.made['id'])['receipt_status']
 
     def received(self):
-        return [total['received'] for total in self.ramp.ordered(self.made['id'])]
+        return [total['received'] for total in self.ramp.read_order_totals(self.made['id'])]
 
     def test_what_arrives_moves_the_order(self):
         answer = self.receive(self.made, 2, memo='Truck 1')
@@ -469,7 +469,7 @@ class TestBuyers(ProcurementCase):
         self.assertEqual([(row['id'], row['receipt_status']) for row in listed], [(order, 'FULLY_RECEIVED')])
         self.assertEqual(len(self.admin('GET', '/item-receipts').json()['data']), 1)
         self.assertEqual(self.admin('DELETE', f'/item-receipts/{receipt["id"]}').status_code, 204)
-        self.assertEqual(self.ramp.ordered(order)[0]['received'], 0)
+        self.assertEqual(self.ramp.read_order_totals(order)[0]['received'], 0)
         self.assertEqual(self.admin('POST', f'{path}/archive', json={'reason': 'x'}).status_code, 200)
         self.assertRefused(self.client.get(path), 404, 'DEVELOPER_7002')
 

@@ -273,10 +273,11 @@ class TestTransfers(StatementsCase):
         )
         self.assertRefused(self.send('TRANSFER_SYNC', ready, waiting), 422, 'DEVELOPER_7001')
         self.assertEqual(self.send('TRANSFER_SYNC', ready, error='No bank').status_code, 201)
-        self.assertEqual(self.ramp.export_errors(ready), ['No bank'])
+        self.assertEqual(self.ramp.list_export_errors(ready), ['No bank'])
         self.assertEqual(self.send('TRANSFER_SYNC', ready).status_code, 201)
         self.assertEqual(
-            (self.ramp.export_errors(ready), self.ramp.successes('TRANSFER_SYNC')), ([], {ready: [f'move-{ready}']})
+            (self.ramp.list_export_errors(ready), self.ramp.list_successes('TRANSFER_SYNC')),
+            ([], {ready: [f'move-{ready}']}),
         )
         self.assertRefused(self.send('TRANSFER_SYNC', ready), 422, 'DEVELOPER_7001')
         self.ramp.move_transfer(ready, 'RETURNED_BY_RDFI')
@@ -469,7 +470,7 @@ class TestSeededStatements(StatementsCase):
             for row in rows:
                 self.assertEqual(set(self.client.get(f'{path}/{row["id"]}').json()), set(row))
                 if judge:
-                    validator = judge._validator(
+                    validator = judge._provide_validator(
                         ('closed', name), {'$ref': f'#/components/schemas/{name}'}, closed=True
                     )
                     self.assertEqual([error.message for error in validator.iter_errors(row)], [], row)

@@ -65,15 +65,15 @@ class WebhooksCase(PayablesCase):
         self.sender = self.ramp.webhooks
 
     def subscribe(self, *kinds, **more):
-        return self.ramp.subscribe(self.receiver.url, kinds or events.TYPES, **more)
+        return self.ramp.add_subscription(self.receiver.url, kinds or events.EVENT_TYPES, **more)
 
     def outcomes(self):
-        return [entry['outcome'] for entry in self.sender.deliver()]
+        return [entry['outcome'] for entry in self.sender.deliver_pending()]
 
     def caused(self):
         """Return [(type, object id)] of the events since the last call."""
-        found = [(event['type'], event['object']['id']) for event in self.sender.pending]
-        self.sender.drop()
+        found = [(event['type'], event['object']['id']) for event in self.sender.pending_events]
+        self.sender.drop_pending()
         return found
 
 
@@ -126,8 +126,8 @@ class TestSubscriptions(WebhooksCase):
 
     def test_the_challenge_can_come_before_the_secret(self):
         answered = []
-        self.ramp.after(
-            lambda method, path, body: (method, path[-9:]) == ('POST', '/webhooks') and self.sender.deliver()
+        self.ramp.add_after_hook(
+            lambda method, path, body: (method, path[-9:]) == ('POST', '/webhooks') and self.sender.deliver_pending()
         )
         self.receiver.answer = lambda headers, body: answered.append(len(self.client.get('/webhooks').json())) or 200
         made = self.ask().json()
@@ -148,7 +148,7 @@ class TestSubscriptions(WebhooksCase):
             self.client.post(f'/webhooks/{ident}/verify', json={'challenge': 'x'}),
         ):
             self.assertRefused(answer, 404, 'DEVELOPER_7002')
-        self.assertEqual((self.sender.deliver(), self.receiver.got), ([], []))
+        self.assertEqual((self.sender.deliver_pending(), self.receiver.got), ([], []))
 
     def test_refusals(self):
         for wrong in (
@@ -169,7 +169,7 @@ class TestSubscriptions(WebhooksCase):
     def test_mock_event(self):
         body = {'event_type': 'tests.test_event', 'object_id': NOBODY, 'object_metadata': {'sync_request_id': 's'}}
         self.assertEqual(self.client.post('/webhooks/mock-webhook-event', json=body).status_code, 201)
-        self.assertEqual(self.sender.pending, [])
+        self.assertEqual(self.sender.pending_events, [])
         self.subscribe('tests.test_event')
         made = self.client.post('/webhooks/mock-webhook-event', json=body).json()
         self.assertEqual(self.outcomes(), ['delivered'])
@@ -180,11 +180,11 @@ class TestSubscriptions(WebhooksCase):
     def test_types_are_the_contracts(self):
         if not CONTRACT:
             self.skipTest("Ramp's OpenAPI file is not here")
-        document = json.loads(contract.location().read_text(encoding='utf-8'))
+        document = json.loads(contract.find_contract_file().read_text(encoding='utf-8'))
         kinds = document['components']['schemas']['OutboundWebhookSubscriptionCreateRequestBody']['properties'][
             'event_types'
         ]
-        self.assertEqual(tuple(kinds['items']['enum']), events.TYPES)
+        self.assertEqual(tuple(kinds['items']['enum']), events.EVENT_TYPES)
 
 
 @tagged('ramp_simulator')
@@ -195,9 +195,9 @@ class TestEvents(WebhooksCase):
 
     def test_nobody_subscribed_nothing_happens(self):
         for row in self.ramp.state['webhooks']:
-            self.ramp.state['webhooks'].update(row['id'], status='inactive')
+            self.ramp.state['webhooks'].update_row(row['id'], status='inactive')
         self.ramp.add_transaction(amount_minor=100)
-        self.assertEqual((self.sender.sent, self.sender.pending), ([], []))
+        self.assertEqual((self.sender.sent, self.sender.pending_events), ([], []))
 
     def test_transactions(self):
         ident = self.ramp.add_transaction(amount_minor=100, state='PENDING', sync_status='NOT_SYNC_READY')
@@ -278,12 +278,12 @@ class TestEvents(WebhooksCase):
 
     def test_objects_are_the_same_with_and_without(self):
         def made(subscribed):
-            self.ramp.reset()
+            self.ramp.reset_business()
             if subscribed:
                 self.subscribe()
             else:
                 for _ in range(3):
-                    self.ramp.state.new_id()  # the id of a subscription
+                    self.ramp.state.make_new_id()  # the id of a subscription
             return [self.ramp.add_transaction(amount_minor=1), self.ramp.add_bill(amount_minor=1)], len(
                 self.sender.sent
             )
@@ -296,19 +296,19 @@ class TestEvents(WebhooksCase):
 @tagged('ramp_simulator')
 class TestDelivery(WebhooksCase):
     def emit(self, count=1):
-        return [self.sender.emit('tests.test_event', self.ramp.state.new_id())['id'] for _ in range(count)]
+        return [self.sender.emit_event('tests.test_event', self.ramp.state.make_new_id())['id'] for _ in range(count)]
 
     def arrived(self):
         return [event['id'] for event in self.receiver.events]
 
     def test_signatures(self):
         row = self.subscribe()
-        for encoding in webhooks.ENCODINGS:
-            for header in webhooks.HEADERS:
+        for encoding in webhooks.SIGNATURE_ENCODINGS:
+            for header in webhooks.SIGNATURE_HEADERS:
                 for prefix in ('', 'sha256='):
                     self.sender.encoding, self.sender.header, self.sender.prefix = encoding, header, prefix
                     self.emit()
-                    self.sender.deliver()
+                    self.sender.deliver_pending()
                     headers, body = self.receiver.got[-1]
                     self.assertTrue(headers[header].startswith(prefix))
                     self.assertTrue(verify_signature(row['_secret'], body, headers), (encoding, header, prefix))
@@ -320,7 +320,7 @@ class TestDelivery(WebhooksCase):
         for name in ('id', 'resource_id', 'object_id'):
             self.sender.object_key = name
             self.emit()
-            self.sender.deliver()
+            self.sender.deliver_pending()
             self.assertEqual(list(self.receiver.events[-1]['object']), [name])
             self.assertTrue(read_event(self.receiver.got[-1][1]).object_id)
 
@@ -340,7 +340,7 @@ class TestDelivery(WebhooksCase):
             self.receiver.answer = status
             self.emit()
             self.assertEqual(self.outcomes(), [outcome], status)
-            self.assertEqual(self.sender.drop(), outcome == 'retry')
+            self.assertEqual(self.sender.drop_pending(), outcome == 'retry')
         self.assertEqual(len(self.receiver.got), 9)  # no redirect was followed
 
     def test_ten_tries_under_one_id(self):
@@ -356,51 +356,51 @@ class TestDelivery(WebhooksCase):
         self.receiver.answer = 500
         self.emit()
         for tries in range(1, 6):
-            self.sender.deliver()
+            self.sender.deliver_pending()
             wait = self.sender._pending[0].due - self.ramp.monotonic()
             self.assertLess(wait, 60 * 2 ** (tries - 1))
         self.assertGreater(wait, 60)
 
     def test_every_kind_of_fault_is_tested_here(self):
         tested = {name.removeprefix('test_fault_') for name in dir(self) if name.startswith('test_fault_')}
-        self.assertEqual(tested, set(faults.EVENT))
+        self.assertEqual(tested, set(faults.FAULTS_OF_EVENTS))
 
     def test_fault_lose_event(self):
         self.subscribe()
-        fault = self.ramp.faults.add('lose_event', 'tests.*', count=2, skip=1)
+        fault = self.ramp.faults.add_fault('lose_event', 'tests.*', count=2, skip=1)
         first, *_lost, last = self.emit(4)
-        self.sender.deliver()
+        self.sender.deliver_pending()
         self.assertEqual((self.arrived(), fault.struck), ([first, last], 2))
         self.assertEqual([entry['outcome'] for entry in self.sender.log].count('lost'), 2)
-        self.ramp.faults.clear()
-        self.ramp.faults.add('lose_event', 'bills.*')
+        self.ramp.faults.clear_faults()
+        self.ramp.faults.add_fault('lose_event', 'bills.*')
         self.emit()
         self.assertEqual(self.outcomes(), ['delivered'])
 
     def test_fault_duplicate_event(self):
         self.subscribe()
-        self.ramp.faults.add('duplicate_event', 'tests.*', count=1)
+        self.ramp.faults.add_fault('duplicate_event', 'tests.*', count=1)
         one, two = self.emit(2)
-        self.sender.deliver()
+        self.sender.deliver_pending()
         self.assertEqual(self.arrived(), [one, one, two])
 
     def test_fault_reorder_event(self):
         self.subscribe()
-        self.ramp.faults.add('reorder_event')
+        self.ramp.faults.add_fault('reorder_event')
         many = self.emit(12)
-        self.sender.deliver()
+        self.sender.deliver_pending()
         self.assertNotEqual(self.arrived(), many)
         self.assertEqual(Counter(self.arrived()), Counter(many))
 
     def test_by_seed(self):
         def story():
-            self.ramp.reset()
+            self.ramp.reset_business()
             self.receiver.got.clear()
             self.subscribe()
             for kind in ('lose_event', 'duplicate_event', 'reorder_event'):
-                self.ramp.faults.add(kind, probability=0.3)
+                self.ramp.faults.add_fault(kind, probability=0.3)
             self.emit(20)
-            self.sender.deliver()
+            self.sender.deliver_pending()
             return self.receiver.events
 
         one, two = story(), story()
@@ -410,9 +410,9 @@ class TestDelivery(WebhooksCase):
     def test_replay_and_forgery(self):
         row = self.subscribe()
         (ident,) = self.emit()
-        self.sender.deliver()
-        self.sender.replay(ident)
-        self.sender.deliver()
+        self.sender.deliver_pending()
+        self.sender.replay_event(ident)
+        self.sender.deliver_pending()
         self.assertEqual(self.arrived(), [ident, ident])
         secret = row['_secret']
         self.receiver.answer = lambda headers, body: 200 if verify_signature(secret, body, headers) else 401
@@ -423,11 +423,11 @@ class TestDelivery(WebhooksCase):
             ({'secret': secret}, 200),
             ({'secret': secret, 'headers': {'X-Ramp-Signature': '0' * 64}}, 401),
         ):
-            self.assertEqual(self.sender.forge(self.receiver.url, **options), status, options)
-        self.assertIsNone(self.sender.forge('http://127.0.0.1:9/'))
+            self.assertEqual(self.sender.send_forged_event(self.receiver.url, **options), status, options)
+        self.assertIsNone(self.sender.send_forged_event('http://127.0.0.1:9/'))
 
     def test_who_gets_an_event_may_ask_ramp_about_it(self):
-        self.sender.release()
+        self.sender.release_events()
         self.subscribe('bills.created')
         self.receiver.answer = lambda headers, body: self.client.get(f'/bills/{read_event(body).object_id}').status_code
         self.ramp.add_bill(amount_minor=100)
@@ -435,7 +435,7 @@ class TestDelivery(WebhooksCase):
         self.assertEqual(self.settled(), ['delivered'])
 
     def test_it_sends_by_itself_and_tries_again(self):
-        self.sender.release()
+        self.sender.release_events()
         self.sender.backoff = 0.01
         self.subscribe()
         answers = [500, 200]
@@ -445,17 +445,17 @@ class TestDelivery(WebhooksCase):
         self.clock.forward(seconds=1)
         self.assertEqual(self.settled(2), ['retry', 'delivered'])
         self.assertEqual(self.arrived(), [ident, ident])
-        self.sender.hold()
-        looked, due = threading.Event(), self.sender._due
-        with patch.object(self.sender, '_due', side_effect=lambda: [due(), looked.set()][0]):
+        self.sender.hold_events()
+        looked, due = threading.Event(), self.sender._list_due_deliveries
+        with patch.object(self.sender, '_list_due_deliveries', side_effect=lambda: [due(), looked.set()][0]):
             self.emit()
             self.assertTrue(looked.wait(10))
-            self.sender.stop()  # the sender ends what it has begun
-        self.assertEqual((len(self.receiver.got), len(self.sender.pending)), (2, 1))
+            self.sender.stop_sender()  # the sender ends what it has begun
+        self.assertEqual((len(self.receiver.got), len(self.sender.pending_events)), (2, 1))
 
     def settled(self, count=1):
         """Wait for so many outcomes and return all. The receiver answers before the sender notes the outcome."""
-        self.assertTrue(self.sender.wait(count), self.sender.log)
+        self.assertTrue(self.sender.wait_for_attempts(count), self.sender.log)
         return [entry['outcome'] for entry in self.sender.log]
 
     def test_administration(self):

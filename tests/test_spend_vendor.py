@@ -58,9 +58,9 @@ class TestSpendVendor(PushCase):
         return [call for call in self.writes() if call[1].startswith('/vendors')]
 
     def body(self, method='POST'):
-        return [call for call in self.ramp.write_calls() if call['method'] == method and '/v1/vendors' in call['path']][
-            -1
-        ]['body']
+        return [
+            call for call in self.ramp.list_write_calls() if call['method'] == method and '/v1/vendors' in call['path']
+        ][-1]['body']
 
     def assertClean(self):
         self.ramp.assert_clean()
@@ -141,7 +141,7 @@ class TestSpendVendor(PushCase):
         self.connection.vendor_policy = 'ramp'
         self.ask()
         self.everything()
-        self.told = len(self.ramp.write_calls())
+        self.told = len(self.ramp.list_write_calls())
         self.everything()
         self.everything()
         self.assertEqual(self.writes(), [])
@@ -150,7 +150,7 @@ class TestSpendVendor(PushCase):
 
     def test_draft_is_found_and_pulled_once_approved(self):
         self.ask()
-        self.ramp.after(
+        self.ramp.add_after_hook(
             lambda method, path, body: (
                 method == 'POST'
                 and path.endswith('/v1/vendors')
@@ -185,7 +185,7 @@ class TestSpendVendor(PushCase):
             (len(self.vendors()), bool(killed), self.sent().is_uncertain, self.sent().ramp_id), (1, True, True, False)
         )
         self.work('vendor')  # the pull comes first
-        self.told = len(self.ramp.write_calls())
+        self.told = len(self.ramp.list_write_calls())
         for _run in range(3):
             self.work()
         self.assertEqual(self.writes(), [])
@@ -203,7 +203,7 @@ class TestSpendVendor(PushCase):
                 partner = self.acme.copy({'name': f'Copy {number}', 'email': f'{number}@acme.example.com'})
                 self.assertFalse(partner.ramp_spend_vendor)
                 self.ask(partner)
-                self.ramp.faults.add(path='/vendors', method='POST', count=1, **fault)
+                self.ramp.faults.add_fault(path='/vendors', method='POST', count=1, **fault)
                 self.work('spend_vendor')
                 self.env['ramp.record'].search([]).next_attempt = False
                 self.work('spend_vendor')
@@ -227,7 +227,7 @@ class TestSpendVendor(PushCase):
             {vendor['external_vendor_id'] for vendor in self.vendors()},
             {self.external(partner) for partner in partners},
         )
-        self.told = len(self.ramp.write_calls())
+        self.told = len(self.ramp.list_write_calls())
         self.connection.action_push_all()
         self.work()
         self.assertEqual(self.vendor_writes(), [])
@@ -272,7 +272,7 @@ class TestSpendVendor(PushCase):
             if method == 'POST' and path.endswith('/vendors'):
                 raise RampError(400, 'DEVELOPER_7001', 'No vendors on Sundays')
 
-        self.ramp.before(refuse)
+        self.ramp.add_before_hook(refuse)
         self.ask()
         self.work()
         row = self.sent()
@@ -403,7 +403,7 @@ class TestSpendVendor(PushCase):
     def test_deleted_in_ramp_is_not_made_again(self):
         self.ask()
         self.work()
-        self.ramp.state['vendors'].update(self.vendors()[0]['id'], accounting_vendor_remote_id=None, _deleted=True)
+        self.ramp.state['vendors'].update_row(self.vendors()[0]['id'], accounting_vendor_remote_id=None, _deleted=True)
         self.acme.city = 'Los Angeles'
         self.work()
         self.assertIn('Odoo will check again', self.sent().error_message)
@@ -423,7 +423,7 @@ class TestSpendVendor(PushCase):
                 raise RampError(404, 'DEVELOPER_7002', 'Not found')
 
         mended = []
-        self.ramp.before(hook)
+        self.ramp.add_before_hook(hook)
         self.acme.city = 'Los Angeles'
         self.env['ir.cron.trigger'].search([]).unlink()
         for _number in range(2):

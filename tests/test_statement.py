@@ -46,7 +46,7 @@ class TestStatement(StatementsCase):
         [cashback] = list(self.ramp.state['cashbacks'])
         self.assertEqual(self.record(cashback['id'], 'cashback').state, 'confirmed')
         self.assertEqual(self.record(cashback['id'], 'cashback').res_id, bill.id)
-        self.assertEqual(self.ramp.successes('STATEMENT_CREDIT_SYNC')[cashback['id']], [f'account.move,{bill.id}'])
+        self.assertEqual(self.ramp.list_successes('STATEMENT_CREDIT_SYNC')[cashback['id']], [f'account.move,{bill.id}'])
         self.assertEqual(bill.message_main_attachment_id.mimetype, 'application/pdf')
         self.assertEqual(len(self.attachments(bill)), 1)
         calls = len([entry for entry in self.ramp.requests if entry['method'] == 'POST' and 'sync' in entry['path']])
@@ -101,7 +101,7 @@ class TestStatement(StatementsCase):
         one = self.ramp.add_transfer(amount_minor=6000, date='2026-09-05')
         self.sync_statements()
         self.assertEqual((self.bill(first).amount_residual, self.bill(second).amount_residual), (40.0, 40.0))
-        self.assertEqual(self.ramp.successes('TRANSFER_SYNC')[one], [f'account.payment,{self.payment(one).id}'])
+        self.assertEqual(self.ramp.list_successes('TRANSFER_SYNC')[one], [f'account.payment,{self.payment(one).id}'])
         self.ramp.add_transfer(amount_minor=8000, date='2026-09-06')
         self.sync_statements()
         self.assertEqual(
@@ -154,7 +154,7 @@ class TestStatement(StatementsCase):
         statement = self.ramp.close_statement('2026-08-01')
         self.ramp.add_transfer(amount_minor=4000, date='2026-07-20')
         for path in ('/transfers', '/statements'):
-            self.ramp.faults.add('malformed_object', path, count=1, how='missing_id')
+            self.ramp.faults.add_fault('malformed_object', path, count=1, how='missing_id')
         self.sync_statements()
         self.assertFalse(self.bill(statement))
         self.sync_statements()
@@ -258,7 +258,7 @@ class TestStatement(StatementsCase):
         ):
             with self.subTest(changes=changes):
                 before = {
-                    name: self.ramp.state['statements'].get(statement)['balance_sections'][0][name]['amount']
+                    name: self.ramp.state['statements'].get_row(statement)['balance_sections'][0][name]['amount']
                     for name in changes
                 }
                 self.ramp.update_statement(statement, **changes)
@@ -313,7 +313,7 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         bill = self.bill(statement)
         [late] = self.month(300, month=6)
-        self.ramp.state['transactions'].update(late, statement_id=statement)
+        self.ramp.state['transactions'].update_row(late, statement_id=statement)
         self.ramp.update_statement(
             statement,
             charges=10300,
@@ -442,7 +442,7 @@ class TestStatement(StatementsCase):
 
     def test_ignored_line_is_billed(self):
         ramp_id, _other = self.month(10000, 2000, account=None)
-        self.ramp.recode(_other, self.external(self.account_meals))
+        self.ramp.recode_transaction(_other, self.external(self.account_meals))
         statement = self.ramp.close_statement('2026-08-01')
         self.sync_statements()
         self.assertEqual(self.record(self.sections(statement)[0], 'statement').state, 'held')
@@ -472,7 +472,7 @@ class TestStatement(StatementsCase):
         self.sync_statements()
         self.assertEqual(self.bill(statement).amount_total, 98.5)
         self.assertEqual(self.record(cashback, 'cashback').state, 'pending')
-        self.ramp.state['cashbacks'].update(cashback, sync_status='SYNC_READY')
+        self.ramp.state['cashbacks'].update_row(cashback, sync_status='SYNC_READY')
         self.sync_statements()
         self.assertEqual(self.record(cashback, 'cashback').state, 'confirmed')
         self.assertOwed(9850)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from odoo.tests import tagged
 
 from ..simulator.endpoints import entities, statements
-from ..simulator.endpoints.transfers import ACCEPTED, FAILED
+from ..simulator.endpoints.transfers import ACCEPTED_STATUSES, FAILED_STATUSES
 from .common import StatementsCase
 from .properties import examples
 
@@ -139,7 +139,7 @@ class TestStatementMonths(StatementsCase):
 
     def settled(self, ramp_id, moment):
         """Let a purchase settle at a moment, as the simulator lets it settle days later, perhaps in the next month."""
-        self.state['transactions'].update(
+        self.state['transactions'].update_row(
             ramp_id, accounting_date=moment.isoformat(), settlement_date=moment.isoformat()
         )
 
@@ -223,12 +223,14 @@ class TestStatementMonths(StatementsCase):
 
     def do_moves(self, number, other):
         """Let a transfer go on: it arrives, never arrives, or comes back."""
-        rows = [row for row in self.state['transfers'] if row['status'] not in FAILED]
+        rows = [row for row in self.state['transfers'] if row['status'] not in FAILED_STATUSES]
         if rows:
             row = rows[number % len(rows)]
             self.ramp.move_transfer(
                 row['id'],
-                'RETURNED_BY_RDFI' if row['status'] in ACCEPTED else ('COMPLETED', 'NOT_ENOUGH_FUNDS')[other % 2],
+                'RETURNED_BY_RDFI'
+                if row['status'] in ACCEPTED_STATUSES
+                else ('COMPLETED', 'NOT_ENOUGH_FUNDS')[other % 2],
                 date=max(self.moment(other // 2), datetime.datetime.fromisoformat(row['created_at'])),
             )
 
@@ -269,7 +271,7 @@ class TestStatementMonths(StatementsCase):
 
     def mend(self, row, moment):
         if '_money' not in row:
-            self.state['cashbacks'].update(row['id'], sync_status='SYNC_READY')
+            self.state['cashbacks'].update_row(row['id'], sync_status='SYNC_READY')
             return
         if row['state'] == 'PENDING':
             self.ramp.update_transaction(row['id'], state='CLEARED')
@@ -279,7 +281,7 @@ class TestStatementMonths(StatementsCase):
         )
 
     def do_fault(self, number, skip):
-        self.ramp.faults.add(
+        self.ramp.faults.add_fault(
             path=PATHS[number // 13 % len(PATHS)],
             skip=skip % 9,
             count=1 + 3 * (skip // 9 % 2),
@@ -409,7 +411,7 @@ class TestStatementMonths(StatementsCase):
                 self.assertTrue(reason, f'nobody says why {flow} {ramp_id} is not booked')
         for flow, table in TABLES.items():
             for row in self.state[table]:
-                if row['sync_status'] == 'SYNCED' and row.get('status') not in FAILED:
+                if row['sync_status'] == 'SYNCED' and row.get('status') not in FAILED_STATUSES:
                     self.assertIn((flow, row['id']), booked, 'Ramp was told, but it is not booked')
 
     def assert_report(self, amounts):
@@ -466,14 +468,14 @@ class TestStatementMonths(StatementsCase):
         self.assertEqual(twice, [])
         for kind in SYNC_TYPES.values():
             self.assertEqual(
-                {ident: told for ident, told in self.ramp.successes(kind).items() if len(told) > 1}, {}, kind
+                {ident: told for ident, told in self.ramp.list_successes(kind).items() if len(told) > 1}, {}, kind
             )
 
     # ------------------------------------------------------------------ the end
 
     def finish(self):
         """Let everything be settled, coded, ready, released and on a statement."""
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         for row in [*self.state['transactions'], *self.state['cashbacks']]:
             if self.is_open(row):
                 self.mend(row, self.moment(0))
@@ -483,16 +485,17 @@ class TestStatementMonths(StatementsCase):
         for row in self.state['statements']:
             self.ramp.release_statement(row['id'])
         self.ramp.close_statement(first_day(MONTHS), cashback_bps=100)
-        self.assertEqual([item for item in statements.card_movements(self.state) if item.statement_id is None], [])
+        self.assertEqual([item for item in statements.list_card_movements(self.state) if item.statement_id is None], [])
 
     def assert_finished(self):
         for count in range(2):
-            wrote = len(self.ramp.write_calls())
+            wrote = len(self.ramp.list_write_calls())
             runs = self.sync_statements()
             self.assertEqual(runs.filtered(lambda run: run.state != 'done').mapped('message'), [])
             self.assert_books(set(self.flows))
             self.assertEqual(
-                count and [(entry['method'], entry['path']) for entry in self.ramp.write_calls()[wrote:]], count and []
+                count and [(entry['method'], entry['path']) for entry in self.ramp.list_write_calls()[wrote:]],
+                count and [],
             )
         self.sync('watch')
         report = self.assert_report(self.in_books()[0])
@@ -513,7 +516,7 @@ class TestStatementMonths(StatementsCase):
         )
         for flow, table in TABLES.items():
             for row in self.state[table]:
-                moved = row.get('state', 'CLEARED') == 'CLEARED' and row.get('status') not in FAILED
+                moved = row.get('state', 'CLEARED') == 'CLEARED' and row.get('status') not in FAILED_STATUSES
                 told = row['sync_status'] == 'SYNCED'
                 self.assertTrue(told or not moved, f'{flow} {row["id"]}: {self.record(row["id"], flow).error_message}')
         amounts, balances = self.in_books()

@@ -73,8 +73,8 @@ class TaxCase(PayablesCase, StatementsCase):
             {
                 'amount_minor': minor,
                 'selections': [
-                    coding.account(self.ramp.state, self.external(self.account_meals)),
-                    coding.tax_code(self.ramp.state, self.code(kind)),
+                    coding.select_gl_account(self.ramp.state, self.external(self.account_meals)),
+                    coding.select_tax_code(self.ramp.state, self.code(kind)),
                 ],
             }
             for minor, kind in parts

@@ -68,7 +68,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertNamed('2026-07', 'withheld', 25.0, 'not marked as ready')
 
     def test_held(self):
-        self.ramp.recode(self.ramp_ids[1], None)
+        self.ramp.recode_transaction(self.ramp_ids[1], None)
         self.sync_statements()
         self.assertNamed('2026-07', 'held', 25.0, 'account')
 

@@ -21,7 +21,7 @@ class TestTokenDies(PayablesCase):
         self.sync(*FLOWS)
         # An object on hold is no longer offered and is read singly, one object is really gone, and there is a new one.
         self.ramp.update_transaction(self.unready, sync_status='NOT_SYNC_READY')
-        self.ramp.remove('transactions', self.gone)
+        self.ramp.remove_object('transactions', self.gone)
         self.ramp.pay_bill(self.paid)
         self.spend(1300)
         self.owe(2200)
@@ -46,16 +46,16 @@ class TestTokenDies(PayablesCase):
                     seen.append(path)
                     if kill and len(seen) == kill[0]:
                         for token in list(self.ramp.state.tokens):
-                            auth.kill_token(self.ramp.state, token, as_not_found=kill[1])
+                            auth.kill_access_token(self.ramp.state, token, as_not_found=kill[1])
 
-            self.ramp.before(hook)
+            self.ramp.add_before_hook(hook)
             runs = self.sync(*FLOWS)
             self.assertEqual(
                 {(run.flow, run.state, run.message) for run in runs}, {(flow, 'done', False) for flow in FLOWS}
             )
             self.ramp.assert_clean()
             for kind in ('TRANSACTION_SYNC', 'BILL_SYNC', 'BILL_PAYMENT_SYNC'):
-                self.assertLessEqual({len(told) for told in self.ramp.successes(kind).values()}, {1}, kind)
+                self.assertLessEqual({len(told) for told in self.ramp.list_successes(kind).values()}, {1}, kind)
             minted = any(entry['path'].endswith('/token') for entry in self.ramp.requests[asked:])
             return self.found(), len(seen), minted
 

@@ -221,7 +221,7 @@ class TestTransaction(RampCase):
         self.assertEqual([line[1] for line in self.entry(ramp_id)], [Decimal('10.0'), Decimal('-10.0'), Decimal('0.0')])
 
     def test_account_by_code_when_the_identity_is_foreign(self):
-        coding.add_account(self.ramp.state, 'GL-77', 'Travelling', '650002')
+        coding.add_gl_account(self.ramp.state, 'GL-77', 'Travelling', '650002')
         ramp_id = self.spend(100, account='GL-77')
         self.sync()
         self.assertConfirmed(ramp_id)
@@ -280,7 +280,7 @@ class TestTransaction(RampCase):
         self.assertFalse(self.record(declined))  # Ramp lists declined transactions only on request
         self.assertEqual(self.record(unsettled).state, 'pending')
         self.assertIn('COMPLETION', self.record(unsettled).error_message)
-        self.assertEqual(self.ramp.export_errors(unsettled), [])
+        self.assertEqual(self.ramp.list_export_errors(unsettled), [])
         self.ramp.update_transaction(unsettled, state='CLEARED')
         self.sync()
         self.assertConfirmed(unsettled)
@@ -311,15 +311,15 @@ class TestTransaction(RampCase):
         self.assertEqual(len(self.attachments(self.move(ramp_id))), 2)
 
     def test_receipt_trouble_delays_nothing_and_is_tried_again(self):
-        self.ramp.faults.add('expired_file', path='/files*')
+        self.ramp.faults.add_fault('expired_file', path='/files*')
         ramp_id = self.spend(receipts=1)
         self.sync()
         self.assertConfirmed(ramp_id)
-        receipt = self.ramp.state['transactions'].get(ramp_id)['receipts'][0]
+        receipt = self.ramp.state['transactions'].get_row(ramp_id)['receipts'][0]
         for _run in range(10):  # a failing host is no fault of the receipt, however long it lasts
             self.assertEqual(self.record(receipt, 'receipt').state, 'error')
             self.sync('receipt', now=False)
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('receipt', now=False)
         self.assertEqual(self.record(receipt, 'receipt').state, 'confirmed')
         self.assertEqual(len(self.attachments(self.expense(ramp_id))), 1)
@@ -329,14 +329,14 @@ class TestTransaction(RampCase):
             self.spend(1000 + number, receipts=1)
         self.sync()
         before = (
-            len(self.ramp.write_calls()),
+            len(self.ramp.list_write_calls()),
             self.env['account.move'].search_count([]),
             self.env['hr.expense'].search_count([]),
         )
         runs = self.sync()
         self.assertEqual(
             (
-                len(self.ramp.write_calls()),
+                len(self.ramp.list_write_calls()),
                 self.env['account.move'].search_count([]),
                 self.env['hr.expense'].search_count([]),
             ),

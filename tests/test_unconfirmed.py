@@ -25,7 +25,7 @@ class TestUnconfirmed(PayablesCase):
             if path.endswith('/accounting/syncs'):
                 raise RampError(status, code, 'Not today')
 
-        self.ramp.before(hook)
+        self.ramp.add_before_hook(hook)
 
     def hour(self):
         """Let an hour pass, and run the jobs as the scheduler does."""
@@ -39,7 +39,7 @@ class TestUnconfirmed(PayablesCase):
 
     def accept(self):
         self.ramp._before.clear()
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
 
     def assertUntold(self, pattern):
         """The objects are posted once and not confirmed. The form says since when, and shows no problem to solve and no
@@ -57,7 +57,7 @@ class TestUnconfirmed(PayablesCase):
                 (self.record(ramp_id).state, len(self.move(ramp_id)), len(self.expense(ramp_id))), ('done', 1, 1)
             )
         self.assertEqual((self.record(self.bill, 'bill').state, self.move(self.bill).state), ('done', 'posted'))
-        self.assertFalse(self.ramp.successes())
+        self.assertFalse(self.ramp.list_successes())
         self.assertEqual(Form(connection).untold_count, 4)
         action = connection.with_context(ramp_filters=['done']).action_open_records()
         self.assertEqual(action['context']['search_default_done'], 1)
@@ -88,12 +88,12 @@ class TestUnconfirmed(PayablesCase):
 
     def test_failing(self):
         """After a 500 the objects stay unconfirmed and are sent again."""
-        self.ramp.faults.add('server_error', '/accounting/syncs')
+        self.ramp.faults.add_fault('server_error', '/accounting/syncs')
         self.day('problem on its side')
 
     def test_page_of_a_proxy(self):
         """A 404 from a proxy says nothing about an object, so the batch is kept and sent again."""
-        self.ramp.faults.add('html_error', '/accounting/syncs')
+        self.ramp.faults.add_fault('html_error', '/accounting/syncs')
         with mute_logger(LOGGER):
             self.hour()
         self.assertEqual([self.record(ramp_id).attempts for ramp_id in self.ids], [0, 0, 0])
@@ -107,7 +107,7 @@ class TestUnconfirmed(PayablesCase):
             if path.endswith('/accounting/syncs') and self.ids[0] in str(body):
                 raise RampError(400, 'DEVELOPER_7001', 'Not this one')
 
-        self.ramp.before(hook)
+        self.ramp.add_before_hook(hook)
         for _hour in range(10):
             self.hour()
         self.assertEqual((self.record(self.ids[0]).state, self.connection.untold_count), ('done', 1))

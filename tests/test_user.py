@@ -63,7 +63,7 @@ class PeopleCase(RampCase):
         )
 
     def there(self, person):
-        return self.ramp.state['users'].get(self.row(person).ramp_id)
+        return self.ramp.state['users'].get_row(self.row(person).ramp_id)
 
     def of_email(self, email):
         return [user for user in self.ramp.state['users'] if user['email'].lower() == email.lower()]
@@ -72,7 +72,7 @@ class PeopleCase(RampCase):
         """Return the requests that were sent since `before` (counts), without reads."""
         return {
             key.replace('/developer/v1', ''): count
-            for key, count in (self.ramp.counts() - before).items()
+            for key, count in (self.ramp.count_requests() - before).items()
             if not key.startswith('GET') and not key.endswith('/token')
         }
 
@@ -112,13 +112,13 @@ class TestUser(PeopleCase):
             email='nora@example.com',
             manager_id=boss.ramp_user_id,
         )
-        self.assertEqual(self.ramp.state['departments'].get(user['department_id'])['name'], 'Field Team')
-        self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
+        self.assertEqual(self.ramp.state['departments'].get_row(user['department_id'])['name'], 'Field Team')
+        self.assertEqual(self.ramp.state['locations'].get_row(user['location_id'])['name'], 'Paris')
         self.assertEqual(user['entity_id'], self.connection.primary_entity_id)
         self.assertEqual(nora.ramp_user_id, user['id'])
         self.assertEqual(nora.ramp_state, 'In Ramp: The user is a draft: no invitation was sent.')
-        self.assertEqual(self.ramp.mails, [])
-        before = self.ramp.counts()
+        self.assertEqual(self.ramp.sent_mails, [])
+        before = self.ramp.count_requests()
         self.push()
         self.assertEqual(self.written(before), {})
         self.assertFalse(self.env['ramp.run'].search([('flow', '=', 'employee')], limit=1).state == 'running')
@@ -162,10 +162,10 @@ class TestUser(PeopleCase):
     def test_off_and_nobody(self):
         self.connection.push_users = False
         nora = self.hire(department_id=self.team.id)
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         self.push()
         self.assertFalse(self.row(nora))
-        self.assertEqual(self.ramp.counts() - before, Counter())
+        self.assertEqual(self.ramp.count_requests() - before, Counter())
         self.assertNotIn('users:write', self.connection._required_scopes())
         self.connection.push_users = True
         self.assertIn('users:write', self.connection._required_scopes())
@@ -245,7 +245,7 @@ class TestUser(PeopleCase):
         ada.partner_id.name = 'Ada Moss'
         self.push()
         self.assertThere(ada, last_name='Moss')
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         ada.active = False
         self.push()
         self.assertEqual(self.there(ada)['status'], 'USER_INACTIVE')
@@ -338,7 +338,7 @@ class TestUser(PeopleCase):
         """An existing user keeps the location in Ramp, which decides the entity, until the work location in Odoo
         changes.
         """
-        office = self.ramp.state['locations'].find(
+        office = self.ramp.state['locations'].find_first_row(
             entity_id=[entity['id'] for entity in self.ramp.state['entities']][1]
         )
         self.ramp.add_user('Nora', 'New', 'nora@example.com', location=office)
@@ -363,7 +363,7 @@ class TestUser(PeopleCase):
         nora.active, nora.name = True, 'Nora Newer'  # other changes do not depend on the status
         self.push()
         self.assertThere(nora, last_name='Newer', status='USER_UNHEARD_OF')
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
 
     def test_one_who_is_there_and_cannot_be_read(self):
         """A person whose user in Ramp cannot be read is not created again. This holds for known, linked and found
@@ -402,10 +402,10 @@ class TestUser(PeopleCase):
         self.ramp.update_user(ident, status='INVITE_PENDING')  # Ramp does not list pending users
         self.row(nora).is_uncertain = True
         nora.name = 'Nora Newer'
-        self.ramp.faults.add('server_error', path=f'/users/{ident}', status=400)
+        self.ramp.faults.add_fault('server_error', path=f'/users/{ident}', status=400)
         self.push()
         self.assertQuestion(nora, f'refuses to show the user {ident}: Server error')
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.push()
         self.assertThere(nora, id=ident, last_name='Newer')
         self.assertEqual(self.created(), created)
@@ -418,7 +418,7 @@ class TestUser(PeopleCase):
         nora.action_send_ramp_invitation()
         self.push()
         self.assertThere(nora, status='USER_DRAFT')
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
 
     def test_everybody_is_linked(self):
         """Each cardholder of the business is linked to the employee with the same email."""
@@ -445,8 +445,8 @@ class TestUser(PeopleCase):
 
     def test_two_users_of_one_address(self):
         first = self.ramp.add_user('A', 'B', 'nora@example.com')
-        second = self.ramp.state['users'].add(
-            {**self.ramp.state['users'].get(first), 'id': self.ramp.state.new_id(), 'first_name': 'C'}
+        second = self.ramp.state['users'].add_row(
+            {**self.ramp.state['users'].get_row(first), 'id': self.ramp.state.make_new_id(), 'first_name': 'C'}
         )
         nora = self.hire()
         self.push()
@@ -498,13 +498,15 @@ class TestUser(PeopleCase):
             self.assertEqual(sent[-1]['body'], expected)
         nora.department_id = self.lab
         self.push()
-        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
+        self.assertEqual(self.ramp.state['departments'].get_row(self.there(nora)['department_id'])['name'], 'Lab')
         nora.department_id = self.team
         self.push()
-        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Field Team')
+        self.assertEqual(
+            self.ramp.state['departments'].get_row(self.there(nora)['department_id'])['name'], 'Field Team'
+        )
         nora.write({'name': 'X Y'})
         nora.write({'name': 'Nora Newer', 'mobile_phone': '123'})
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         self.push()
         self.assertEqual(self.written(before), {})
 
@@ -514,17 +516,19 @@ class TestUser(PeopleCase):
         day = fields.Date.today() + timedelta(days=3)
         nora.create_version({'date_version': day, 'department_id': self.lab.id})
         self.push()
-        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Field Team')
+        self.assertEqual(
+            self.ramp.state['departments'].get_row(self.there(nora)['department_id'])['name'], 'Field Team'
+        )
         with freeze_time(day):
             self.env['hr.employee']._cron_update_current_version_id()
         self.assertEqual(nora.ramp_state, 'Waiting to be sent')
         self.push()
-        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Lab')
+        self.assertEqual(self.ramp.state['departments'].get_row(self.there(nora)['department_id'])['name'], 'Lab')
 
     def test_an_address_cannot_be_changed(self):
         nora = self.hire()
         self.push()
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         nora.work_email = 'n.new@example.com'
         self.push()
         self.assertEqual(self.written(before), {})
@@ -542,14 +546,14 @@ class TestUser(PeopleCase):
         self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
         self.assertEqual(self.row(nora).state, 'ignored')
         self.assertEqual(nora.ramp_state, 'Archived in Odoo, so the person is deactivated in Ramp.')
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         self.push()
         self.assertEqual(self.written(before), {})
         nora.action_unarchive()
         self.push()
         self.assertThere(nora, status='USER_DRAFT')
         self.assertIn('draft', nora.ramp_state)
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
 
     def test_the_data_of_one_who_left(self):
         """The data of a person who left is erased from the ledger on request or after a time. A person who returns is
@@ -603,10 +607,10 @@ class TestUser(PeopleCase):
             olive = self.hire('Olive Owner', email)
             self.push()
             olive.active = False
-            before = self.ramp.counts()
+            before = self.ramp.count_requests()
             self.push()
             self.assertEqual(self.written(before), {})
-            user = self.ramp.state['users'].get(ident)
+            user = self.ramp.state['users'].get_row(ident)
             self.assertEqual((user['status'], user['role']), ('USER_ACTIVE', role))
             self.assertIn('Odoo never deactivates an owner or administrator of Ramp', olive.ramp_state)
             olive.active = True
@@ -620,7 +624,7 @@ class TestUser(PeopleCase):
         row = self.row(double)
         double.unlink()
         self.push()
-        self.assertEqual(self.ramp.state['users'].get(ident)['status'], 'USER_INACTIVE')
+        self.assertEqual(self.ramp.state['users'].get_row(ident)['status'], 'USER_INACTIVE')
         self.assertEqual(row.state, 'ignored')
         # One of two employees is deleted, and the person is still there.
         again = self.hire('Nora Again', 'nora@example.com')
@@ -628,7 +632,7 @@ class TestUser(PeopleCase):
         ident = nora.ramp_user_id
         nora.unlink()
         self.push()
-        self.assertEqual(self.ramp.state['users'].get(ident)['status'], 'USER_DRAFT')
+        self.assertEqual(self.ramp.state['users'].get_row(ident)['status'], 'USER_DRAFT')
         self.assertThere(again, id=ident)
 
     def test_moved_to_another_company(self):
@@ -650,9 +654,9 @@ class TestUser(PeopleCase):
         self.assertTrue(nora.ramp_can_invite)
         nora.action_send_ramp_invitation()
         self.assertFalse(nora.ramp_can_invite)
-        self.assertEqual(self.ramp.mails, [])  # the button does not wait for Ramp
+        self.assertEqual(self.ramp.sent_mails, [])  # the button does not wait for Ramp
         self.push(3)
-        self.assertEqual([mail['to'] for mail in self.ramp.mails], ['nora@example.com'])
+        self.assertEqual([mail['to'] for mail in self.ramp.sent_mails], ['nora@example.com'])
         self.assertThere(nora, status='INVITE_PENDING')
         self.assertThere(other, status='USER_DRAFT')
         self.assertEqual(nora.ramp_state, 'In Ramp: Invited.')
@@ -660,14 +664,14 @@ class TestUser(PeopleCase):
             nora.action_send_ramp_invitation()
         self.connection.action_push_all()
         self.push()
-        self.assertEqual(len(self.ramp.mails), 1)
+        self.assertEqual(len(self.ramp.sent_mails), 1)
 
     def test_invitation_by_policy(self):
         there = self.ramp.add_user('There', 'Already', 'there@example.com')
         self.connection.user_invitation = 'invite'
         nora, already = self.hire(), self.hire('There Already', 'there@example.com')
         self.push(3)
-        self.assertEqual([mail['to'] for mail in self.ramp.mails], ['nora@example.com'])
+        self.assertEqual([mail['to'] for mail in self.ramp.sent_mails], ['nora@example.com'])
         self.assertEqual(already.ramp_user_id, there)
         self.assertThere(nora, status='INVITE_PENDING')
 
@@ -678,17 +682,17 @@ class TestUser(PeopleCase):
         nora.action_send_ramp_invitation()
         self.push()
         self.assertThere(nora, status='INVITE_PENDING')
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
 
     def test_invitation_that_got_through(self):
         """If the answer to an invitation is lost, no second email is sent."""
         nora = self.hire()
         self.push()
         nora.action_send_ramp_invitation()
-        self.ramp.faults.add('drop_after', path='/users/*/invite', count=1)
+        self.ramp.faults.add_fault('drop_after', path='/users/*/invite', count=1)
         self.push(3)
         self.assertThere(nora, status='INVITE_PENDING')
-        self.assertEqual(len(self.ramp.mails), 1)
+        self.assertEqual(len(self.ramp.sent_mails), 1)
 
     def test_something_that_a_change_is_about_is_not_found(self):
         """Ramp's 404 does not say what is missing, so an existing user is not created again, and the other people are
@@ -702,7 +706,7 @@ class TestUser(PeopleCase):
             (f'/users/{ident}', lambda: nora.write({'name': 'Nora Newer'}), lambda: nora.write({'name': 'Nora New'})),
             ('/users/*/deactivate', nora.action_archive, nora.action_unarchive),
         ):
-            fault = self.ramp.faults.add(
+            fault = self.ramp.faults.add_fault(
                 'server_error', path=path, status=404, **({'method': 'PATCH'} if path.endswith(ident) else {})
             )
             deed()
@@ -714,7 +718,7 @@ class TestUser(PeopleCase):
             self.assertIn('Ramp refused it: message: Server error', self.row(nora).error_message)
             self.assertThere(new)
             self.assertThere(other, last_name=other.name.partition(' ')[2])
-            self.ramp.faults.clear()
+            self.ramp.faults.clear_faults()
             undo()
             self.push()
             self.assertThere(nora, id=ident)
@@ -725,7 +729,7 @@ class TestUser(PeopleCase):
         """Remove the user in Ramp, as if Ramp had deleted it."""
         users = self.ramp.state['users']
         ident = self.row(person).ramp_id
-        users._unplace(ident)
+        users._remove_from_lists(ident)
         del users.rows[ident]
 
     def test_who_is_gone_in_ramp(self):
@@ -775,7 +779,7 @@ class TestUser(PeopleCase):
         self.assertTrue(triggers.filtered(lambda trigger: trigger.call_at > self.env.cr.now()))
         nora.name = 'Nora Newer'
         self.push()
-        self.ramp.finish_tasks()
+        self.ramp.finish_user_tasks()
         self.push()
         self.assertThere(nora, last_name='Newer')
         self.assertEqual(self.created(), 1)
@@ -797,10 +801,10 @@ class TestUser(PeopleCase):
         nora = self.hire()
         self.push(1)
         task = next(iter(self.ramp.state['user_tasks']))['id']
-        self.ramp.state['user_tasks'].update(task, status='QUEUED')
+        self.ramp.state['user_tasks'].update_row(task, status='QUEUED')
         self.assertWaits(nora, "cannot read .*'QUEUED' is not known.*Look for nora@example.com")
-        self.ramp.state['user_tasks'].update(task, status='IN_PROGRESS')
-        self.ramp.finish_tasks()
+        self.ramp.state['user_tasks'].update_row(task, status='IN_PROGRESS')
+        self.ramp.finish_user_tasks()
         self.push()
         self.assertThere(nora)
         self.assertEqual(self.created(), 1)
@@ -809,27 +813,27 @@ class TestUser(PeopleCase):
         self.ramp.task_seconds = None
         nora = self.hire()
         self.push(1)
-        self.ramp.faults.add('server_error', path='/users/deferred/status/*', status=404)
+        self.ramp.faults.add_fault('server_error', path='/users/deferred/status/*', status=404)
         self.push(2)
         self.assertEqual((self.row(nora).state, self.created()), ('pending', 1))
-        self.ramp.finish_tasks(error='Lost')
+        self.ramp.finish_user_tasks(error='Lost')
         with patch.object(person_resolve, 'LAG', timedelta(0)):  # the user never comes
             self.push(1)
         self.assertEqual(self.created(), 2)
-        self.ramp.faults.clear()
-        self.ramp.finish_tasks()
+        self.ramp.faults.clear_faults()
+        self.ramp.finish_user_tasks()
         self.push()
         self.assertThere(nora)
 
     def test_a_user_who_is_not_shown_yet(self):
         nora = self.hire()
         self.push(1)
-        self.ramp.finish_tasks()
+        self.ramp.finish_user_tasks()
         [user] = self.of_email('nora@example.com')
         self.ramp.update_user(user['id'], status='INVITE_PENDING')  # Ramp does not list pending users
-        self.ramp.faults.add('server_error', path=f'/users/{user["id"]}', status=404)
+        self.ramp.faults.add_fault('server_error', path=f'/users/{user["id"]}', status=404)
         self.assertWaits(nora, 'Ramp created the user, but does not show it. Look for nora@example.com')
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.ramp.update_user(user['id'], status='USER_DRAFT')
         self.push()
         self.assertThere(nora, id=user['id'])
@@ -840,7 +844,7 @@ class TestUser(PeopleCase):
         self.push()
         nora.active = False
         self.push()
-        self.ramp.finish_tasks()
+        self.ramp.finish_user_tasks()
         self.push()
         self.assertEqual(self.there(nora)['status'], 'USER_INACTIVE')
 
@@ -848,7 +852,7 @@ class TestUser(PeopleCase):
         self.ramp.task_seconds = None
         nora = self.hire()
         self.push()
-        self.ramp.finish_tasks(error='Mailbox unknown')
+        self.ramp.finish_user_tasks(error='Mailbox unknown')
         self.push(3)
         self.assertEqual((self.row(nora).state, self.row(nora).hold_reason), ('held', 'refused'))
         self.assertIn('Ramp could not create the user: Mailbox unknown', nora.ramp_state)
@@ -864,7 +868,7 @@ class TestUser(PeopleCase):
         nora = self.hire()
         self.push()
         ident = self.ramp.add_user('Nora', 'New', 'nora@example.com')
-        self.ramp.finish_tasks()
+        self.ramp.finish_user_tasks()
         self.push()
         self.assertThere(nora, id=ident)
 
@@ -884,9 +888,9 @@ class TestUser(PeopleCase):
         for seconds, email in ((0, 'fast@example.com'), (None, 'slow@example.com')):
             self.ramp.task_seconds = seconds
             nora = self.hire(email=email)
-            self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+            self.ramp.faults.add_fault('drop_after', path='/users/deferred', count=1)
             self.push(4)
-            self.ramp.finish_tasks()
+            self.ramp.finish_user_tasks()
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
             self.push(3)
             self.assertThere(nora, email=nora.work_email)
@@ -894,13 +898,13 @@ class TestUser(PeopleCase):
         # A task whose answer was lost fails, and its key cannot be used again.
         self.ramp.task_seconds = None
         nora = self.hire(email='lost@example.com')
-        self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+        self.ramp.faults.add_fault('drop_after', path='/users/deferred', count=1)
         self.push(1)
-        self.ramp.finish_tasks(error='Lost')
+        self.ramp.finish_user_tasks(error='Lost')
         self.ramp.task_seconds = 0
         self.push(4)
         self.assertThere(nora, email='lost@example.com')
-        self.assertEqual(self.ramp.mails, [])
+        self.assertEqual(self.ramp.sent_mails, [])
 
     def test_crash_and_another_email(self):
         """If Ramp's answer to a creation is lost and the email then changes, the draft is found by the former email."""
@@ -909,14 +913,14 @@ class TestUser(PeopleCase):
                 self.ramp.task_seconds = seconds
                 before, after = f'before{number}@example.com', f'after{number}@example.com'
                 nora = self.hire(email=before)
-                self.ramp.faults.add('drop_after', path='/users/deferred', count=1)
+                self.ramp.faults.add_fault('drop_after', path='/users/deferred', count=1)
                 self.push(1)
                 nora.work_email = after
                 if archive:
                     nora.active = False
                 self.push(1)
                 if seconds is None:
-                    self.ramp.finish_tasks()
+                    self.ramp.finish_user_tasks()
                 for _time in range(3):
                     self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
                     self.push(1)
@@ -980,7 +984,7 @@ class TestUser(PeopleCase):
         team.name = 'Robotics'
         self.push()
         self.assertEqual(self.names('departments'), sorted(['Robotics', *before[1:]]))
-        self.assertEqual(self.ramp.state['departments'].get(self.there(nora)['department_id'])['name'], 'Robotics')
+        self.assertEqual(self.ramp.state['departments'].get_row(self.there(nora)['department_id'])['name'], 'Robotics')
         self.assertNotIn('Lab', self.names('departments'))  # nobody works there
         team.active = False
         self.push()
@@ -1001,7 +1005,7 @@ class TestUser(PeopleCase):
 
     def test_a_location_of_another_entity(self):
         entities = [entity['id'] for entity in self.ramp.state['entities']]
-        ident = self.ramp.state['locations'].find(entity_id=entities[1])
+        ident = self.ramp.state['locations'].find_first_row(entity_id=entities[1])
         self.connection.ramp_entity_id = entities[0]
         self.paris.name = ident['name']
         nora = self.hire(work_location_id=self.paris.id)
@@ -1011,7 +1015,7 @@ class TestUser(PeopleCase):
         self.paris.name = 'Paris'
         self.push(3)
         user = self.assertThere(nora, entity_id=entities[0])
-        self.assertEqual(self.ramp.state['locations'].get(user['location_id'])['name'], 'Paris')
+        self.assertEqual(self.ramp.state['locations'].get_row(user['location_id'])['name'], 'Paris')
 
     def test_locations_of_one_name(self):
         """The location in the connection's entity is taken. Two locations of one name there are a question, and no
@@ -1023,34 +1027,34 @@ class TestUser(PeopleCase):
                 self.connection.ramp_entity_id = chosen
                 place = self.paris.copy({'name': f'Office {chosen}'})
                 for other in (first, second):
-                    make_location(self.ramp.state, place.name, other, self.ramp.state.new_id())
+                    make_location(self.ramp.state, place.name, other, self.ramp.state.make_new_id())
                 nora = self.hire(email=f'nora{chosen}@example.com', work_location_id=place.id)
                 self.push(3)
-                location = self.ramp.state['locations'].get(self.row(place).ramp_id)
+                location = self.ramp.state['locations'].get_row(self.row(place).ramp_id)
                 self.assertEqual((location['name'], location['entity_id']), (place.name, entity))
                 self.assertThere(nora, location_id=location['id'], entity_id=entity)
                 self.assertEqual(self.names('locations').count(place.name), 2)
-        make_location(self.ramp.state, 'PARIS', first, self.ramp.state.new_id())
-        double = make_location(self.ramp.state, 'Paris', first, self.ramp.state.new_id())
+        make_location(self.ramp.state, 'PARIS', first, self.ramp.state.make_new_id())
+        double = make_location(self.ramp.state, 'Paris', first, self.ramp.state.make_new_id())
         nora.work_location_id = self.paris
         self.push(3)
         self.assertQuestion(self.paris, 'Ramp has 2 with the name Paris')
         self.assertEqual(len([name for name in self.names('locations') if name.lower() == 'paris']), 2)
-        self.ramp.state['locations'].update(double['id'], name='Paris North')
+        self.ramp.state['locations'].update_row(double['id'], name='Paris North')
         self.push(3)
         self.assertEqual(self.row(self.paris).state, 'confirmed')
         self.assertThere(nora, location_id=self.row(self.paris).ramp_id)
 
     def test_departments_of_one_name_in_ramp(self):
-        one, two = ({'id': self.ramp.state.new_id(), 'name': 'Field Team'} for _number in range(2))
+        one, two = ({'id': self.ramp.state.make_new_id(), 'name': 'Field Team'} for _number in range(2))
         for department in (one, two):
-            self.ramp.state['departments'].add(department)
+            self.ramp.state['departments'].add_row(department)
         nora = self.hire(department_id=self.team.id)
         self.push()
         self.assertQuestion(self.team, 'Ramp has 2 with the name Field Team')
         self.assertThere(nora, department_id=None)
         self.assertEqual(self.names('departments').count('Field Team'), 2)
-        self.ramp.state['departments'].update(one['id'], name='Field Team West')
+        self.ramp.state['departments'].update_row(one['id'], name='Field Team West')
         self.push(3)
         self.assertThere(nora, department_id=two['id'])
 
@@ -1065,14 +1069,14 @@ class TestUser(PeopleCase):
             company_ids=[Command.set(self.company.ids)],
         )
         Employee = self.env['hr.employee'].with_user(officer).with_company(self.company)
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         nora = Employee.create({'name': 'Nora New', 'work_email': 'nora@example.com', 'company_id': self.company.id})
         nora.write({'department_id': self.team.id, 'parent_id': self.employee.id, 'name': 'Nora Newer'})
         self.assertEqual(nora.ramp_state, 'Waiting to be sent')
         nora.action_archive()
         nora.action_unarchive()
         self.team.with_user(officer).name = 'Team'
-        self.assertEqual(self.ramp.counts(), before)
+        self.assertEqual(self.ramp.count_requests(), before)
         self.push()
         self.env.invalidate_all()
         self.assertIn('draft', nora.ramp_state)
@@ -1272,10 +1276,10 @@ class TestPeopleConverge(PeopleCase):
         self.ramp.task_seconds = (None, 0)[number % 2]
 
     def do_fail(self, number):
-        self.ramp.finish_tasks(error='Mailbox unknown' if number % 2 else None)
+        self.ramp.finish_user_tasks(error='Mailbox unknown' if number % 2 else None)
 
     def do_fault(self, number):
-        self.ramp.faults.add(
+        self.ramp.faults.add_fault(
             path=('*', '/users*', '/users/deferred*', '/departments')[number % 4],
             skip=number % 3,
             count=1 + number % 3,
@@ -1287,11 +1291,11 @@ class TestPeopleConverge(PeopleCase):
 
     def settle(self):
         """Stop all failures, press Retry on what is on hold, and run until nothing changes."""
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.ramp.task_seconds = 0
-        self.ramp.finish_tasks()
+        self.ramp.finish_user_tasks()
         for _round in range(8):
-            before = self.ramp.counts()
+            before = self.ramp.count_requests()
             self.env['ramp.record'].search([('next_attempt', '!=', False)]).next_attempt = False
             self.env['ramp.record'].search([('hold_reason', '=', 'refused'), ('flow', 'in', FLOWS)]).action_retry()
             self.push(1)
@@ -1308,7 +1312,7 @@ class TestPeopleConverge(PeopleCase):
         self.assertLessEqual(max(Counter(user['email'].lower() for user in users).values(), default=0), 1)
         by_email = {user['email']: user for user in users}
         self.assertLessEqual(set(by_email), {person._ramp_email() for person in self.people})
-        mails = Counter(mail['to'] for mail in self.ramp.mails)
+        mails = Counter(mail['to'] for mail in self.ramp.sent_mails)
         asked = {person._ramp_email() for person in self.people if person.ramp_invite}
         self.assertLessEqual(set(mails), asked)
         self.assertLessEqual(max(mails.values(), default=0), 1)
@@ -1330,8 +1334,10 @@ class TestPeopleConverge(PeopleCase):
                     (person.department_id, 'departments', 'department_id'),
                     (person.work_location_id, 'locations', 'location_id'),
                 ):
-                    self.assertEqual(user[key] and self.ramp.state[table].get(user[key])['name'], place.name or None)
-        before = self.ramp.counts()
+                    self.assertEqual(
+                        user[key] and self.ramp.state[table].get_row(user[key])['name'], place.name or None
+                    )
+        before = self.ramp.count_requests()
         self.push(1)
         self.assertEqual(self.written(before), {})
         self.ramp.assert_clean()

@@ -40,7 +40,7 @@ class VendorCase(RampCase):
             [
                 {
                     'connection_id': self.connection.id,
-                    'event_id': self.ramp.state.new_id(),
+                    'event_id': self.ramp.state.make_new_id(),
                     'type': 'vendors.updated',
                     'object_id': ramp_id,
                     'received_at': fields.Datetime.now(),
@@ -62,24 +62,24 @@ class VendorCase(RampCase):
         return partner
 
     def contact_ids(self, ramp_id):
-        return self.ramp.state['vendors'].get(ramp_id)['contacts']
+        return self.ramp.state['vendors'].get_row(ramp_id)['contacts']
 
     def contact(self, contact_id):
         return self.Partner.browse(self.record(contact_id, 'vendor_contact').res_id)
 
     def change_contact(self, contact_id, **values):
-        vendor_id = self.ramp.state['vendor_contacts'].update(contact_id, **values)['_vendor']
+        vendor_id = self.ramp.state['vendor_contacts'].update_row(contact_id, **values)['_vendor']
         self.ramp.update_vendor(vendor_id)
 
     def remove_contact(self, contact_id):
-        vendor_id = self.ramp.state['vendor_contacts'].get(contact_id)['_vendor']
-        self.ramp.state['vendor_contacts'].update(contact_id, _vendor='nobody')
+        vendor_id = self.ramp.state['vendor_contacts'].get_row(contact_id)['_vendor']
+        self.ramp.state['vendor_contacts'].update_row(contact_id, _vendor='nobody')
         self.ramp.update_vendor(
             vendor_id, contacts=[other for other in self.contact_ids(vendor_id) if other != contact_id]
         )
 
     def return_contact(self, contact_id, vendor_id):
-        self.ramp.state['vendor_contacts'].update(contact_id, _vendor=vendor_id)
+        self.ramp.state['vendor_contacts'].update_row(contact_id, _vendor=vendor_id)
         self.ramp.update_vendor(vendor_id, contacts=[*self.contact_ids(vendor_id), contact_id])
 
     def asked(self, path=''):
@@ -598,7 +598,7 @@ class TestVendor(VendorCase):
         self.pull()
         for identity in (ramp_id, held):
             self.ramp.update_vendor(identity)
-            self.ramp.state['vendors'].update(identity, _deleted=True)
+            self.ramp.state['vendors'].update_row(identity, _deleted=True)
         self.env['ramp.run'].search([]).reread = False
         self.pull()
         self.assertTrue(self.partner(ramp_id).active)
@@ -642,7 +642,9 @@ class TestVendor(VendorCase):
         self.pull()
         self.assertEqual(len(self.partner(bad).message_ids), notes, 'said once')
         self.assertIn('Changed', self.partner(bad).comment)
-        self.ramp.update_vendor(bad, _detail={'custom_record_fields': [vendors._custom_cell('VAT', 'DE987654321')]})
+        self.ramp.update_vendor(
+            bad, _detail={'custom_record_fields': [vendors._build_custom_cell('VAT', 'DE987654321')]}
+        )
         self.pull()
         self.assertEqual(self.partner(bad).vat, 'DE987654321')
 
@@ -655,7 +657,7 @@ class TestVendor(VendorCase):
         self.pull()
         partner, (first, second) = self.partner(ramp_id), self.contact_ids(ramp_id)
         with self.ramp.state.lock:
-            third = vendors.add_contact(self.ramp.state, ramp_id, 'c@example.com', first_name='Cleo')['id']
+            third = vendors.add_vendor_contact(self.ramp.state, ramp_id, 'c@example.com', first_name='Cleo')['id']
         self.change_contact(first, is_default=False, first_name='Adele')
         self.change_contact(second, is_default=True)
         self.pull()
@@ -684,7 +686,7 @@ class TestVendor(VendorCase):
 
     def test_contacts_come_twice(self):
         """Overlapping pages of contacts make no second contact. A duplicate that an earlier version made is archived."""
-        self.ramp.faults.add('duplicate_page', path='/vendors/*/contacts')
+        self.ramp.faults.add_fault('duplicate_page', path='/vendors/*/contacts')
         emails = [f'{number}@example.com' for number in range(102)]
         ramp_id = self.ramp.add_vendor('Acme', contacts=[{'email': email, 'first_name': 'Ada'} for email in emails])
         self.pull()
@@ -704,7 +706,7 @@ class TestVendor(VendorCase):
     def test_unreadable_and_then_whole(self):
         """A row that was put on hold for a missing id is ignored once the vendor has its id."""
         ramp_id = self.ramp.add_vendor('Acme')
-        self.ramp.faults.add('malformed_object', path='/vendors*', count=1, how='missing_id')
+        self.ramp.faults.add_fault('malformed_object', path='/vendors*', count=1, how='missing_id')
         self.pull()
         held = self.env['ramp.record'].search([('flow', '=', 'vendor'), ('ramp_id', '=like', 'malformed-%')])
         self.assertEqual(held.mapped('state'), ['held'])
@@ -744,14 +746,14 @@ class TestVendor(VendorCase):
                 f'Vendor {number}', contacts=2, description='Text', custom={'EIN': f'12-345678{number}'}
             )
         self.pull()
-        sent = len(self.ramp.write_calls())
+        sent = len(self.ramp.list_write_calls())
         for everything in (False, True):
             self.env['ramp.run'].search([]).reread = not everything
             with self.writing(*TABLES) as found:
                 [run] = self.pull()
             self.assertEqual(found, [])
             self.assertEqual((run.seen, run.processed, run.created, run.reread), (3, 0, 0, everything))
-        self.assertEqual(len(self.ramp.write_calls()), sent)
+        self.assertEqual(len(self.ramp.list_write_calls()), sent)
 
     def test_all_flows_come_to_rest(self):
         """A partner made from a vendor is offered in Ramp as a supplier. After that, nothing is left to send or to
@@ -762,15 +764,15 @@ class TestVendor(VendorCase):
         self.sync(*flows)
         self.sync(*flows)
         self.assertEqual(self.partner(ramp_id).ramp_state, 'In Ramp')
-        sent = len(self.ramp.write_calls())
+        sent = len(self.ramp.list_write_calls())
         with self.writing(*TABLES) as found:
             self.sync(*flows)
-        self.assertEqual((len(self.ramp.write_calls()), found), (sent, []))
+        self.assertEqual((len(self.ramp.list_write_calls()), found), (sent, []))
 
     def test_only_what_changed_is_asked_for(self):
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(4)]
         for ramp_id in ids:
-            self.ramp.state['vendors'].update(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
+            self.ramp.state['vendors'].update_row(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
         self.pull()
         self.assertEqual(len(self.asked()), 1 + 4 * 2)
         self.pull(now=False)
@@ -780,7 +782,7 @@ class TestVendor(VendorCase):
         self.assertEqual(self.asked(), ['', f'/{ids[2]}', f'/{ids[2]}/contacts'])
         self.assertEqual((run.seen, run.processed, run.reread, run.listed), (1, 1, False, True))
         # The next day everything is listed. Read are vendors that differ from the ledger and those whose turn it is.
-        self.ramp.state['vendors'].update(ids[0], name='Changed unseen', _updated_at='2020-01-01T00:00:00+00:00')
+        self.ramp.state['vendors'].update_row(ids[0], name='Changed unseen', _updated_at='2020-01-01T00:00:00+00:00')
         for run in self.env['ramp.run'].search([]):
             run.started_at -= timedelta(days=1, minutes=1)
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: (parts, ramp_id) == (1, ids[3]))
@@ -793,7 +795,7 @@ class TestVendor(VendorCase):
         self.assertEqual(self.partner(ids[0]).name, 'Changed unseen')
 
     def test_each_vendor_has_its_turn(self):
-        ids = [self.ramp.state.new_id() for _number in range(300)]
+        ids = [self.ramp.state.make_new_id() for _number in range(300)]
         for part in range(7):
             self.assertIn(sum(vendor_list.is_turn(ramp_id, part, 7) for ramp_id in ids), range(20, 70))
         for ramp_id in ids:
@@ -825,32 +827,32 @@ class TestVendor(VendorCase):
         )
         self.pull()
         for identity in (ramp_id, other):
-            self.ramp.state['vendors'].update(identity, _updated_at='2020-01-01T00:00:00+00:00')
+            self.ramp.state['vendors'].update_row(identity, _updated_at='2020-01-01T00:00:00+00:00')
         [contact_id] = self.contact_ids(ramp_id)
-        self.ramp.state['vendor_contacts'].update(contact_id, email='b@example.com')
+        self.ramp.state['vendor_contacts'].update_row(contact_id, email='b@example.com')
         self.pull(now=False)
         self.assertEqual(self.contact(contact_id).email, 'a@example.com')
         self.asked()
-        self.named(ramp_id.upper(), self.ramp.state.new_id(), False)
+        self.named(ramp_id.upper(), self.ramp.state.make_new_id(), False)
         self.pull(now=False)
         self.assertEqual(self.asked(), ['', f'/{ramp_id}', f'/{ramp_id}/contacts'])
         self.assertEqual(self.contact(contact_id).email, 'b@example.com')
         self.env['ramp.event'].search([]).unlink()
-        self.ramp.state['vendor_contacts'].update(contact_id, email='c@example.com')
+        self.ramp.state['vendor_contacts'].update_row(contact_id, email='c@example.com')
         self.connection.sync_requested_at = self.env['ramp.run'].search([], limit=1).started_at
         self.pull(now=False)
         self.assertEqual(self.contact(contact_id).email, 'c@example.com')
         # Everything is listed, and it is not the vendor's turn.
         self.patch(vendor_list, 'is_turn', lambda ramp_id, part, parts: False)
         self.env['ramp.run'].search([]).reread = False
-        self.ramp.state['vendor_contacts'].update(contact_id, email='d@example.com')
+        self.ramp.state['vendor_contacts'].update_row(contact_id, email='d@example.com')
         self.named(ramp_id)
         self.asked()
         self.pull(now=False)
         self.assertEqual(self.asked(), ['', f'/{ramp_id}', f'/{ramp_id}/contacts'])
         self.assertEqual(self.contact(contact_id).email, 'd@example.com')
         # An event names a vendor that is gone. It keeps its partner.
-        self.ramp.state['vendors'].update(ramp_id, _deleted=True)
+        self.ramp.state['vendors'].update_row(ramp_id, _deleted=True)
         self.named(ramp_id)
         self.pull(now=False)
         self.partner(ramp_id)
@@ -892,7 +894,7 @@ class TestVendor(VendorCase):
         for ramp_id in ids:
             self.ramp.update_vendor(ramp_id)
         for ramp_id in twins:
-            self.ramp.state['vendors'].update(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
+            self.ramp.state['vendors'].update_row(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
         runs = self.sync_until_listed('vendor')
         self.assertEqual(
             Counter(self.asked()), {**{f'/{ramp_id}{path}': 1 for ramp_id in ids for path in ('', '/contacts')}, '': 3}
@@ -900,8 +902,8 @@ class TestVendor(VendorCase):
         self.assertEqual((len(runs), sum(runs.mapped('created')), any(runs.mapped('reread'))), (4, 0, False))
         # Open rows that a full list does not show are read, two at a time, and one that fails is read only once.
         for ramp_id in twins[:3]:
-            self.ramp.state['vendors'].update(ramp_id, _deleted=True)
-        self.ramp.faults.add('server_error', f'/vendors/{twins[0]}')
+            self.ramp.state['vendors'].update_row(ramp_id, _deleted=True)
+        self.ramp.faults.add_fault('server_error', f'/vendors/{twins[0]}')
         self.env['ramp.run'].search([]).reread = False
         runs = self.sync_until_listed('vendor')
         asked = Counter(self.asked())
@@ -954,40 +956,40 @@ class TestVendor(VendorCase):
 
     def test_vendor_that_cannot_be_fetched(self):
         bad, good = self.ramp.add_vendor('Bad'), self.ramp.add_vendor('Good')
-        self.ramp.faults.add('server_error', f'/vendors/{bad}/contacts')
+        self.ramp.faults.add_fault('server_error', f'/vendors/{bad}/contacts')
         [run] = self.pull()
         self.assertEqual(run.state, 'done')
         self.partner(good)
         self.assertEqual((self.row(bad).state, self.row(bad).name), ('pending', 'Bad'))
         self.assertIn('asks again', self.row(bad).error_message)
         for identity in (bad, good):
-            self.ramp.state['vendors'].update(identity, _updated_at='2020-01-01T00:00:00+00:00')
+            self.ramp.state['vendors'].update_row(identity, _updated_at='2020-01-01T00:00:00+00:00')
         self.pull(now=False)
         self.assertEqual(self.row(bad).state, 'pending')
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.asked()
         self.pull(now=False)
         self.assertEqual(self.asked(), ['', f'/{bad}', f'/{bad}/contacts'])
         self.assertEqual(len(self.partner(bad).child_ids), 1)
-        self.ramp.faults.add('server_error', f'/vendors/{bad}')
+        self.ramp.faults.add_fault('server_error', f'/vendors/{bad}')
         self.ramp.update_vendor(bad, name='Changed')
         self.pull()
         self.assertEqual((self.row(bad).state, bool(self.row(bad).res_id)), ('pending', True))
-        self.ramp.faults.clear()
-        self.ramp.state['vendors'].update(bad, _updated_at='2020-01-01T00:00:00+00:00')
+        self.ramp.faults.clear_faults()
+        self.ramp.state['vendors'].update_row(bad, _updated_at='2020-01-01T00:00:00+00:00')
         self.pull()
         self.assertEqual(self.partner(bad).name, 'Changed')
 
     def test_ramp_that_does_not_answer(self):
         ids = [self.ramp.add_vendor(f'Vendor {number}') for number in range(6)]
-        self.ramp.faults.add('drop_before', '/vendors/*', skip=4)
+        self.ramp.faults.add_fault('drop_before', '/vendors/*', skip=4)
         [run] = self.pull()
         self.assertEqual(run.state, 'failed')
         self.assertFalse(run.listed)
         for ramp_id in ids[:2]:
             self.partner(ramp_id)
         self.assertLessEqual(len({path[:37] for path in self.asked() if path}), 2 + vendor_list.SILENCE)
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         [run] = self.pull()
         self.assertEqual((run.state, run.reread), ('done', True))
         for ramp_id in ids:
@@ -997,7 +999,7 @@ class TestVendor(VendorCase):
         good = self.ramp.add_vendor('Good')
         bad = self.ramp.add_vendor('Bad', broken=True, is_active='maybe')
         worse = self.ramp.add_vendor('Worse', broken=True, contacts=[])
-        self.ramp.state['vendors'].update(worse, _detail={'custom_record_fields': 'no list'})
+        self.ramp.state['vendors'].update_row(worse, _detail={'custom_record_fields': 'no list'})
         self.pull()
         self.partner(good)
         for ramp_id in (bad, worse):
@@ -1006,7 +1008,7 @@ class TestVendor(VendorCase):
         self.pull()
         self.assertEqual(self.row(bad).state, 'held')
         self.ramp.update_vendor(bad, is_active=True)
-        self.ramp.state['vendors'].update(worse, _detail={})
+        self.ramp.state['vendors'].update_row(worse, _detail={})
         self.ramp.update_vendor(worse)
         self.pull()
         self.partner(bad), self.partner(worse)
@@ -1048,8 +1050,8 @@ class TestVendor(VendorCase):
         first, second = self.ramp.add_vendor('First'), self.ramp.add_vendor('Second')
         self.other('Twin'), self.other('Twin')
         twin, broken = self.ramp.add_vendor('Twin'), self.ramp.add_vendor('Broken')
-        self.ramp.faults.add('server_error', f'/vendors/{broken}')
-        nobody = self.ramp.state.new_id()
+        self.ramp.faults.add_fault('server_error', f'/vendors/{broken}')
+        nobody = self.ramp.state.make_new_id()
         self.ensure(first, nobody, twin, broken, 'no id', first)
         self.partner(first)
         self.assertFalse(self.row(second) + self.row(nobody) + self.row(broken))
@@ -1149,7 +1151,7 @@ class TestVendor(VendorCase):
         [run] = self.pull()
         self.assertEqual(run.created, count)
         for ramp_id in ids:
-            self.ramp.state['vendors'].update(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
+            self.ramp.state['vendors'].update_row(ramp_id, _updated_at='2020-01-01T00:00:00+00:00')
         self.asked()
         return Counter(self.counts)
 

@@ -50,7 +50,7 @@ class TestWatch(StatementsCase):
         self.sync_statements()
         self.sync('watch')
         self.assertEqual([row.state for row in rows], ['confirmed', 'held', 'confirmed', 'held', 'confirmed'])
-        self.assertEqual(len(self.ramp.successes()[ids[0]]), 1)
+        self.assertEqual(len(self.ramp.list_successes()[ids[0]]), 1)
 
     def test_found_and_then_deleted(self):
         """An entry that the check opened and somebody then deleted is not settled by the next check, because it has no
@@ -84,7 +84,7 @@ class TestWatch(StatementsCase):
         ids = [self.spend(1000 + number, sync_status='NOT_SYNC_READY') for number in range(5)]
         self.patch(RampFlowPull, '_page_size', 2)
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
-        before, started = self.ramp.counts(), fields.Datetime.now()
+        before, started = self.ramp.count_requests(), fields.Datetime.now()
         runs = self.env['ramp.run']
         while not self.connection.last_watch and len(runs) < 100:
             self.env['ir.cron.trigger'].search([]).unlink()
@@ -104,7 +104,7 @@ class TestWatch(StatementsCase):
         self.assertEqual(self.connection.last_watch, runs[0].started_at)
         self.assertEqual(runs[1:].mapped('begun_at'), [runs[0].started_at] * (len(runs) - 1))
         self.assertGreaterEqual(self.connection.last_watch, started)
-        self.assertEqual((self.ramp.counts() - before)['GET /developer/v1/transactions'], 3)
+        self.assertEqual((self.ramp.count_requests() - before)['GET /developer/v1/transactions'], 3)
         self.assertEqual({self.record(ramp_id).is_withheld for ramp_id in ids}, {True})
 
     def test_left_off_long_ago(self):
@@ -118,7 +118,7 @@ class TestWatch(StatementsCase):
             (2, False, {}, False),
             (0, False, {'accounting_connection_id': 'another'}, False),
             (0, False, {'start_date': '2026-02-01'}, False),
-            (0, False, {'ramp_entity_id': self.ramp.state.new_id()}, False),
+            (0, False, {'ramp_entity_id': self.ramp.state.make_new_id()}, False),
             (0, False, {'bill_policy': 'created'}, False),
         ):
             for during in (False, True):
@@ -294,8 +294,8 @@ class TestWatchAlone(OrdersCase):
             ({'kind': 'html_error'}, 'does not know'),
         ):
             with self.subTest(**fault):
-                self.ramp.faults.clear()
-                self.ramp.faults.add(path='/bills', **fault)
+                self.ramp.faults.clear_faults()
+                self.ramp.faults.add_fault(path='/bills', **fault)
                 ramp_id = self.unready()
                 with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
                     run = self.watch()
@@ -306,7 +306,7 @@ class TestWatchAlone(OrdersCase):
                 self.assertEqual(len(run.message.splitlines()), 1, 'and it names no other')
                 self.assertIn('Bills could not be checked', self.connection.last_error)
                 self.assertLookedAtOthers(ramp_id)
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.assertEqual(self.watch().state, 'done')
         self.assertFalse(self.connection.last_error)
 
@@ -328,7 +328,7 @@ class TestWatchAlone(OrdersCase):
     def test_failures_are_kept_over_the_runs_of_a_night(self):
         """A failure in the first of several runs is named by the last one, and the check is not complete."""
         self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
-        self.ramp.faults.add('server_error', path='/bills')
+        self.ramp.faults.add_fault('server_error', path='/bills')
         ramp_id = self.unready()
         self.connection.last_watch = False
         runs = self.env['ramp.run']
@@ -341,7 +341,7 @@ class TestWatchAlone(OrdersCase):
         self.assertLookedAtOthers(ramp_id)
 
     def test_silent_ramp_is_asked_once(self):
-        self.ramp.faults.add('drop_before', path='/bills')
+        self.ramp.faults.add_fault('drop_before', path='/bills')
         calls = len(self.ramp.requests)
         with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
             run = self.watch()
@@ -368,16 +368,16 @@ class TestWatchAlone(OrdersCase):
                                 {**line, 'accounting_field_selections': [{}]} for line in there['line_items']
                             ]
                         }
-                    self.ramp.state['purchase_orders'].update(there['id'], **values, _broken=order == odd)
+                    self.ramp.state['purchase_orders'].update_row(there['id'], **values, _broken=order == odd)
                 run = self.watch()
                 self.assertEqual((run.state, run.message), ('done', False))
                 self.assertEqual((self.row(good).state, self.row(odd).state), ('confirmed', 'held'))
                 self.assertIn('edited the memo', self.row(good).error_message)
                 self.assertRegex(self.row(odd).error_message, "cannot read Ramp's version of it")
-                calls = len(self.ramp.write_calls())
+                calls = len(self.ramp.list_write_calls())
                 self.push()
                 self.assertEqual(
-                    (self.row(odd).state, len(self.ramp.write_calls())), ('held', calls), 'nothing is sent'
+                    (self.row(odd).state, len(self.ramp.list_write_calls())), ('held', calls), 'nothing is sent'
                 )
                 self.ramp.archive_purchase_order(self.row(good).ramp_id)
                 self.ramp.archive_purchase_order(self.row(odd).ramp_id)
@@ -391,10 +391,10 @@ class TestWatchOddOrder(OrdersCase):
         self.push()
         there = self.there(order)
         memo = there['memo']
-        self.ramp.state['purchase_orders'].update(there['id'], memo=5, _broken=True)
+        self.ramp.state['purchase_orders'].update_row(there['id'], memo=5, _broken=True)
         self.sync('watch', now=False)
         self.assertEqual(self.row(order).state, 'held')
-        self.ramp.state['purchase_orders'].update(there['id'], memo=memo, _broken=False)
+        self.ramp.state['purchase_orders'].update_row(there['id'], memo=memo, _broken=False)
         self.push()
         self.assertEqual((self.row(order).state, self.row(order).error_message), ('confirmed', False))
         self.assertEqual(

@@ -25,7 +25,7 @@ from ..hooks import uninstall_hook
 from ..models import token_stores
 from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
-from ..simulator.webhooks import ENCODINGS, HEADERS, signature
+from ..simulator.webhooks import SIGNATURE_ENCODINGS, SIGNATURE_HEADERS, sign_event_body
 from .common import RampCase
 from .properties import examples
 from .smoke import SmokeTags
@@ -55,14 +55,14 @@ class WebhookCase(RampCase, HttpCase):
     def once(self):
         super().once()
         self.sender = self.ramp.webhooks
-        self.sender.hold()
+        self.sender.hold_events()
         self.env['ir.config_parameter'].set_param('web.base.url', self.base_url())
 
     def deliver(self):
         """Let Ramp send its waiting events; returns Odoo's answers."""
         self.env.flush_all()
         with self.allow_requests(all_requests=True):
-            answers = [entry['status'] for entry in self.sender.deliver()]
+            answers = [entry['status'] for entry in self.sender.deliver_pending()]
             self._wait_remaining_requests()  # for what they do after the answer
         self.env.invalidate_all()
         return answers
@@ -71,7 +71,7 @@ class WebhookCase(RampCase, HttpCase):
         """Send a call that does not come from Ramp; returns the answer."""
         self.env.flush_all()
         with self.allow_requests(all_requests=True):
-            return self.sender.forge(url or self.webhook._endpoint_url(), body=body, **options)
+            return self.sender.send_forged_event(url or self.webhook._endpoint_url(), body=body, **options)
 
     def run_job(self):
         self.sync('webhook', now=False)
@@ -122,9 +122,9 @@ class TestSubscription(WebhookCase):
         self.run_job()
         self.assertEqual((self.connection.webhook_state, self.connection.webhook_message), ('active', False))
         self.assertEqual((self.subscriptions()[0]['status'], self.webhook.challenge), ('active', False))
-        asked = len(self.ramp.write_calls())
+        asked = len(self.ramp.list_write_calls())
         self.run_job()
-        self.assertEqual(len(self.ramp.write_calls()), asked, 'what is in order is left alone')
+        self.assertEqual(len(self.ramp.list_write_calls()), asked, 'what is in order is left alone')
         self.ramp.assert_clean()
 
     def test_the_challenge_comes_before_the_answer(self):
@@ -133,10 +133,10 @@ class TestSubscription(WebhookCase):
         def slowly(client, path, *args, **kwargs):
             if path != '/webhooks':
                 return post(client, path, *args, **kwargs)
-            self.ramp.after(
+            self.ramp.add_after_hook(
                 lambda method, path, body: (
                     (method, path[-9:]) == ('POST', '/webhooks')
-                    and answers.extend(entry['status'] for entry in self.sender.deliver())
+                    and answers.extend(entry['status'] for entry in self.sender.deliver_pending())
                 )
             )
             with self.allow_requests(all_requests=True), release_test_lock():
@@ -172,14 +172,14 @@ class TestSubscription(WebhookCase):
 
     def test_every_event_of_a_flow_is_one_of_ramps(self):
         for flow in self.connection._flow_models():
-            self.assertLessEqual(set(flow._events), set(events.TYPES) - {'webhooks.verification'}, flow._flow)
+            self.assertLessEqual(set(flow._events), set(events.EVENT_TYPES) - {'webhooks.verification'}, flow._flow)
 
     def test_repaired(self):
         def deleted():
-            self.ramp.state['webhooks'].update(self.webhook.ramp_id, _deleted=True, status='inactive')
+            self.ramp.state['webhooks'].update_row(self.webhook.ramp_id, _deleted=True, status='inactive')
 
         def switched_off():
-            self.ramp.state['webhooks'].update(self.webhook.ramp_id, status='inactive')
+            self.ramp.state['webhooks'].update_row(self.webhook.ramp_id, status='inactive')
 
         def moved():
             self.env['ir.config_parameter'].set_param('web.base.url', self.base_url().replace('127.0.0.1', 'localhost'))
@@ -213,7 +213,7 @@ class TestSubscription(WebhookCase):
 
     def test_others_are_left_alone(self):
         """Subscriptions of other addresses are left alone, as the app in Ramp may serve more than this connection."""
-        other = self.ramp.subscribe('https://erp.example.com/ramp_connector/webhook/0', ['bills.paid'])
+        other = self.ramp.add_subscription('https://erp.example.com/ramp_connector/webhook/0', ['bills.paid'])
         self.subscribe_and_leave()
         self.assertEqual([row['id'] for row in self.subscriptions()], [other['id']])
 
@@ -358,7 +358,7 @@ class TestSubscription(WebhookCase):
         wrong = {'type': 'webhooks.verification', 'challenge': 'guessed'}
         self.assertEqual(self.forge(json.dumps(wrong).encode(), secret=None), 204)
         self.env.invalidate_all()
-        self.sender.drop()
+        self.sender.drop_pending()
         self.run_job()
         self.assertEqual(self.connection.webhook_state, 'failed')
         self.assertEqual(
@@ -386,7 +386,7 @@ class TestSubscription(WebhookCase):
         self.connection.use_webhooks = True
         self.run_job()
         first = self.webhook._endpoint_url()
-        self.sender.drop()
+        self.sender.drop_pending()
         self.env.flush_all()
         self.run_job()
         self.assertEqual((self.connection.webhook_message, self.webhook._endpoint_url()), (False, first))
@@ -454,8 +454,8 @@ class TestEvents(WebhookCase):
 
     def test_spend_is_booked_once(self):
         """Events that come twice, in disorder and again later lead to one row, one job and one document."""
-        self.ramp.faults.add('duplicate_event')
-        self.ramp.faults.add('reorder_event')
+        self.ramp.faults.add_fault('duplicate_event')
+        self.ramp.faults.add_fault('reorder_event')
         idents = [self.spend(1000 + number) for number in range(3)]
         answers = self.deliver()
         self.assertEqual((set(answers), len(answers)), ({204}, 2 * len(self.events())))
@@ -466,7 +466,7 @@ class TestEvents(WebhookCase):
         self.woken()  # the cardholder is known now, which wakes the job of employees
         count = len(self.events())
         for event in list(self.sender.sent):
-            self.sender.replay(event)
+            self.sender.replay_event(event)
         self.assertEqual(set(self.deliver()), {204})
         self.assertEqual(self.woken(), [])
         self.assertEqual(len(self.events()), count)
@@ -476,9 +476,11 @@ class TestEvents(WebhookCase):
 
     def asked(self, *flows):
         """Return how often the jobs ask Ramp for each path of transactions and bills."""
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         self.sync(*flows, now=False)
-        found = {key.removeprefix('GET /developer/v1'): count for key, count in (self.ramp.counts() - before).items()}
+        found = {
+            key.removeprefix('GET /developer/v1'): count for key, count in (self.ramp.count_requests() - before).items()
+        }
         return {path: count for path, count in found.items() if path.startswith(('/transactions', '/bills'))}
 
     def test_what_an_event_names_is_looked_at(self):
@@ -491,9 +493,9 @@ class TestEvents(WebhookCase):
         self.connection.sync_requested_at = False
         self.deliver()
         self.events().received_at = fields.Datetime.now() - timedelta(hours=1)
-        self.ramp.recode(first, self.external(self.account_software))
+        self.ramp.recode_transaction(first, self.external(self.account_software))
         self.deliver()
-        self.ramp.recode(second, self.external(self.account_software))  # its event has not arrived yet
+        self.ramp.recode_transaction(second, self.external(self.account_software))  # its event has not arrived yet
         listed = self.asked('transaction')
         self.assertEqual(listed.pop(f'/transactions/{first}'), 1)
         self.assertEqual(set(listed), {'/transactions'})  # the list of what is ready
@@ -521,14 +523,14 @@ class TestEvents(WebhookCase):
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
         self.connection.sync_requested_at = False
         for ident in idents:
-            self.ramp.recode(ident, self.external(self.account_software))
+            self.ramp.recode_transaction(ident, self.external(self.account_software))
         self.deliver()
-        self.ramp.faults.add('server_error', f'/transactions/{idents[0]}', method='GET')
-        self.ramp.faults.add('server_error', f'/transactions/{idents[1]}', method='GET', status=404)
+        self.ramp.faults.add_fault('server_error', f'/transactions/{idents[0]}', method='GET')
+        self.ramp.faults.add_fault('server_error', f'/transactions/{idents[1]}', method='GET', status=404)
         run = self.sync('transaction', now=False)
         self.assertEqual((run.state, run.listed), ('done', True))
         self.assertEqual([self.record(ident).has_changed for ident in idents], [False, False, True])
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(0))
         self.sync('transaction', now=False)
         self.assertTrue(self.record(idents[0]).has_changed)
@@ -547,16 +549,16 @@ class TestEvents(WebhookCase):
         self.deliver()
         flow = self.env['ramp.flow.bill']
         self.assertEqual(flow._changed_by_events(self.connection, self.env['ramp.run'], fields.Datetime.now()), [bill])
-        self.sender.emit('payments.updated', NOBODY)
+        self.sender.emit_event('payments.updated', NOBODY)
         self.deliver()
         self.assertIsNone(flow._changed_by_events(self.connection, self.env['ramp.run'], fields.Datetime.now()))
 
     def test_every_way_to_sign(self):
-        for encoding in ENCODINGS:
-            for header in HEADERS:
+        for encoding in SIGNATURE_ENCODINGS:
+            for header in SIGNATURE_HEADERS:
                 for prefix in ('', 'sha256='):
                     self.sender.encoding, self.sender.header, self.sender.prefix = encoding, header, prefix
-                    self.ramp.webhooks.emit('transactions.cleared', NOBODY)
+                    self.ramp.webhooks.emit_event('transactions.cleared', NOBODY)
                     self.assertEqual(
                         (self.deliver(), self.woken()), ([204], ['transaction']), (encoding, header, prefix)
                     )
@@ -577,14 +579,14 @@ class TestEvents(WebhookCase):
         }
         heard = self.connection._wanted_event_types()
         secret = self.row['_secret']
-        for kind in events.TYPES:
+        for kind in events.EVENT_TYPES:
             if kind == 'webhooks.verification':
                 continue
             self.woken()
             self.assertEqual(self.forge(kind=kind, object_id=NOBODY, secret=secret), 204, kind)
             self.env.invalidate_all()
             self.assertEqual(self.woken(), wanted[kind.partition('.')[0]] if kind in heard else [], kind)
-        self.assertEqual(self.events().mapped('type'), [kind for kind in events.TYPES if kind in heard])
+        self.assertEqual(self.events().mapped('type'), [kind for kind in events.EVENT_TYPES if kind in heard])
         runs = self.sync('transaction', 'bill', 'reimbursement', 'vendor', now=False)
         self.assertEqual(set(runs.mapped('state')), {'done'})
 
@@ -661,7 +663,7 @@ class TestEvents(WebhookCase):
 
     def test_another_transaction_in_the_way(self):
         """After a conflict with another transaction, the request is retried with the body that was read before."""
-        self.sender.emit('transactions.cleared', NOBODY)
+        self.sender.emit_event('transactions.cleared', NOBODY)
         cls, tries = type(self.env['ramp.event']), []
         take = cls._store_and_call
 
@@ -695,11 +697,11 @@ class TestEvents(WebhookCase):
             yield wait
 
     def test_sent_twice_at_once(self):
-        self.sender.emit('transactions.cleared', NOBODY)
+        self.sender.emit_event('transactions.cleared', NOBODY)
         self.deliver()
         self.woken()
         [event] = self.sender.sent[-1:]
-        self.sender.replay(event)
+        self.sender.replay_event(event)
         with self.in_the_way(1) as wait:
             self.assertEqual(self.deliver(), [204])
         self.assertEqual((len(self.events()), self.woken()), (1, []))
@@ -707,7 +709,7 @@ class TestEvents(WebhookCase):
 
     def test_something_else_is_in_the_way(self):
         """An event that conflicts prevent from being stored is not accepted. The request is retried until it is stored."""
-        self.sender.emit('transactions.cleared', NOBODY)
+        self.sender.emit_event('transactions.cleared', NOBODY)
         with self.in_the_way(2):
             self.assertEqual(self.deliver(), [204])
         self.assertEqual((len(self.events()), self.woken()), (1, ['transaction']))
@@ -719,7 +721,7 @@ class TestEvents(WebhookCase):
 
         def emit(count=1):
             for _number in range(count):
-                self.sender.emit('transactions.cleared', NOBODY)
+                self.sender.emit_event('transactions.cleared', NOBODY)
             self.assertEqual(self.deliver(), [204] * count)
 
         emit(3)
@@ -747,13 +749,13 @@ class TestEvents(WebhookCase):
             ),
             self.assertLogs('odoo.addons.ramp_connector.controllers.ramp_webhook', logging.WARNING),
         ):
-            self.sender.emit('transactions.cleared', NOBODY)
+            self.sender.emit_event('transactions.cleared', NOBODY)
             self.assertEqual(self.deliver(), [204])
         self.assertEqual(self.woken(), ['transaction'])
 
     def test_old_ones_are_forgotten(self):
-        self.sender.emit('transactions.cleared', NOBODY)
-        self.sender.emit('transactions.cleared', NOBODY)
+        self.sender.emit_event('transactions.cleared', NOBODY)
+        self.sender.emit_event('transactions.cleared', NOBODY)
         self.deliver()
         old, new = self.events()
         old.received_at -= timedelta(days=31)
@@ -764,7 +766,7 @@ class TestEvents(WebhookCase):
         """An event takes a constant and small number of queries, because Ramp waits for the answer."""
         counts = []
         for _number in range(3):
-            self.sender.emit('transactions.cleared', NOBODY)
+            self.sender.emit_event('transactions.cleared', NOBODY)
             self.env.flush_all()
             with self.statements() as found:
                 self.deliver()
@@ -864,11 +866,11 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
 
     def reads(self, *flows):
         """Return the single objects that the jobs read from Ramp."""
-        before = self.ramp.counts()
+        before = self.ramp.count_requests()
         self.sync(*flows, now=False)
         return {
             key.removeprefix('GET /developer/v1'): count
-            for key, count in (self.ramp.counts() - before).items()
+            for key, count in (self.ramp.count_requests() - before).items()
             if re.match('GET .*/[-0-9a-f]{36}$', key)
         }
 
@@ -880,10 +882,10 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.ramp.update_purchase_order(ramp_id, memo='Ours')
         self.deliver()
         self.assertEqual(self.woken(), ['purchase_order'])
-        writes = len(self.ramp.write_calls())
+        writes = len(self.ramp.list_write_calls())
         self.assertEqual(self.reads('purchase_order'), {f'/purchase-orders/{ramp_id}': 1})
         self.assertRegex(order.ramp_state, '^In Ramp: Someone edited the memo in Ramp')
-        self.assertEqual((other.ramp_state, len(self.ramp.write_calls())), ('In Ramp', writes))
+        self.assertEqual((other.ramp_state, len(self.ramp.list_write_calls())), ('In Ramp', writes))
         self.assertEqual(self.reads('purchase_order'), {}, 'once')
         self.ramp.archive_purchase_order(self.row(other).ramp_id)
         self.deliver()
@@ -898,13 +900,13 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         self.settle()
         self.ramp.update_purchase_order(self.row(order).ramp_id, memo='Ours')
         self.deliver()
-        self.ramp.faults.add('server_error', f'/purchase-orders/{self.row(order).ramp_id}', method='GET')
+        self.ramp.faults.add_fault('server_error', f'/purchase-orders/{self.row(order).ramp_id}', method='GET')
         other.order_line.product_qty = 5
         [run] = self.sync('purchase_order', now=False)
         self.assertEqual(
             (run.state, self.there(other)['line_items'][0]['quantity'], order.ramp_state), ('done', 5, 'In Ramp')
         )
-        self.ramp.faults.clear()
+        self.ramp.faults.clear_faults()
         self.sync('purchase_order', now=False)
         self.assertIn('Someone edited the memo', order.ramp_state)
 
@@ -912,7 +914,7 @@ class TestEventsOfWhatIsSent(WebhookCase, OrdersCase, PeopleCase):
         order = self.order()
         OrdersCase.push(self)
         self.settle()
-        self.sender.emit('purchase_orders.updated', self.row(order).ramp_id)
+        self.sender.emit_event('purchase_orders.updated', self.row(order).ramp_id)
         self.deliver()
         with self.ramp.state.lock:
             del self.ramp.state['purchase_orders'].rows[self.row(order).ramp_id]
@@ -952,8 +954,8 @@ class TestForged(WebhookCase):
     def once(self):
         super().once()
         self.row = self.subscribe()
-        self.sender.emit('transactions.cleared', NOBODY, {'note': 'Café Zoë'})
-        self.genuine = json.dumps(self.sender.pending[0], ensure_ascii=False).encode()
+        self.sender.emit_event('transactions.cleared', NOBODY, {'note': 'Café Zoë'})
+        self.genuine = json.dumps(self.sender.pending_events[0], ensure_ascii=False).encode()
         self.deliver()
         self.other = self.connection.copy(
             {
@@ -988,7 +990,7 @@ class TestForged(WebhookCase):
         )
 
     def signed(self, body, secret=None, encoding='hex'):
-        return signature(self.row['_secret'] if secret is None else secret, body, encoding)
+        return sign_event_body(self.row['_secret'] if secret is None else secret, body, encoding)
 
     @contextlib.contextmanager
     def nothing_happens(self):
@@ -1018,18 +1020,18 @@ class TestForged(WebhookCase):
     def test_by_name(self):
         body, good = self.genuine, self.signed(self.genuine)
         event = json.loads(body)
-        name = HEADERS[0]
+        name = SIGNATURE_HEADERS[0]
         address = self.row['endpoint_url']
         cases = {
             'not signed': (body, {}),
             'an empty signature': (body, {name: ''}),
             'only a prefix': (body, {name: 'sha256='}),
             'guessed': (body, {name: '0' * 64}),
-            'an empty secret': (body, {name: signature('', body)}),
-            'secret None': (body, {name: signature('None', body)}),
-            'secret False': (body, {name: signature('False', body)}),
-            'another secret': (body, {name: signature('ramp_sec_other', body)}),
-            'the secret of another connection': (body, {name: signature(self.others_row['_secret'], body)}),
+            'an empty secret': (body, {name: sign_event_body('', body)}),
+            'secret None': (body, {name: sign_event_body('None', body)}),
+            'secret False': (body, {name: sign_event_body('False', body)}),
+            'another secret': (body, {name: sign_event_body('ramp_sec_other', body)}),
+            'the secret of another connection': (body, {name: sign_event_body(self.others_row['_secret'], body)}),
             'another connection': (body, {name: good}, self.others_row['endpoint_url']),
             'another header': (body, {'X-Signature': good, 'Authorization': good}),
             'another header, nearly the same': (body, {'X-Ramp-Signatures': good}),
@@ -1082,13 +1084,16 @@ class TestForged(WebhookCase):
         address = self.row['endpoint_url']
         with self.nothing_happens():
             for body in (b'x' * (64 * 1024 + 1), b' ' * 10**6):
-                self.refused(body, {HEADERS[0]: self.signed(body)}, statuses=(413,))
+                self.refused(body, {SIGNATURE_HEADERS[0]: self.signed(body)}, statuses=(413,))
             self.refused(
-                self.genuine, {HEADERS[0]: '0' * 64}, address.rpartition('/')[0] + '/%27%20OR%201=1', statuses=(404,)
+                self.genuine,
+                {SIGNATURE_HEADERS[0]: '0' * 64},
+                address.rpartition('/')[0] + '/%27%20OR%201=1',
+                statuses=(404,),
             )
         for method in ('GET', 'PUT', 'DELETE', 'PATCH'):
             answer = self.url_open(
-                address, method=method, data=self.genuine, headers={HEADERS[0]: self.signed(self.genuine)}
+                address, method=method, data=self.genuine, headers={SIGNATURE_HEADERS[0]: self.signed(self.genuine)}
             )
             self.assertEqual(answer.status_code, 405, method)
         self.assertEqual(self.standing(), self.before)
@@ -1097,7 +1102,7 @@ class TestForged(WebhookCase):
         """Neither the answer nor its headers tell whether an address exists."""
 
         def answer(url):
-            found = self.url_open(url, data=self.genuine, headers={HEADERS[0]: '0' * 64})
+            found = self.url_open(url, data=self.genuine, headers={SIGNATURE_HEADERS[0]: '0' * 64})
             return (
                 found.status_code,
                 found.content,
@@ -1133,9 +1138,13 @@ class TestForged(WebhookCase):
                 st.text(max_size=40),
             ).filter(lambda text: text != secret and 'surrogate' not in repr(text.encode('utf-8', 'replace')))
         )
-        signatures = [signature(wrong.encode('utf-8', 'ignore').decode(), body, data.draw(st.sampled_from(ENCODINGS)))]
+        signatures = [
+            sign_event_body(
+                wrong.encode('utf-8', 'ignore').decode(), body, data.draw(st.sampled_from(SIGNATURE_ENCODINGS))
+            )
+        ]
         if body != self.genuine:
-            signatures.append(self.signed(self.genuine, encoding=data.draw(st.sampled_from(ENCODINGS))))
+            signatures.append(self.signed(self.genuine, encoding=data.draw(st.sampled_from(SIGNATURE_ENCODINGS))))
         good = self.signed(body)
         position = data.draw(st.integers(0, 63))
         signatures += [
@@ -1148,7 +1157,9 @@ class TestForged(WebhookCase):
         given_signature = data.draw(st.sampled_from(signatures))
         if given_signature == good:
             return
-        name = data.draw(st.sampled_from((*HEADERS, HEADERS[0].lower(), HEADERS[1].upper())))
+        name = data.draw(
+            st.sampled_from((*SIGNATURE_HEADERS, SIGNATURE_HEADERS[0].lower(), SIGNATURE_HEADERS[1].upper()))
+        )
         self.refused(body, {name: data.draw(st.sampled_from(('', 'sha256='))) + given_signature})
 
     def test_property_no_forged_event_is_accepted(self):
@@ -1164,7 +1175,7 @@ class TestAccess(WebhookCase):
     def once(self):
         super().once()
         self.row = self.subscribe()
-        self.sender.emit('transactions.cleared', NOBODY)
+        self.sender.emit_event('transactions.cleared', NOBODY)
         self.deliver()
         values = {'company_id': self.company.id, 'company_ids': [fields.Command.set(self.company.ids)]}
         self.roles = {

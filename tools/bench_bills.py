@@ -156,7 +156,7 @@ def decide_rows(env, connection, ramp):
                 'partner': document.partner.id,
                 'memo': document.reference,
                 'date': payer._get_payment_day(connection, paid),
-                'amount': float(amount.decimal),
+                'amount': float(amount.decimal_amount),
                 'settled': amount.currency != value.amount.currency,
                 'currency': env['ramp.coding']._get_currency(amount.currency).id,
             }

@@ -49,7 +49,7 @@ class Watch:
             return original(ramp, call, auth)
 
         RampClient._send_api_attempt = send
-        SlidingWindow.acquire = lambda window, longest=None: 0.0  # Ramp's limit is added by calculation later
+        SlidingWindow.acquire_place = lambda window, longest=None: 0.0  # Ramp's limit is added by calculation later
 
     @contextlib.contextmanager
     def span(self):

@@ -297,7 +297,7 @@ def decide_rows(env, connection, ramp):
                 'employee': plan.employee.id,
                 'partner': plan.partner.id,
                 'memo': value.memo,
-                'amount': float(value.amount.decimal),
+                'amount': float(value.amount.decimal_amount),
                 'balance': plan.balance / company_scale,
                 'lines': [
                     {
@@ -462,7 +462,7 @@ def run_receipts(env, meter):
     """Fetch the receipts of what was booked, without the client's own rate limit."""
     from odoo.addons.ramp_connector.ramp_api import SlidingWindow
 
-    SlidingWindow.acquire = lambda self, longest=None: 0.0
+    SlidingWindow.acquire_place = lambda self, longest=None: 0.0
     count = env['ramp.record'].search_count([('flow', '=', 'receipt')])
     cron = env['ir.cron'].browse(env['ramp.flow.receipt']._get_cron_job().id)
     env.cr.commit()

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from odoo import api, models
 
-from ...ramp_api import Money, allocate
-from ...ramp_api.money import exponent
+from ...ramp_api import Money, allocate_amount
+from ...ramp_api.money import find_currency_exponent
 from ..engine.flow import Held
 
 
@@ -32,7 +32,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
                     code,
                 )
             )
-        rounding, smallest = Fraction(Decimal(repr(currency.rounding))), Fraction(1, 10 ** exponent(code))
+        rounding, smallest = Fraction(Decimal(repr(currency.rounding))), Fraction(1, 10 ** find_currency_exponent(code))
         odd = [minor for minor in amounts if minor * smallest % rounding] if smallest % rounding else []
         if odd:
             raise Held(
@@ -129,7 +129,7 @@ class RampFlowBookingCurrency(models.AbstractModel):
 
         :param rate: amount in the company's currency for one of the money's currency
         """
-        return self._amount_to_units(float(money.decimal) * rate, connection.company_id.currency_id)
+        return self._amount_to_units(float(money.decimal_amount) * rate, connection.company_id.currency_id)
 
     def _plan_balances(self, connection, money, currency, date, amounts, found):
         """Return the total and the amount of each line, in units of the company's currency.
@@ -151,17 +151,17 @@ class RampFlowBookingCurrency(models.AbstractModel):
             shares[-1] -= sum(shares)
             return 0, shares
         total = self._convert_to_company(connection, money, rate)
-        return total, allocate(total, amounts)
+        return total, allocate_amount(total, amounts)
 
     @api.model
     def _minor_to_float(self, minor, currency):
         """Return an amount of Ramp (minor units) as the value of a field of Odoo."""
-        return float(Money(minor, currency.name).decimal)
+        return float(Money(minor, currency.name).decimal_amount)
 
     @api.model
     def _float_to_minor(self, amount, currency):
         """Return the value of a field of Odoo in minor units, as Ramp has it."""
-        return round(amount * 10 ** exponent(currency.name))
+        return round(amount * 10 ** find_currency_exponent(currency.name))
 
     @api.model
     def _amount_to_units(self, amount, currency):

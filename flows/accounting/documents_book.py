@@ -130,9 +130,9 @@ class RampFlowPayableBook(models.AbstractModel):
             line.quantity
             and line.unit_price
             and not self._is_price_rounded(line)
-            and self._is_price_precise(line.quantity, line.unit_price.decimal)
+            and self._is_price_precise(line.quantity, line.unit_price.decimal_amount)
         ):
-            quantity, price = float(line.quantity), float(line.unit_price.decimal)
+            quantity, price = float(line.quantity), float(line.unit_price.decimal_amount)
         ordered = self._get_billed_quantity(line, quantity * price)
         if ordered:
             quantity, price = ordered, quantity * price / ordered

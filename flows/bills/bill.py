@@ -183,8 +183,10 @@ class RampFlowBill(models.AbstractModel):
         """
         counts = value.enable_accounting_sync and not value.archived_at and value.approval_status in ('APPROVED', None)
         if value.status == 'PAID' or not counts:
-            return Money(0, value.amount.currency).decimal
-        return Money(owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency).decimal
+            return Money(0, value.amount.currency).decimal_amount
+        return Money(
+            owed(value.amount, value.applied_vendor_credits).minor - paid, value.amount.currency
+        ).decimal_amount
 
     def _is_synced_in_ramp(self, payload):
         return payload.get('sync_status') in ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')

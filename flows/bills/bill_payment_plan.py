@@ -313,7 +313,11 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
                 self._check_quoted_rate(
-                    connection, found.currencies[due.currency], float(payment.amount.decimal / due.decimal), day, found
+                    connection,
+                    found.currencies[due.currency],
+                    float(payment.amount.decimal_amount / due.decimal_amount),
+                    day,
+                    found,
                 )
             return [
                 PaymentTold(

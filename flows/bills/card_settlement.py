@@ -5,7 +5,7 @@ import datetime
 from odoo import Command, api, models
 from odoo.tools import SQL
 
-from ...ramp_api import Money, PayloadError, allocate, read_transaction
+from ...ramp_api import Money, PayloadError, allocate_amount, read_transaction
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
 from ..accounting.payment_notes import CardNote, PaymentNote
@@ -163,7 +163,7 @@ class RampCardBill(models.AbstractModel):
         if expected.currency == value.amount.currency:
             expected = due
             if payer and payer != due.currency and value.fx_conversion_rate:
-                expected = Money.from_major(due.decimal * value.fx_conversion_rate, payer, strict=False)
+                expected = Money.from_major_units(due.decimal_amount * value.fx_conversion_rate, payer, strict=False)
         day = flow._get_payment_day(connection, value)
         if not day:
             raise Held(self.env._('Its payment has no date, so it cannot be posted. Ask Ramp.'))
@@ -354,5 +354,5 @@ class RampCardBill(models.AbstractModel):
             raise Waiting(
                 self.env._('It pays a bill together with other card transactions, which have not arrived yet.')
             )
-        shares = allocate(due, [other.amount.minor for other in others])
+        shares = allocate_amount(due, [other.amount.minor for other in others])
         return dict(zip((other.id for other in others), shares, strict=True))[value.id]

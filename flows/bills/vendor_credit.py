@@ -79,7 +79,7 @@ class RampFlowVendorCredit(models.AbstractModel):
             'money': -value.total,
             'parent_ramp_id': value.vendor_id,
             'ramp_entity_id': value.entity_id,
-            'open_amount': (-value.remaining).decimal,
+            'open_amount': (-value.remaining).decimal_amount,
         }
 
     def _is_synced_in_ramp(self, payload):

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from odoo import Command, models
 
-from ...ramp_api import allocate
+from ...ramp_api import allocate_amount
 from ..accounting.booking import QUIET
 
 
@@ -108,5 +108,5 @@ class RampCardExpense(models.AbstractModel):
         if not sum(shares.values()) or set(shares) == {''}:
             return False
         scale = 10 ** self.env['decimal.precision'].precision_get('Percentage Analytic')
-        parts = zip(shares, allocate(100 * scale, list(shares.values())), strict=True)
+        parts = zip(shares, allocate_amount(100 * scale, list(shares.values())), strict=True)
         return {key: part / scale for key, part in parts if key and part} or False

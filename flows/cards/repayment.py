@@ -5,7 +5,7 @@ import datetime
 from odoo import api, models
 
 from ...models.ledger_notes import ABSENT, Absent, LedgerNote
-from ...ramp_api import Repayment, allocate, read_repayment
+from ...ramp_api import Repayment, allocate_amount, read_repayment
 from ..accounting.lookup import AccountingLookup, PeopleLookup
 from ..engine.pull import LOST_PER_RUN
 
@@ -281,9 +281,9 @@ def take(amount, rest, is_company_currency):
     :param rest: what is left of each line, [(units of the lines' currency, units of the company's currency)]
     :return: ([units of the lines' currency], [units of the company's currency])
     """
-    shares = allocate(amount, [minor for minor, _balance in rest])
+    shares = allocate_amount(amount, [minor for minor, _balance in rest])
     if is_company_currency:
         return shares, shares
     total, whole = sum(minor for minor, _balance in rest), sum(balance for _minor, balance in rest)
-    part = allocate(whole, [amount, total - amount])[0]
-    return shares, allocate(part, [balance for _minor, balance in rest])
+    part = allocate_amount(whole, [amount, total - amount])[0]
+    return shares, allocate_amount(part, [balance for _minor, balance in rest])

@@ -147,7 +147,7 @@ class RampFlowTransactionBook(models.AbstractModel):
             'employee_id': plan.employee.id,
             'date': plan.date,
             'currency_id': plan.currency.id,
-            'total_amount_currency': float(plan.transaction.amount.decimal),
+            'total_amount_currency': float(plan.transaction.amount.decimal_amount),
             'total_amount': self._units_to_amount(plan.balance, connection.company_id.currency_id),
             'vendor_id': plan.partner.id,
             'description': '\n'.join(filter(None, (plan.note, plan.details))) or False,

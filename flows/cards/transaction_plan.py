@@ -283,7 +283,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
                     'merchant': merchant_name(value),
                     'memo': memo or clean_text(value.memo),
                     'cardholder': clean_text(value.card_holder_short_name),
-                    'original_amount': is_foreign and f'{original.currency} {original.decimal:f}',
+                    'original_amount': is_foreign and f'{original.currency} {original.decimal_amount:f}',
                     'category': clean_text(value.category_name) or clean_text(value.category_code_description),
                     'trip': clean_text(value.trip_name),
                 }.items()

@@ -137,7 +137,7 @@ class RampFlowStore(models.AbstractModel):
             money = row.pop('money', None)
             if money is not None:
                 currency = self.env['ramp.coding']._get_currency(money.currency)
-                row.update(amount=money.decimal, currency_id=currency.id)
+                row.update(amount=money.decimal_amount, currency_id=currency.id)
             return {
                 'ramp_id': value.id,
                 'payload': payload,

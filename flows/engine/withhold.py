@@ -3,7 +3,7 @@ import contextlib
 
 from odoo import models
 
-from ...ramp_api import parse_utc
+from ...ramp_api import parse_utc_moment
 from .flow import Held, Skipped, Waiting, is_of_object
 
 
@@ -201,9 +201,9 @@ class RampFlowWithhold(models.AbstractModel):
         """
         with contextlib.suppress(ValueError):  # the time is missing, or in an unknown form
             # Ramp's times are whole seconds. An export in the second of the connection's creation is held.
-            return parse_utc(row['payload'].get(self._synced_at)).replace(tzinfo=None) < connection.create_date.replace(
-                microsecond=0
-            )
+            return parse_utc_moment(row['payload'].get(self._synced_at)).replace(
+                tzinfo=None
+            ) < connection.create_date.replace(microsecond=0)
         was_before = (
             record.state == 'ignored'
             and record.is_withheld

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from odoo import api, models
 from odoo.tools import html2plaintext
 
-from ...ramp_api.money import exponent
+from ...ramp_api.money import find_currency_exponent
 from ..accounting.booking import clean_text
 from ..engine.flow import Held
 from .purchase_order import DIGITS, MOST_DIGITS, _count_decimal_digits
@@ -49,7 +49,7 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
         quantity, size, unit = self._get_whole_quantity(line, ordered, *counted)
         price = (
             (subtotal / quantity)
-            .quantize(Decimal(1).scaleb(-exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP)
+            .quantize(Decimal(1).scaleb(-find_currency_exponent(line.currency_id.name) - DIGITS), ROUND_HALF_UP)
             .normalize()
         )
         text = html2plaintext(line.name or '') or line.product_id.display_name or ''

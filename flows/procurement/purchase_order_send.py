@@ -128,7 +128,7 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
                 'lines': {
                     line.external_id: {
                         'quantity': quantity_text(line.quantity),
-                        'price': line.unit_price and f'{line.unit_price.decimal:f}',
+                        'price': line.unit_price and f'{line.unit_price.decimal_amount:f}',
                         'description': line.description or '',
                         'coding': sorted(
                             [selection.category_external_id or '', selection.external_id or '']
@@ -179,9 +179,9 @@ class RampFlowPurchaseOrderSend(models.AbstractModel):
         line, shown = {**line, 'unit': described[0].get('unit') if described else None}, line['price']
         if not shown or not desired:
             return {**line, 'price': None}
-        price = Money.from_major(Decimal(shown), currency)
-        is_same = Money.from_major(Decimal(desired['price']), currency, strict=False) == price
-        return {**line, 'price': desired['price'] if is_same else f'{price.decimal:f}'}
+        price = Money.from_major_units(Decimal(shown), currency)
+        is_same = Money.from_major_units(Decimal(desired['price']), currency, strict=False) == price
+        return {**line, 'price': desired['price'] if is_same else f'{price.decimal_amount:f}'}
 
     def _differs_from_remote(self, job):
         if job.desired and job.known and job.offered:  # sent only at creation

@@ -169,7 +169,7 @@ class RampFlowReimbursement(models.AbstractModel):
             and value.sync_status in ('SYNC_READY', 'SYNCED')
             and (value.state not in (*REIMBURSEMENT_PAID_STATES, *DEAD))
         )
-        return self._get_signed_amount(value).decimal if is_open else Decimal(0)
+        return self._get_signed_amount(value).decimal_amount if is_open else Decimal(0)
 
     @staticmethod
     def _get_signed_amount(value):

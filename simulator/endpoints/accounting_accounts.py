@@ -18,25 +18,25 @@ ACCOUNTS = uploads.Kind(
 
 
 @route('GET', '/accounting/accounts', scope='accounting:read')
-def list_accounts(call):
-    return uploads.answer_rows(call, ACCOUNTS)
+def list_gl_accounts(call):
+    return uploads.answer_coding_page(call, ACCOUNTS)
 
 
 @route('POST', '/accounting/accounts', scope='accounting:write')
-def upload_accounts(call):
-    return uploads.upload_rows(call, ACCOUNTS, coding.add_account)
+def upload_gl_accounts(call):
+    return uploads.upload_coding_rows(call, ACCOUNTS, coding.add_gl_account)
 
 
 @route('GET', '/accounting/accounts/{gl_account_id}', scope='accounting:read')
-def get_account(call):
-    return uploads.answer_row(call, ACCOUNTS, 'gl_account_id')
+def get_gl_account(call):
+    return uploads.answer_coding_row(call, ACCOUNTS, 'gl_account_id')
 
 
 @route('PATCH', '/accounting/accounts/{gl_account_id}', scope='accounting:write')
-def patch_account(call):
-    return uploads.patch_row(call, ACCOUNTS, 'gl_account_id')
+def patch_gl_account(call):
+    return uploads.patch_coding_row(call, ACCOUNTS, 'gl_account_id')
 
 
 @route('DELETE', '/accounting/accounts/{gl_account_id}', scope='accounting:write')
-def delete_account(call):
-    return uploads.delete_row(call, ACCOUNTS, 'gl_account_id')
+def delete_gl_account(call):
+    return uploads.delete_coding_row(call, ACCOUNTS, 'gl_account_id')

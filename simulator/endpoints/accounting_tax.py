@@ -3,27 +3,28 @@
 from decimal import Decimal, InvalidOperation
 
 from .. import coding, uploads
-from ..errors import RampError, invalid_field, not_found
+from ..errors import RampError, make_field_error, make_missing_error
 from ..routes import route
 
 
-def _read_rate(state, connection, values):
+def _read_tax_rate(state, connection, values):
     values = dict(values)
     if 'rate' in values:
         try:
             values['rate'] = format(Decimal(str(values['rate'])), 'f')
         except InvalidOperation:
-            raise invalid_field('rate', 'Not a valid decimal.') from None
+            raise make_field_error('rate', 'Not a valid decimal.') from None
     if 'id' in values or 'accounting_gl_account_id' in values:
-        account = state['accounts'].get(values.get('accounting_gl_account_id'))
+        account = state['accounts'].get_row(values.get('accounting_gl_account_id'))
         if account is None or not coding.in_books_of(connection)(account):
             raise RampError(400, 'DEVELOPER_7001', 'A tax rate needs the ramp_id of a GL account')
     return values
 
 
-def _read_option(state, connection, values):
+def _read_tax_option(state, connection, values):
     rates = {
-        ident: coding.find_uploaded(state, 'tax_rates', ident, connection) for ident in values.get('tax_rate_ids', ())
+        ident: coding.find_uploaded_row(state, 'tax_rates', ident, connection)
+        for ident in values.get('tax_rate_ids', ())
     }
     unknown = [ident for ident, rate in rates.items() if not rate or not rate['_active']]
     if unknown:
@@ -39,7 +40,7 @@ RATES = uploads.Kind(
     changes=('accounting_connection_id', 'accounting_gl_account_id', 'name', 'rate'),
     items='tax_rates',
     told=('accounting_connection_id',),
-    read=_read_rate,
+    read=_read_tax_rate,
     active='_active',
 )
 CODE = uploads.Kind(
@@ -58,71 +59,75 @@ OPTIONS = uploads.Kind(
     changes=('accounting_connection_id', 'entity_remote_ids', 'name', 'tax_rate_ids'),
     filters=('remote_id', 'is_active', 'code', 'is_synced'),
     items='options',
-    read=_read_option,
+    read=_read_tax_option,
 )
 
 
 @route('GET', '/accounting/tax/rates', scope='accounting:read')
-def list_rates(call):
-    return uploads.answer_rows(call, RATES)
+def list_tax_rates(call):
+    return uploads.answer_coding_page(call, RATES)
 
 
 @route('POST', '/accounting/tax/rates', scope='accounting:write')
-def upload_rates(call):
-    return uploads.upload_rows(call, RATES, coding.add_tax_rate)
+def upload_tax_rates(call):
+    return uploads.upload_coding_rows(call, RATES, coding.add_tax_rate)
 
 
 @route('PATCH', '/accounting/tax/rates/{tax_rate_id}', scope='accounting:write')
-def patch_rate(call):
-    return uploads.patch_row(call, RATES, 'tax_rate_id')
+def patch_tax_rate(call):
+    return uploads.patch_coding_row(call, RATES, 'tax_rate_id')
 
 
 @route('DELETE', '/accounting/tax/rates/{tax_rate_id}', scope='accounting:write')
-def delete_rate(call):
-    return uploads.delete_row(call, RATES, 'tax_rate_id')
+def delete_tax_rate(call):
+    return uploads.delete_coding_row(call, RATES, 'tax_rate_id')
 
 
 # -- the tax code field
 
 
-def active_code(state, connection):
+def find_active_code(state, connection):
     """Return the tax code field in a connection's books, or None."""
     mine = coding.in_books_of(connection)
     return next((row for row in state['tax_codes'] if row['_active'] and mine(row)), None)
 
 
-def _find_code(call, connection):
-    row = active_code(call.state, connection)
+def _require_active_code(call, connection):
+    row = find_active_code(call.state, connection)
     if row is None:
-        raise not_found('Tax code field')
+        raise make_missing_error('Tax code field')
     return row
 
 
 @route('GET', '/accounting/tax/code', scope='accounting:read')
-def get_code(call):
-    return coding.wire_renderer(call.state)(_find_code(call, uploads.named_connection(call)))
+def get_tax_code(call):
+    return coding.make_coding_renderer(call.state)(_require_active_code(call, uploads.find_named_connection(call)))
 
 
 @route('POST', '/accounting/tax/code', scope='accounting:write')
-def post_code(call):
-    values = uploads.fields_of(call, CODE.needs, CODE.may)
-    owner = uploads.writable_connection(call)
-    if active_code(call.state, owner):
+def post_tax_code(call):
+    values = uploads.read_checked_fields(call, CODE.needs, CODE.may)
+    owner = uploads.find_writable_connection(call)
+    if find_active_code(call.state, owner):
         raise RampError(400, 'DEVELOPER_7001', 'There is an active tax code field already')
     row = coding.add_tax_code(call.state, values['name'], values.get('display_name'), connection=owner['id'])
-    return coding.wire_renderer(call.state)(row), 201
+    return coding.make_coding_renderer(call.state)(row), 201
 
 
 @route('PATCH', '/accounting/tax/code', scope='accounting:write')
-def patch_code(call):
-    values = uploads.fields_of(call, (), CODE.changes)
-    owner = uploads.writable_connection(call)
-    return coding.wire_renderer(call.state)(uploads.write_fields(call, CODE, _find_code(call, owner), values, owner))
+def patch_tax_code(call):
+    values = uploads.read_checked_fields(call, (), CODE.changes)
+    owner = uploads.find_writable_connection(call)
+    return coding.make_coding_renderer(call.state)(
+        uploads.write_coding_fields(call, CODE, _require_active_code(call, owner), values, owner)
+    )
 
 
 @route('DELETE', '/accounting/tax/code', scope='accounting:write')
-def delete_code(call):
-    uploads.touch_row(call, CODE, _find_code(call, uploads.deletable_connection(call)), _active=False)
+def delete_tax_code(call):
+    uploads.touch_coding_row(
+        call, CODE, _require_active_code(call, uploads.find_deletable_connection(call)), _active=False
+    )
     return None, 204
 
 
@@ -130,22 +135,22 @@ def delete_code(call):
 
 
 @route('GET', '/accounting/tax/code/options', scope='accounting:read')
-def list_options(call):
-    return uploads.answer_rows(call, OPTIONS)
+def list_tax_options(call):
+    return uploads.answer_coding_page(call, OPTIONS)
 
 
 @route('POST', '/accounting/tax/code/options', scope='accounting:write')
-def upload_options(call):
-    if not active_code(call.state, uploads.writable_connection(call)):
+def upload_tax_options(call):
+    if not find_active_code(call.state, uploads.find_writable_connection(call)):
         raise RampError(400, 'DEVELOPER_7001', 'There is no active tax code field')
-    return uploads.upload_rows(call, OPTIONS, coding.add_tax_option)
+    return uploads.upload_coding_rows(call, OPTIONS, coding.add_tax_option)
 
 
 @route('PATCH', '/accounting/tax/code/options/{option_id}', scope='accounting:write')
-def patch_option(call):
-    return uploads.patch_row(call, OPTIONS, 'option_id')
+def patch_tax_option(call):
+    return uploads.patch_coding_row(call, OPTIONS, 'option_id')
 
 
 @route('DELETE', '/accounting/tax/code/options/{option_id}', scope='accounting:write')
-def delete_option(call):
-    return uploads.delete_row(call, OPTIONS, 'option_id')
+def delete_tax_option(call):
+    return uploads.delete_coding_row(call, OPTIONS, 'option_id')

@@ -16,25 +16,25 @@ VENDORS = uploads.Kind(
 
 
 @route('GET', '/accounting/vendors', scope='accounting:read')
-def list_vendors(call):
-    return uploads.answer_rows(call, VENDORS)
+def list_accounting_vendors(call):
+    return uploads.answer_coding_page(call, VENDORS)
 
 
 @route('POST', '/accounting/vendors', scope='accounting:write')
-def upload_vendors(call):
-    return uploads.upload_rows(call, VENDORS, coding.add_vendor)
+def upload_accounting_vendors(call):
+    return uploads.upload_coding_rows(call, VENDORS, coding.add_accounting_vendor)
 
 
 @route('GET', '/accounting/vendors/{vendor_id}', scope='accounting:read')
-def get_vendor(call):
-    return uploads.answer_row(call, VENDORS, 'vendor_id')
+def get_accounting_vendor(call):
+    return uploads.answer_coding_row(call, VENDORS, 'vendor_id')
 
 
 @route('PATCH', '/accounting/vendors/{vendor_id}', scope='accounting:write')
-def patch_vendor(call):
-    return uploads.patch_row(call, VENDORS, 'vendor_id')
+def patch_accounting_vendor(call):
+    return uploads.patch_coding_row(call, VENDORS, 'vendor_id')
 
 
 @route('DELETE', '/accounting/vendors/{vendor_id}', scope='accounting:write')
-def delete_vendor(call):
-    return uploads.delete_row(call, VENDORS, 'vendor_id')
+def delete_accounting_vendor(call):
+    return uploads.delete_coding_row(call, VENDORS, 'vendor_id')

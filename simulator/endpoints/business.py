@@ -1,15 +1,15 @@
 """GET /business"""
 
 from ..routes import route
-from ..state import Table, wire_fields
+from ..state import Table, select_wire_fields
 
 TABLES = {'business': Table}
 
 
 def make_business(state, name):
-    return state['business'].add(
+    return state['business'].add_row(
         {
-            'id': state.stable_id('business'),
+            'id': state.derive_stable_id('business'),
             'active': True,
             'billing_address': {
                 'address1': '123 Main St',
@@ -34,4 +34,4 @@ def make_business(state, name):
 
 @route('GET', '/business', scope='business:read')
 def get_business(call):
-    return wire_fields(next(iter(call.state['business'])))
+    return select_wire_fields(next(iter(call.state['business'])))

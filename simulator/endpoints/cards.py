@@ -1,9 +1,9 @@
 """/cards/physical and /cards/virtual"""
 
 from ..errors import RampError
-from ..listing import answer_list, equals, ignored, parse_bool, read_parameter
+from ..listing import answer_list_page, filter_by_value, filter_without_effect, parse_bool, read_query_parameter
 from ..routes import route
-from ..state import Table, wire_fields
+from ..state import Table, select_wire_fields
 
 TABLES = {'physical_cards': Table, 'virtual_cards': Table}
 CREATED_AT = '2023-01-02T00:00:00+00:00'
@@ -11,10 +11,10 @@ CREATED_AT = '2023-01-02T00:00:00+00:00'
 
 def make_card(state, user, physical=True, number=1):
     """Add a card of a user (a row) and return its row. `number` distinguishes a user's cards of one kind."""
-    ident = state.stable_id('card', user['id'], physical, number)
+    ident = state.derive_stable_id('card', user['id'], physical, number)
     if physical:
-        return state['physical_cards'].add(_physical_card(ident, user, is_primary=number == 1))
-    return state['virtual_cards'].add(
+        return state['physical_cards'].add_row(_build_physical_card(ident, user, is_primary=number == 1))
+    return state['virtual_cards'].add_row(
         {
             'id': ident,
             'created_at': CREATED_AT,
@@ -27,7 +27,7 @@ def make_card(state, user, physical=True, number=1):
     )
 
 
-def _physical_card(ident, user, is_primary):
+def _build_physical_card(ident, user, is_primary):
     return {
         'id': ident,
         'automatic_routing_enabled': False,
@@ -49,32 +49,36 @@ def _physical_card(ident, user, is_primary):
 
 @route('GET', '/cards/physical', scope='cards:read')
 def list_physical_cards(call):
-    activated = read_parameter(call, 'include_activated_only', parse_bool, True)
-    terminated = read_parameter(call, 'include_terminated_only', parse_bool, False)
+    activated = read_query_parameter(call, 'include_activated_only', parse_bool, True)
+    terminated = read_query_parameter(call, 'include_terminated_only', parse_bool, False)
     if activated and terminated:
         raise RampError(400, 'DEVELOPER_7076', 'include_terminated_only needs include_activated_only=false')
 
-    def is_listed(row):
+    def is_card_listed(row):
         if terminated:
             return row['state'] == 'TERMINATED'
         return row['state'] == 'ACTIVE' if activated else row['state'] != 'TERMINATED'
 
-    filters = {'user_id': equals('cardholder_id'), 'display_name': equals('display_name', str)}
-    return answer_list(call, 'physical_cards', filters, is_listed)
+    filters = {'user_id': filter_by_value('cardholder_id'), 'display_name': filter_by_value('display_name', str)}
+    return answer_list_page(call, 'physical_cards', filters, is_card_listed)
 
 
 @route('GET', '/cards/physical/{card_id}', scope='cards:read')
 def get_physical_card(call):
-    return wire_fields(call.row('physical_cards', 'card_id'))
+    return select_wire_fields(call.find_path_row('physical_cards', 'card_id'))
 
 
 @route('GET', '/cards/virtual', scope='cards:read')
 def list_virtual_cards(call):
-    terminated = read_parameter(call, 'is_terminated', parse_bool, False)
-    filters = {'user_id': equals('user_id'), 'entity_id': equals('_entity_id'), 'is_terminated': ignored(parse_bool)}
-    return answer_list(call, 'virtual_cards', filters, lambda row: row['_terminated'] == terminated)
+    terminated = read_query_parameter(call, 'is_terminated', parse_bool, False)
+    filters = {
+        'user_id': filter_by_value('user_id'),
+        'entity_id': filter_by_value('_entity_id'),
+        'is_terminated': filter_without_effect(parse_bool),
+    }
+    return answer_list_page(call, 'virtual_cards', filters, lambda row: row['_terminated'] == terminated)
 
 
 @route('GET', '/cards/virtual/{card_id}', scope='cards:read')
 def get_virtual_card(call):
-    return wire_fields(call.row('virtual_cards', 'card_id'))
+    return select_wire_fields(call.find_path_row('virtual_cards', 'card_id'))

@@ -2,42 +2,44 @@
 
 from .. import uploads
 from ..errors import RampError
-from ..listing import answer_list
+from ..listing import answer_list_page
 from ..routes import route
-from ..state import Table, wire_fields
+from ..state import Table, select_wire_fields
 
 TABLES = {'departments': Table}
 
 
 def make_department(state, name):
-    return state['departments'].add({'id': state.stable_id('department', name), 'name': name})
+    return state['departments'].add_row({'id': state.derive_stable_id('department', name), 'name': name})
 
 
 @route('GET', '/departments', scope='departments:read')
 def list_departments(call):
-    return answer_list(call, 'departments')
+    return answer_list_page(call, 'departments')
 
 
 @route('GET', '/departments/{department_id}', scope='departments:read')
 def get_department(call):
-    return wire_fields(call.row('departments', 'department_id'))
+    return select_wire_fields(call.find_path_row('departments', 'department_id'))
 
 
 @route('POST', '/departments', scope='departments:write')
 def post_department(call):
-    body = uploads.fields_of(call, ('name',), ())
-    check_name(call.state, 'departments', body['name'])
-    return wire_fields(call.state['departments'].add({'id': call.state.new_id(), 'name': body['name']})), 201
+    body = uploads.read_checked_fields(call, ('name',), ())
+    check_unique_name(call.state, 'departments', body['name'])
+    return select_wire_fields(
+        call.state['departments'].add_row({'id': call.state.make_new_id(), 'name': body['name']})
+    ), 201
 
 
 @route('PATCH', '/departments/{department_id}', scope='departments:write')
 def patch_department(call):
-    body, row = uploads.fields_of(call, ('name',), ()), call.row('departments', 'department_id')
-    check_name(call.state, 'departments', body['name'], row['id'])
-    return wire_fields(call.state['departments'].update(row['id'], name=body['name']))
+    body, row = uploads.read_checked_fields(call, ('name',), ()), call.find_path_row('departments', 'department_id')
+    check_unique_name(call.state, 'departments', body['name'], row['id'])
+    return select_wire_fields(call.state['departments'].update_row(row['id'], name=body['name']))
 
 
-def check_name(state, table, name, own=None):
+def check_unique_name(state, table, name, own=None):
     """Raise 400 if the name is empty or another row of the table has it."""
     if not name.strip():
         raise RampError(400, 'DEVELOPER_7001', 'The name is empty', {'name': ['Shorter than minimum length.']})

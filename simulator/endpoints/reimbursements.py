@@ -3,26 +3,37 @@
 from datetime import timedelta
 
 from .. import money
-from ..listing import Filter, answer_list, equals, ignored, one_of, parse_bool, parse_uuid, read_parameter, since, until
+from ..listing import (
+    Filter,
+    answer_list_page,
+    filter_by_value,
+    filter_from_time,
+    filter_until_time,
+    filter_without_effect,
+    make_choice_parser,
+    parse_bool,
+    parse_uuid,
+    read_query_parameter,
+)
 from ..payables import (
-    DEFAULT,
-    coded_lines,
-    convert_minor,
-    entity_of,
-    is_coded,
-    line_selections,
+    NOT_GIVEN,
+    convert_minor_amount,
+    fill_line_coding,
+    filter_by_flag,
+    is_coded_with,
     parse_midnight,
     parse_moment,
-    recoded_lines,
-    refuse_unknown,
-    reimbursement_selections,
-    row_of,
-    spread_lines,
-    sum_lines,
-    unless_false,
+    recode_all_lines,
+    refuse_unknown_names,
+    render_reimbursement_selections,
+    resolve_entity,
+    resolve_row,
+    scale_line_amounts,
+    select_payable_coding,
+    sum_line_amounts,
 )
 from ..routes import route
-from ..state import Table, blank_row, iso_text, wire_fields
+from ..state import Table, format_iso_time, make_blank_row, select_wire_fields
 from . import receipts as receipt_files
 from . import syncs
 
@@ -57,29 +68,29 @@ STATES = (
     'REIMBURSED_VIA_PUSH',
     'REJECTED',
 )
-PAID = ('EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED', 'REIMBURSED', 'REIMBURSED_VIA_PUSH')
-UNAPPROVED = ('CANCELED', 'DELETED', 'DRAFT', 'INIT', 'PENDING', 'REJECTED')
+PAID_STATES = ('EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED', 'REIMBURSED', 'REIMBURSED_VIA_PUSH')
+UNAPPROVED_STATES = ('CANCELED', 'DELETED', 'DRAFT', 'INIT', 'PENDING', 'REJECTED')
 FILTERS = {
-    'state': equals('state', one_of(*STATES)),
+    'state': filter_by_value('state', make_choice_parser(*STATES)),
     # The date of the transaction, kept as a time so that it can be compared.
-    'from_transaction_date': since('_transaction_time'),
-    'to_transaction_date': until('_transaction_time'),
-    'awaiting_approval_by_user_id': ignored(parse_uuid),
+    'from_transaction_date': filter_from_time('_transaction_time'),
+    'to_transaction_date': filter_until_time('_transaction_time'),
+    'awaiting_approval_by_user_id': filter_without_effect(parse_uuid),
     'has_been_approved': Filter(parse_bool, lambda row, value: bool(row['approved_at']) == value),
-    'trip_id': equals('trip_id'),
-    'accounting_field_selection_id': Filter(parse_uuid, lambda row, value: is_coded(row, value, 'line_items')),
-    'entity_id': equals('entity_id'),
-    'from_date': since('created_at'),
-    'to_date': until('created_at'),
-    'from_submitted_at': since('submitted_at'),
-    'to_submitted_at': until('submitted_at'),
-    'synced_after': since('synced_at'),
-    'updated_after': since('updated_at'),
-    'user_id': equals('user_id'),
+    'trip_id': filter_by_value('trip_id'),
+    'accounting_field_selection_id': Filter(parse_uuid, lambda row, value: is_coded_with(row, value, 'line_items')),
+    'entity_id': filter_by_value('entity_id'),
+    'from_date': filter_from_time('created_at'),
+    'to_date': filter_until_time('created_at'),
+    'from_submitted_at': filter_from_time('submitted_at'),
+    'to_submitted_at': filter_until_time('submitted_at'),
+    'synced_after': filter_from_time('synced_at'),
+    'updated_after': filter_from_time('updated_at'),
+    'user_id': filter_by_value('user_id'),
 }
 # sync_status takes precedence over these older filters.
 OLDER = {
-    'sync_ready': unless_false(lambda row: row['sync_status'] == 'SYNC_READY'),
+    'sync_ready': filter_by_flag(lambda row: row['sync_status'] == 'SYNC_READY'),
     'has_no_sync_commits': Filter(parse_bool, lambda row, value: (row['sync_status'] != 'SYNCED') == value),
 }
 
@@ -87,16 +98,16 @@ OLDER = {
 @route('GET', '/reimbursements', scope='reimbursements:read')
 def list_reimbursements(call):
     # Without this filter Ramp lists one direction only.
-    direction = read_parameter(call, 'direction', one_of(*DIRECTIONS), DIRECTIONS[0])
-    status = read_parameter(call, 'sync_status', one_of(*STATUSES))
+    direction = read_query_parameter(call, 'direction', make_choice_parser(*DIRECTIONS), DIRECTIONS[0])
+    status = read_query_parameter(call, 'sync_status', make_choice_parser(*STATUSES))
     filters = FILTERS if status else {**FILTERS, **OLDER}
-    return answer_list(call, 'reimbursements', filters, lambda row: row['direction'] == direction, bucket=status)
+    return answer_list_page(call, 'reimbursements', filters, lambda row: row['direction'] == direction, bucket=status)
 
 
 @route('GET', '/reimbursements/{reimbursement_id}', scope='reimbursements:read')
 def get_reimbursement(call):
-    row = call.row('reimbursements', 'reimbursement_id')
-    return {**wire_fields(row), **({'trace_id': row['_trace']} if row['_trace'] else {})}
+    row = call.find_path_row('reimbursements', 'reimbursement_id')
+    return {**select_wire_fields(row), **({'trace_id': row['_trace']} if row['_trace'] else {})}
 
 
 # -- creation
@@ -132,7 +143,7 @@ def make_reimbursement(
     amount_minor=None,
     currency=None,
     lines=None,
-    account=DEFAULT,
+    account=NOT_GIVEN,
     analytics=None,
     entity_minor=None,
     entity_currency=None,
@@ -170,15 +181,15 @@ def make_reimbursement(
     :param broken: do not check the row against the contract
     :param wire_fields: any other field of the answer, with the value to give it
     """
-    user = row_of(store['users'], user) or next(iter(store['users']))
-    entity = entity_of(store, entity or user['entity_id'])
+    user = resolve_row(store['users'], user) or next(iter(store['users']))
+    entity = resolve_entity(store, entity or user['entity_id'])
     if lines is None and amount_minor is None:
         raise TypeError('A reimbursement needs amount_minor or lines')
     spent = parse_moment(date or store.clock() - timedelta(days=6))
     row = {
-        **_party_fields(store, user, entity),
-        **_day_fields(store, spent, state),
-        'accounting_field_selections': reimbursement_selections(header),
+        **_build_reimbursement_parties(store, user, entity),
+        **_build_reimbursement_days(store, spent, state),
+        'accounting_field_selections': render_reimbursement_selections(header),
         'direction': direction or DIRECTIONS[type.startswith('PAYBACK')],
         'spend_limit_id': wire_fields.get('fund_id'),
         'state': state,
@@ -191,12 +202,12 @@ def make_reimbursement(
     }
     lines = [{'amount_minor': amount_minor}] if lines is None else lines
     row.update(
-        _money_fields(
+        _build_reimbursement_amounts(
             store,
             {
-                'amount_minor': sum_lines(lines) if amount_minor is None else amount_minor,
+                'amount_minor': sum_line_amounts(lines) if amount_minor is None else amount_minor,
                 'currency': currency or entity['currency'],
-                'lines': coded_lines(store, lines, account, analytics),
+                'lines': fill_line_coding(store, lines, account, analytics),
                 'entity_minor': entity_minor,
                 'entity_currency': entity_currency or entity['currency'],
                 'rate': rate,
@@ -206,21 +217,21 @@ def make_reimbursement(
             legacy,
         )
     )
-    refuse_unknown('A reimbursement', row, wire_fields)
+    refuse_unknown_names('A reimbursement', row, wire_fields)
     row.update(wire_fields)
-    store['reimbursements'].add(row)
+    store['reimbursements'].add_row(row)
     for _ in range(receipts):
-        add_receipt(store, row['id'])
-    if state in PAID and not row['payment_processed_at']:
+        attach_reimbursement_receipt(store, row['id'])
+    if state in PAID_STATES and not row['payment_processed_at']:
         pay_reimbursements(store, row['id'], state=state, date=spent + timedelta(days=4))
     return row
 
 
-def _party_fields(store, user, entity):
+def _build_reimbursement_parties(store, user, entity):
     """Return the identity, user and entity fields of a new reimbursement."""
     return {
-        **blank_row(UNSET, EMPTY),
-        'id': store.new_id(),
+        **make_blank_row(UNSET, EMPTY),
+        'id': store.make_new_id(),
         'employee_id': user['employee_id'],
         'entity_id': entity['id'],
         'user_email': user['email'],
@@ -229,14 +240,14 @@ def _party_fields(store, user, entity):
     }
 
 
-def _day_fields(store, spent, state):
+def _build_reimbursement_days(store, spent, state):
     """Return the times of spending, creation, submission and approval. None of them is in the future."""
     now = store.clock()
-    created = iso_text(min(spent + timedelta(hours=3), now))
-    submitted = None if state in ('DRAFT', 'INIT') else iso_text(min(spent + timedelta(days=1), now))
-    approved = None if state in UNAPPROVED else iso_text(min(spent + timedelta(days=2), now))
+    created = format_iso_time(min(spent + timedelta(hours=3), now))
+    submitted = None if state in ('DRAFT', 'INIT') else format_iso_time(min(spent + timedelta(days=1), now))
+    approved = None if state in UNAPPROVED_STATES else format_iso_time(min(spent + timedelta(days=2), now))
     return {
-        **_day_spent_fields(spent),
+        **_build_spent_days(spent),
         'approved_at': approved,
         'created_at': created,
         'submitted_at': submitted,
@@ -244,7 +255,7 @@ def _day_fields(store, spent, state):
     }
 
 
-def _day_spent_fields(spent):
+def _build_spent_days(spent):
     midnight = parse_midnight(spent)
     return {'transaction_date': spent.date().isoformat(), 'accounting_date': midnight, '_transaction_time': midnight}
 
@@ -260,34 +271,34 @@ def change_reimbursement(store, ident, /, **changes):
     receipts).
     """
     row = store['reimbursements'].rows[ident]
-    wanted = _wanted_money(row['_money'], changes)
+    wanted = _take_reimbursement_amounts(row['_money'], changes)
     if 'date' in changes:
-        changes.update(_day_spent_fields(parse_moment(changes.pop('date'))))
+        changes.update(_build_spent_days(parse_moment(changes.pop('date'))))
     if 'header' in changes:
-        changes['accounting_field_selections'] = reimbursement_selections(changes.pop('header'))
+        changes['accounting_field_selections'] = render_reimbursement_selections(changes.pop('header'))
     count = changes.pop('receipts', None)
     if isinstance(count, list):  # a list of ids
         changes['receipts'], count = count, None
-    refuse_unknown('A reimbursement', row, changes, ('_transaction_time',))
+    refuse_unknown_names('A reimbursement', row, changes, ('_transaction_time',))
     if wanted:
-        changes.update(_money_fields(store, {**row['_money'], **wanted}, row['_legacy']))
+        changes.update(_build_reimbursement_amounts(store, {**row['_money'], **wanted}, row['_legacy']))
     for _ in range((count or 0) - len(row['receipts'])):
-        add_receipt(store, ident)
-    changes.setdefault('updated_at', store.now())
-    return store['reimbursements'].update(ident, **changes)
+        attach_reimbursement_receipt(store, ident)
+    changes.setdefault('updated_at', store.read_time())
+    return store['reimbursements'].update_row(ident, **changes)
 
 
-def _wanted_money(values, changes):
+def _take_reimbursement_amounts(values, changes):
     """Take the changes of amounts and lines out of `changes`. Return them as complete values for `_money`."""
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if 'lines' in wanted:
-        wanted.setdefault('amount_minor', sum_lines(wanted['lines']))
+        wanted.setdefault('amount_minor', sum_line_amounts(wanted['lines']))
     if 'amount_minor' in wanted:
         wanted = {'entity_minor': None, 'payee_minor': None, **wanted}
         if 'lines' not in wanted:
-            wanted['lines'] = spread_lines(values['lines'], wanted['amount_minor'])
+            wanted['lines'] = scale_line_amounts(values['lines'], wanted['amount_minor'])
     if 'account' in changes:
-        wanted['lines'] = recoded_lines(wanted.get('lines', values['lines']), changes.pop('account'))
+        wanted['lines'] = recode_all_lines(wanted.get('lines', values['lines']), changes.pop('account'))
     return wanted
 
 
@@ -298,14 +309,14 @@ def pay_reimbursements(store, idents, /, *, state='REIMBURSED', date=None, batch
     time.
     """
     several = [idents] if isinstance(idents, str) else list(idents)
-    batch_id = batch_id or store.new_id()
+    batch_id = batch_id or store.make_new_id()
     payment_id = payment_id or batch_id.replace('-', '')[:10].upper()
-    at = iso_text(min(parse_moment(date or store.clock()), store.clock()))
-    done = state in PAID
+    at = format_iso_time(min(parse_moment(date or store.clock()), store.clock()))
+    done = state in PAID_STATES
     for ident in several:
         row = store['reimbursements'].rows[ident]
-        trace = _bank_trace(batch_id, row['user_id']) if done else None
-        store['reimbursements'].update(
+        trace = _build_bank_trace(batch_id, row['user_id']) if done else None
+        store['reimbursements'].update_row(
             ident,
             state=state,
             payment_batch_id=batch_id,
@@ -317,7 +328,7 @@ def pay_reimbursements(store, idents, /, *, state='REIMBURSED', date=None, batch
     return batch_id
 
 
-def _bank_trace(batch_id, user_id):
+def _build_bank_trace(batch_id, user_id):
     """Return the bank's reference: one transfer per employee of a batch.
 
     Schema: ApiReimbursementTraceId (contract 2026-08-01).
@@ -326,15 +337,15 @@ def _bank_trace(batch_id, user_id):
     return {'descriptor': 'Trace ID', 'trace_id': f'{number:015}'}
 
 
-def add_receipt(store, ident, /, **values):
+def attach_reimbursement_receipt(store, ident, /, **values):
     """Add a receipt to a reimbursement and return its row. `values`: parameters of `receipts.make_receipt`."""
     row = store['reimbursements'].rows[ident]
     receipt = receipt_files.make_receipt(store, row['user_id'], row['created_at'], reimbursement_id=ident, **values)
-    store['reimbursements'].update(ident, receipts=[*row['receipts'], receipt['id']])
+    store['reimbursements'].update_row(ident, receipts=[*row['receipts'], receipt['id']])
     return receipt
 
 
-def _money_fields(store, values, legacy):
+def _build_reimbursement_amounts(store, values, legacy):
     """Return the answer's fields that depend on amounts and lines, and `_money`, the values they come from."""
     minor, currency = values['amount_minor'], values['currency']
     entity_minor, entity_currency = values['entity_minor'], values['entity_currency']
@@ -342,17 +353,19 @@ def _money_fields(store, values, legacy):
         entity_minor = (
             minor
             if currency == entity_currency
-            else convert_minor(minor, currency, values['rate'] or 1, entity_currency)
+            else convert_minor_amount(minor, currency, values['rate'] or 1, entity_currency)
         )
     payee_minor, payee_currency = values['payee_minor'], values['payee_currency'] or entity_currency
     body = {
         'entity_amount': {'value': entity_minor, 'currency': entity_currency},
         'merchant_amount': {'value': minor, 'currency': currency},
-        'payee_amount': money.currency_amount(entity_minor if payee_minor is None else payee_minor, payee_currency),
+        'payee_amount': money.build_currency_amount(
+            entity_minor if payee_minor is None else payee_minor, payee_currency
+        ),
         'line_items': [
             {
-                'accounting_field_selections': reimbursement_selections(line_selections(store, line)),
-                'amount': money.currency_amount(line['amount_minor'], line.get('currency') or currency),
+                'accounting_field_selections': render_reimbursement_selections(select_payable_coding(store, line)),
+                'amount': money.build_currency_amount(line['amount_minor'], line.get('currency') or currency),
                 'memo': line.get('memo'),
             }
             for line in values['lines']
@@ -361,8 +374,8 @@ def _money_fields(store, values, legacy):
     }
     if legacy:
         body.update(
-            amount=money.major_amount(entity_minor, entity_currency),
+            amount=money.convert_to_major(entity_minor, entity_currency),
             currency=entity_currency,
-            original_reimbursement_amount=money.currency_amount(minor, currency),
+            original_reimbursement_amount=money.build_currency_amount(minor, currency),
         )
     return body

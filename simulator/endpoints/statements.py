@@ -11,34 +11,34 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from .. import files, money
-from ..listing import answer_list, parse_time, read_parameter, since
-from ..payables import parse_moment, refuse_unknown
+from ..listing import answer_list_page, filter_from_time, parse_utc_time, read_query_parameter
+from ..payables import parse_moment, refuse_unknown_names
 from ..routes import route
-from ..state import Table, iso_text, wire_fields
+from ..state import Table, format_iso_time, select_wire_fields
 from . import cashbacks
 
 TABLES = {'statements': Table}
 TABLE_OF = {'CARD_TRANSACTION': 'transactions', 'CASHBACK': 'cashbacks', 'TRANSFER_PAYMENT': 'transfers'}
-OWED = ('charges_minor', 'refunds_minor', 'cashback_minor', 'payments_minor', 'owed_minor')
-AMOUNTS = ('opening_balance', 'charges', 'credits', 'payments', 'ending_balance')
-FILTERS = {'from_date': since('end_date')}
+OWED_AMOUNTS = ('charges_minor', 'refunds_minor', 'cashback_minor', 'payments_minor', 'owed_minor')
+SECTION_AMOUNTS = ('opening_balance', 'charges', 'credits', 'payments', 'ending_balance')
+FILTERS = {'from_date': filter_from_time('end_date')}
 
 
 @route('GET', '/statements', scope='statements:read')
 def list_statements(call):
-    latest = read_parameter(call, 'to_date', parse_time, call.state.now())
-    return answer_list(
-        call, 'statements', FILTERS, lambda row: row['end_date'] <= latest, render=_statement_renderer(call)
+    latest = read_query_parameter(call, 'to_date', parse_utc_time, call.state.read_time())
+    return answer_list_page(
+        call, 'statements', FILTERS, lambda row: row['end_date'] <= latest, render=_make_statement_renderer(call)
     )
 
 
 @route('GET', '/statements/{statement_id}', scope='statements:read')
 def get_statement(call):
-    return _statement_renderer(call)(call.row('statements', 'statement_id'))
+    return _make_statement_renderer(call)(call.find_path_row('statements', 'statement_id'))
 
 
-def _statement_renderer(call):
-    return lambda row: {**wire_fields(row), 'statement_url': files.signed_url(call, row, 'statements')}
+def _make_statement_renderer(call):
+    return lambda row: {**select_wire_fields(row), 'statement_url': files.build_signed_url(call, row, 'statements')}
 
 
 # -- movements
@@ -73,11 +73,11 @@ class Movement(NamedTuple):
         return {**line, 'created_at': self.row['created_at']}
 
 
-def card_movements(store):
+def list_card_movements(store):
     """Return everything that ever changed what is owed on cards, unsorted."""
     for row in store['transactions']:
         if row['state'] == 'CLEARED':
-            at = iso_text(parse_moment(row.get('settlement_date') or row['user_transaction_time']))
+            at = format_iso_time(parse_moment(row.get('settlement_date') or row['user_transaction_time']))
             values = row['_money']
             yield Movement(
                 'CARD_TRANSACTION', row, values['currency'], at, values['amount_minor'], row.get('statement_id')
@@ -109,24 +109,29 @@ def owed_on_cards(store, entity=None, currency=None, sync_status=None, until=Non
         "owed_minor" (charges less the others), "months": {"2026-07": the same five amounts of that month (UTC)}}]
     """
     found = {}
-    for item in card_movements(store):
+    for item in list_card_movements(store):
         if entity not in (None, item.row['entity_id']) or currency not in (None, item.currency):
             continue
         if sync_status and item.row['sync_status'] not in sync_status or until and item.at >= until:
             continue
         total = found.setdefault(
             item.balance_key,
-            {'entity_id': item.balance_key[0], 'currency': item.currency, **dict.fromkeys(OWED, 0), 'months': {}},
+            {
+                'entity_id': item.balance_key[0],
+                'currency': item.currency,
+                **dict.fromkeys(OWED_AMOUNTS, 0),
+                'months': {},
+            },
         )
-        month = total['months'].setdefault(item.at[:7], dict.fromkeys(OWED, 0))
+        month = total['months'].setdefault(item.at[:7], dict.fromkeys(OWED_AMOUNTS, 0))
         for amounts in (total, month):
-            _add_movement(amounts, item)
+            _add_movement_amount(amounts, item)
     for total in found.values():
         total['months'] = dict(sorted(total['months'].items()))
     return [found[key] for key in sorted(found)]
 
 
-def _add_movement(amounts, item):
+def _add_movement_amount(amounts, item):
     name = {'CASHBACK': 'cashback', 'TRANSFER_PAYMENT': 'payments'}.get(
         item.type, 'charges' if item.minor >= 0 else 'refunds'
     )
@@ -156,15 +161,15 @@ def close_statement(
     """
     if withhold not in (None, 'lines', 'statement'):
         raise ValueError(f'withhold is neither lines nor statement: {withhold}')
-    end, last = iso_text(parse_moment(end)), next(reversed(store['statements'].rows.values()), None)
-    if end > store.now() or last and end <= last['end_date']:
+    end, last = format_iso_time(parse_moment(end)), next(reversed(store['statements'].rows.values()), None)
+    if end > store.read_time() or last and end <= last['end_date']:
         raise ValueError('A statement ends after the one before it, and not in the future')
-    _give_cashback(store, _open_movements(store, end), end, cashback_bps)
-    found = sorted(_open_movements(store, end), key=lambda item: (item.at, item.row['id']))
+    _give_period_cashback(store, _list_open_movements(store, end), end, cashback_bps)
+    found = sorted(_list_open_movements(store, end), key=lambda item: (item.at, item.row['id']))
     row = {
-        'id': store.new_id(),
-        'balance_sections': _balance_sections(store, found, last),
-        'start_date': iso_text(parse_moment(start))
+        'id': store.make_new_id(),
+        'balance_sections': _build_balance_sections(store, found, last),
+        'start_date': format_iso_time(parse_moment(start))
         if start
         else last['end_date']
         if last
@@ -172,7 +177,7 @@ def close_statement(
         if found
         else end,
         'end_date': end,
-        'statement_lines': _statement_lines(found),
+        'statement_lines': _build_statement_lines(found),
         '_kind': 'pdf',
         '_withheld': withhold == 'statement',
         '_label': label,
@@ -180,19 +185,19 @@ def close_statement(
     }
     if last:
         row['preceding_statement_id'] = last['id']
-    row.update(_whole_amounts(store, row))
+    row.update(_compute_whole_amounts(store, row))
     if sparse:
-        row.update(_sparse_fields(row))
-    refuse_unknown('A statement', row, wire_fields)
+        row.update(_build_sparse_fields(row))
+    refuse_unknown_names('A statement', row, wire_fields)
     row.update(wire_fields)
-    store['statements'].add(row)
+    store['statements'].add_row(row)
     _put_on_statement(store, row, found, withheld=withhold == 'lines')
     return row
 
 
-def _open_movements(store, end):
+def _list_open_movements(store, end):
     """Return what moved before `end` and is on no statement yet."""
-    return [item for item in card_movements(store) if item.statement_id is None and item.at < end]
+    return [item for item in list_card_movements(store) if item.statement_id is None and item.at < end]
 
 
 def change_statement(store, ident, section=None, /, *, add_lines=(), remove_lines=(), broken=None, **changes):
@@ -205,32 +210,32 @@ def change_statement(store, ident, section=None, /, *, add_lines=(), remove_line
         field of the answer, with the value to give it
     """
     row = store['statements'].rows[ident]
-    amounts = {name: changes.pop(name) for name in AMOUNTS if isinstance(changes.get(name), int)}
-    refuse_unknown('A statement', row, changes, ('preceding_statement_id',))
+    amounts = {name: changes.pop(name) for name in SECTION_AMOUNTS if isinstance(changes.get(name), int)}
+    refuse_unknown_names('A statement', row, changes, ('preceding_statement_id',))
     if amounts:
         sections = [item for item in row['balance_sections'] if section in (None, item['id'])]
         if len(sections) != 1:
             raise ValueError('Say which balance section')
         changed = {**sections[0], **{name: {**sections[0][name], 'amount': amount} for name, amount in amounts.items()}}
         changes['balance_sections'] = [changed if item is sections[0] else item for item in row['balance_sections']]
-        changes = {**_whole_amounts(store, changes), **changes}
+        changes = {**_compute_whole_amounts(store, changes), **changes}
     if add_lines or remove_lines:
         lines = [line for line in row['statement_lines'] if line['id'] not in remove_lines]
         changes['statement_lines'] = [*lines, *add_lines]
     if broken is not None:
         changes['_broken'] = broken
-    return store['statements'].update(ident, **changes)
+    return store['statements'].update_row(ident, **changes)
 
 
 def release_statement(store, ident, /):
     """Show what was withheld of a statement. Return its row."""
-    for item in card_movements(store):
+    for item in list_card_movements(store):
         if item.statement_id == ident and item.row.get('_withheld'):
-            store[TABLE_OF[item.type]].update(item.row['id'], _withheld=False)
-    return store['statements'].update(ident, _withheld=False)
+            store[TABLE_OF[item.type]].update_row(item.row['id'], _withheld=False)
+    return store['statements'].update_row(ident, _withheld=False)
 
 
-def _give_cashback(store, found, end, bps):
+def _give_period_cashback(store, found, end, bps):
     spent = Counter()
     for item in found:
         if item.type == 'CARD_TRANSACTION':
@@ -242,7 +247,7 @@ def _give_cashback(store, found, end, bps):
             cashbacks.make_cashback(store, entity=entity_id, amount_minor=amount, currency=currency, date=date)
 
 
-def _balance_sections(store, found, last):
+def _build_balance_sections(store, found, last):
     columns = {
         (item['entity_id'], item['ending_balance']['currency_code']): Counter(
             opening_balance=item['ending_balance']['amount']
@@ -260,15 +265,15 @@ def _balance_sections(store, found, last):
         )
         sections.append(
             {
-                'id': store.new_id(),
+                'id': store.make_new_id(),
                 'entity_id': entity_id,
-                **{name: money.currency_amount(column[name], currency) for name in AMOUNTS},
+                **{name: money.build_currency_amount(column[name], currency) for name in SECTION_AMOUNTS},
             }
         )
     return sections
 
 
-def _statement_lines(found):
+def _build_statement_lines(found):
     """Return one line per object. A transfer that was accepted and failed since the last statement has none."""
     moved = Counter()
     for item in found:
@@ -281,31 +286,34 @@ def _statement_lines(found):
     return list(lines.values())
 
 
-def _whole_amounts(store, row):
+def _compute_whole_amounts(store, row):
     """Return the deprecated totals, which cover the primary entity's currency only, and the text of the file."""
-    currency = store['entities'].find(is_primary=True)['currency']
+    currency = store['entities'].find_first_row(is_primary=True)['currency']
     mine = [item for item in row['balance_sections'] if item['ending_balance']['currency_code'] == currency]
     text = [
         f'{item["entity_id"]}: {item["ending_balance"]["amount"]} {item["ending_balance"]["currency_code"]}'
         for item in row['balance_sections']
     ]
     return {
-        **{name: money.currency_amount(sum(item[name]['amount'] for item in mine), currency) for name in AMOUNTS},
+        **{
+            name: money.build_currency_amount(sum(item[name]['amount'] for item in mine), currency)
+            for name in SECTION_AMOUNTS
+        },
         '_text': text,
     }
 
 
-def _sparse_fields(row):
-    def bare_amounts(item):
+def _build_sparse_fields(row):
+    def remove_conversion_rates(item):
         return {
             name: {key: value for key, value in amount.items() if key != 'minor_unit_conversion_rate'}
             for name, amount in item.items()
-            if name in AMOUNTS
+            if name in SECTION_AMOUNTS
         }
 
     return {
-        **bare_amounts(row),
-        'balance_sections': [{**item, **bare_amounts(item)} for item in row['balance_sections']],
+        **remove_conversion_rates(row),
+        'balance_sections': [{**item, **remove_conversion_rates(item)} for item in row['balance_sections']],
         'statement_lines': [{'type': line['type'], 'id': line['id']} for line in row['statement_lines']],
     }
 
@@ -325,4 +333,4 @@ def _put_on_statement(store, row, found, withheld):
             }
         else:
             changes = {'statement_id' if item.type == 'CARD_TRANSACTION' else '_statement_id': ident}
-        store[TABLE_OF[item.type]].update(item.row['id'], **changes, **{'_withheld': True} if withheld else {})
+        store[TABLE_OF[item.type]].update_row(item.row['id'], **changes, **{'_withheld': True} if withheld else {})

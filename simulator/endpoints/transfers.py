@@ -1,47 +1,57 @@
 """/transfers: payments of what is owed on cards.
 
-A transfer counts as money once the bank has accepted it (`ACCEPTED`). From then on it is also ready to sync. If it
-fails afterwards, its money is taken back. Both are kept as movements (`_moves`: [{"at", "amount_minor",
+A transfer counts as money once the bank has accepted it (`ACCEPTED_STATUSES`). From then on it is also ready to
+sync. If it fails afterwards, its money is taken back. Both are kept as movements (`_moves`: [{"at", "amount_minor",
 "statement_id"}]), from which statements are made. Whether `UNNECESSARY` transfers, which are of zero, become ready in
 Ramp is unknown; here they do not.
 """
 
 from .. import money
-from ..listing import Filter, answer_list, equals, one_of, parse_bool, parse_uuid, read_parameter, since, until
-from ..payables import entity_of, parse_moment, refuse_unknown
+from ..listing import (
+    Filter,
+    answer_list_page,
+    filter_by_value,
+    filter_from_time,
+    filter_until_time,
+    make_choice_parser,
+    parse_bool,
+    parse_uuid,
+    read_query_parameter,
+)
+from ..payables import parse_moment, refuse_unknown_names, resolve_entity
 from ..routes import route
-from ..state import Table, iso_text, wire_fields
+from ..state import Table, format_iso_time, select_wire_fields
 from . import syncs, transactions
 
 TABLES = {'transfers': lambda: Table(index='sync_status')}
 syncs.TARGETS['TRANSFER_SYNC'] = syncs.QuietTarget('transfers')
 
-ACCEPTED = ('ACH_CONFIRMED', 'COMPLETED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI')
-FAILED = ('CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI')
-STATUSES = (*ACCEPTED, *FAILED, 'INITIATED', 'NOT_ACKED', 'UNNECESSARY', 'UPLOADED')
+ACCEPTED_STATUSES = ('ACH_CONFIRMED', 'COMPLETED', 'PROCESSING_BY_ODFI', 'SUBMITTED_TO_FED', 'SUBMITTED_TO_RDFI')
+FAILED_STATUSES = ('CANCELED', 'ERROR', 'NOT_ENOUGH_FUNDS', 'REJECTED_BY_ODFI', 'RETURNED_BY_RDFI')
+STATUSES = (*ACCEPTED_STATUSES, *FAILED_STATUSES, 'INITIATED', 'NOT_ACKED', 'UNNECESSARY', 'UPLOADED')
 FILTERS = {
-    'status': equals('status', one_of(*STATUSES)),
-    'entity_id': equals('entity_id'),
+    'status': filter_by_value('status', make_choice_parser(*STATUSES)),
+    'entity_id': filter_by_value('entity_id'),
     'statement_id': Filter(parse_uuid, lambda row, value: any(move['statement_id'] == value for move in row['_moves'])),
-    'from_date': since('created_at'),
-    'to_date': until('created_at'),
+    'from_date': filter_from_time('created_at'),
+    'to_date': filter_until_time('created_at'),
 }
 
 
 @route('GET', '/transfers', scope='transfers:read')
 def list_transfers(call):
-    status = read_parameter(call, 'sync_status', one_of(*transactions.STATUSES))
-    unsynced = read_parameter(call, 'has_no_sync_commits', parse_bool)
+    status = read_query_parameter(call, 'sync_status', make_choice_parser(*transactions.STATUSES))
+    unsynced = read_query_parameter(call, 'has_no_sync_commits', parse_bool)
 
-    def is_listed(row):
+    def is_transfer_listed(row):
         return status is not None or unsynced is None or (row['sync_status'] != 'SYNCED') == unsynced
 
-    return answer_list(call, 'transfers', FILTERS, is_listed, bucket=status)
+    return answer_list_page(call, 'transfers', FILTERS, is_transfer_listed, bucket=status)
 
 
 @route('GET', '/transfers/{transfer_id}', scope='transfers:read')
 def get_transfer(call):
-    return wire_fields(call.row('transfers', 'transfer_id'))
+    return select_wire_fields(call.find_path_row('transfers', 'transfer_id'))
 
 
 # -- creation
@@ -69,16 +79,16 @@ def make_transfer(
     :param broken: do not check the row against the contract
     :param wire_fields: any other field of the answer, with the value to give it
     """
-    entity = entity_of(store, entity, currency)
+    entity = resolve_entity(store, entity, currency)
     currency = currency or entity['currency']
     if amount_minor is None:
-        amount_minor = _amount_due(store, entity['id'], currency)
-    ident = store.new_id()
+        amount_minor = _compute_amount_due(store, entity['id'], currency)
+    ident = store.make_new_id()
     row = {
         'id': ident,
-        'amount': money.currency_amount(amount_minor, currency),
-        'bank_account_id': store.stable_id('bank account', entity['id']),
-        'created_at': iso_text(parse_moment(date) if date else store.clock()),
+        'amount': money.build_currency_amount(amount_minor, currency),
+        'bank_account_id': store.derive_stable_id('bank account', entity['id']),
+        'created_at': format_iso_time(parse_moment(date) if date else store.clock()),
         'entity_id': entity['id'],
         'payment_id': f'PAYMENT-{ident[:8].upper()}',
         'status': None,
@@ -87,9 +97,9 @@ def make_transfer(
         '_label': label,
         '_broken': broken,
     }
-    refuse_unknown('A transfer', row, wire_fields)
-    row.update(_status_fields(row, status, row['created_at']), **wire_fields)
-    return store['transfers'].add(row)
+    refuse_unknown_names('A transfer', row, wire_fields)
+    row.update(_build_status_fields(row, status, row['created_at']), **wire_fields)
+    return store['transfers'].add_row(row)
 
 
 def move_transfer(store, ident, status, /, date=None, broken=False):
@@ -100,11 +110,13 @@ def move_transfer(store, ident, status, /, date=None, broken=False):
     :param broken: do not check the row against the contract, for a status that it does not have
     """
     row = store['transfers'].rows[ident]
-    at = iso_text(parse_moment(date) if date else store.clock())
-    return store['transfers'].update(ident, **_status_fields(row, status, at), _broken=row['_broken'] or broken)
+    at = format_iso_time(parse_moment(date) if date else store.clock())
+    return store['transfers'].update_row(
+        ident, **_build_status_fields(row, status, at), _broken=row['_broken'] or broken
+    )
 
 
-def _amount_due(store, entity_id, currency):
+def _compute_amount_due(store, entity_id, currency):
     newest = next(reversed(store['statements'].rows.values()), None)
     found = [
         section['ending_balance']['amount']
@@ -116,9 +128,9 @@ def _amount_due(store, entity_id, currency):
     return max(0, sum(found))
 
 
-def _status_fields(row, status, at):
+def _build_status_fields(row, status, at):
     """Return the fields of a transfer that depend on its status."""
-    accepted = status in ACCEPTED
+    accepted = status in ACCEPTED_STATUSES
     change = (row['amount']['amount'] if accepted else 0) - sum(item['amount_minor'] for item in row['_moves'])
     moves = row['_moves']
     if change:

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from .. import uploads
 from ..errors import RampError
-from ..listing import answer_list, equals, one_of
-from ..payables import parse_midnight, refuse_unknown
+from ..listing import answer_list_page, filter_by_value, make_choice_parser
+from ..payables import parse_midnight, refuse_unknown_names
 from ..routes import route
-from ..state import Table, blank_row, iso_text, wire_fields
+from ..state import Table, format_iso_time, make_blank_row, select_wire_fields
 
 TABLES = {'users': lambda: Table(name=lambda row: (row.get('email') or '').lower()), 'user_tasks': Table}
-LISTED = ('USER_ACTIVE', 'USER_INACTIVE')
+LISTED_STATUSES = ('USER_ACTIVE', 'USER_INACTIVE')
 ROLES = (
     'AUDITOR',
     'BUSINESS_ADMIN',
@@ -27,16 +27,18 @@ ROLES = (
     'GUEST_USER',
     'IT_ADMIN',
 )
-OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
+INACTIVE_STATUSES = ('USER_INACTIVE', 'USER_SUSPENDED')
 OPEN_TASKS = ('STARTED', 'IN_PROGRESS')
 FILTERS = {
-    'employee_id': equals('employee_id', str),
-    'role': equals('role', one_of(*ROLES)),
-    'status': equals('status', one_of('USER_ACTIVE', 'USER_DRAFT', 'USER_INACTIVE', 'USER_SUSPENDED')),
-    'entity_id': equals('entity_id'),
-    'department_id': equals('department_id'),
-    'email': equals('email', str),
-    'location_id': equals('location_id'),
+    'employee_id': filter_by_value('employee_id', str),
+    'role': filter_by_value('role', make_choice_parser(*ROLES)),
+    'status': filter_by_value(
+        'status', make_choice_parser('USER_ACTIVE', 'USER_DRAFT', 'USER_INACTIVE', 'USER_SUSPENDED')
+    ),
+    'entity_id': filter_by_value('entity_id'),
+    'department_id': filter_by_value('department_id'),
+    'email': filter_by_value('email', str),
+    'location_id': filter_by_value('location_id'),
 }
 NEEDS = ('email', 'first_name', 'idempotency_key', 'last_name', 'role')
 MAY = ('department_id', 'direct_manager_id', 'is_draft', 'is_manager', 'location_id', 'scheduled_deactivation_date')
@@ -58,49 +60,49 @@ CHANGES = (
 
 @route('GET', '/users', scope='users:read')
 def list_users(call):
-    run_due_tasks(call.state)
+    run_due_user_tasks(call.state)
     # Without a status filter Ramp lists active and inactive users only. It leaves out drafts, suspended users and open
     # invitations. Of these, the filter accepts only the first two.
-    where = None if 'status' in call.query else lambda row: row['status'] in LISTED
-    return answer_list(call, 'users', FILTERS, where)
+    where = None if 'status' in call.query else lambda row: row['status'] in LISTED_STATUSES
+    return answer_list_page(call, 'users', FILTERS, where)
 
 
 @route('GET', '/users/{user_id}', scope='users:read')
 def get_user(call):
-    return wire_fields(_find_user(call))
+    return select_wire_fields(_find_user(call))
 
 
 @route('POST', '/users/deferred', scope='users:write', idempotent=True)
 def post_user(call):
-    body = uploads.fields_of(call, NEEDS, MAY)
+    body = uploads.read_checked_fields(call, NEEDS, MAY)
     values = {name: body[name] for name in ('email', 'first_name', 'is_manager', 'last_name', 'role') if name in body}
-    values.update(_linked_fields(call.state, body))
-    _check_role(body['role'], body.get('scheduled_deactivation_date'))
+    values.update(_read_linked_fields(call.state, body))
+    _check_user_role(body['role'], body.get('scheduled_deactivation_date'))
     if body['role'] == 'GUEST_USER' and 'scheduled_deactivation_date' not in body:
         values['scheduled_deactivation_date'] = parse_midnight(call.state.clock() + timedelta(days=182))
     else:
         values['scheduled_deactivation_date'] = parse_midnight(body.get('scheduled_deactivation_date'))
     values['status'] = 'USER_DRAFT' if body.get('is_draft') else 'INVITE_PENDING'
-    return {'id': defer_user(call.state, values, call.ramp.task_seconds)['id']}, 201
+    return {'id': defer_user_creation(call.state, values, call.ramp.task_seconds)['id']}, 201
 
 
 @route('GET', '/users/deferred/status/{task_id}', scope='users:write')
-def get_task(call):
-    run_due_tasks(call.state)
-    return wire_fields(call.row('user_tasks', 'task_id'))
+def get_user_task(call):
+    run_due_user_tasks(call.state)
+    return select_wire_fields(call.find_path_row('user_tasks', 'task_id'))
 
 
 @route('PATCH', '/users/{user_id}', scope='users:write')
 def patch_user(call):
     """Change a user. The email address cannot be changed."""
-    body, row = uploads.fields_of(call, (), CHANGES), _find_user(call)
+    body, row = uploads.read_checked_fields(call, (), CHANGES), _find_user(call)
     role, date = body.get('role', row['role']), body.get('scheduled_deactivation_date')
     if 'role' in body and row['role'] == 'BUSINESS_OWNER' and role != 'BUSINESS_OWNER':
-        raise _field_refusal('role', 'The owner stays the owner.')
+        raise _make_field_refusal('role', 'The owner stays the owner.')
     if role != row['role'] or date:
-        _check_role(role, date, owner=row['role'] == 'BUSINESS_OWNER')
+        _check_user_role(role, date, owner=row['role'] == 'BUSINESS_OWNER')
     values = {name: body[name] for name in ('first_name', 'is_manager', 'last_name', 'role') if name in body}
-    values.update(_linked_fields(call.state, body, row, body.get('auto_promote')))
+    values.update(_read_linked_fields(call.state, body, row, body.get('auto_promote')))
     if 'scheduled_deactivation_date' in body:
         values['scheduled_deactivation_date'] = parse_midnight(date)
     change_user(call.state, row['id'], **values)
@@ -111,7 +113,7 @@ def patch_user(call):
 def deactivate_user(call):
     row = _find_user(call)
     if row['role'] == 'BUSINESS_OWNER':
-        raise _field_refusal('user_id', 'The owner cannot be deactivated.')
+        raise _make_field_refusal('user_id', 'The owner cannot be deactivated.')
     if row['status'] != 'USER_INACTIVE':
         change_user(call.state, row['id'], status='USER_INACTIVE')
     return {}
@@ -121,87 +123,87 @@ def deactivate_user(call):
 def reactivate_user(call):
     """Reactivate a user. One who never signed in becomes a draft or invited again."""
     row = _find_user(call)
-    if row['status'] in OUT:
+    if row['status'] in INACTIVE_STATUSES:
         change_user(call.state, row['id'], status=row.get('_before') or 'USER_ACTIVE')
     return {}
 
 
 @route('POST', '/users/{user_id}/invite', scope='users:write')
 def invite_user(call):
-    body, row = uploads.fields_of(call, ('action',), ('invitation_time',)), _find_user(call)
+    body, row = uploads.read_checked_fields(call, ('action',), ('invitation_time',)), _find_user(call)
     action = body['action']
     if action == 'DESCHEDULE':
         change_user(call.state, row['id'], scheduled_invitation_date=None)
     elif row['status'] != 'USER_DRAFT':
-        raise _field_refusal('action', 'The user is not a draft.')
+        raise _make_field_refusal('action', 'The user is not a draft.')
     elif action == 'SEND_NOW':
         send_invitation(call.state, row['id'])
     else:
-        change_user(call.state, row['id'], scheduled_invitation_date=_invitation_time(body))
+        change_user(call.state, row['id'], scheduled_invitation_date=_read_invitation_time(body))
     return {}
 
 
 def _find_user(call):
-    run_due_tasks(call.state)
-    return call.row('users', 'user_id')
+    run_due_user_tasks(call.state)
+    return call.find_path_row('users', 'user_id')
 
 
-def _field_refusal(field, message):
+def _make_field_refusal(field, message):
     return RampError(400, 'DEVELOPER_7001', message, {field: [message]})
 
 
-def _check_role(role, deactivation, owner=False):
+def _check_user_role(role, deactivation, owner=False):
     if role == 'BUSINESS_OWNER' and not owner:
-        raise _field_refusal('role', 'Nobody can be made the owner.')
+        raise _make_field_refusal('role', 'Nobody can be made the owner.')
     if deactivation and role in ('BUSINESS_ADMIN', 'BUSINESS_OWNER'):
-        raise _field_refusal('scheduled_deactivation_date', 'Cannot be set for admins or owners.')
+        raise _make_field_refusal('scheduled_deactivation_date', 'Cannot be set for admins or owners.')
 
 
-def _linked_fields(store, body, row=None, promote=False):
+def _read_linked_fields(store, body, row=None, promote=False):
     """Return the fields for department, location (with its entity) and manager that the body names."""
     values = {}
     for name, table in (('department_id', 'departments'), ('location_id', 'locations'), ('direct_manager_id', 'users')):
         if body.get(name) is not None and body[name] not in store[table]:
-            raise _field_refusal(name, 'There is no such object.')
+            raise _make_field_refusal(name, 'There is no such object.')
     if 'department_id' in body:
         values['department_id'] = body['department_id']
     if 'location_id' in body:
-        values.update(_location_fields(store, body['location_id']))
+        values.update(_read_location_fields(store, body['location_id']))
     if 'direct_manager_id' in body:
         values['manager_id'] = body['direct_manager_id']
     if values.get('manager_id'):
         manager = store['users'].rows[values['manager_id']]
-        if row and _reports_to(store, manager, row['id']):
-            raise _field_refusal('direct_manager_id', 'The manager reports to the user.')
+        if row and _does_report_to(store, manager, row['id']):
+            raise _make_field_refusal('direct_manager_id', 'The manager reports to the user.')
         if not manager['is_manager']:
             if not promote:
-                raise _field_refusal('direct_manager_id', 'The user is not a manager.')
+                raise _make_field_refusal('direct_manager_id', 'The user is not a manager.')
             change_user(store, manager['id'], is_manager=True)
     return values
 
 
-def _location_fields(store, location_id):
+def _read_location_fields(store, location_id):
     location = location_id and store['locations'].rows[location_id]
     return {'location_id': location_id, 'entity_id': location and location['entity_id']}
 
 
-def _reports_to(store, row, ident):
+def _does_report_to(store, row, ident):
     seen = set()
     while row and row['id'] not in seen:
         if row['id'] == ident:
             return True
         seen.add(row['id'])
-        row = store['users'].get(row['manager_id'])
+        row = store['users'].get_row(row['manager_id'])
     return False
 
 
-def _invitation_time(body):
+def _read_invitation_time(body):
     if not body.get('invitation_time'):
-        raise _field_refusal('invitation_time', 'Missing data for required field.')
+        raise _make_field_refusal('invitation_time', 'Missing data for required field.')
     at = datetime.fromisoformat(body['invitation_time'].replace('Z', '+00:00'))
     if not at.tzinfo:
-        raise _field_refusal('invitation_time', 'Must have a time zone.')
-    return iso_text(at)
+        raise _make_field_refusal('invitation_time', 'Must have a time zone.')
+    return format_iso_time(at)
 
 
 # -- creation
@@ -214,8 +216,8 @@ def make_user(state, first_name, last_name, email, location=None, department=Non
     """Add an existing user and return the row. `location` and `department` are rows. The entity is the location's."""
     business = next(iter(state['business']), None)
     row = {
-        **blank_row(UNSET, ('custom_fields',)),
-        'id': state.stable_id('user', email),
+        **make_blank_row(UNSET, ('custom_fields',)),
+        'id': state.derive_stable_id('user', email),
         'business_id': business and business['id'],
         'first_name': first_name,
         'last_name': last_name,
@@ -228,67 +230,67 @@ def make_user(state, first_name, last_name, email, location=None, department=Non
         'entity_id': location and location['entity_id'],
         '_broken': False,
     }
-    refuse_unknown('A user', row, values, ('_broken',))
-    return state['users'].add({**row, **values})
+    refuse_unknown_names('A user', row, values, ('_broken',))
+    return state['users'].add_row({**row, **values})
 
 
 def change_user(store, ident, /, **changes):
     """Change a user as people do in Ramp, and return the row. A `location_id` sets the entity too."""
     row = store['users'].rows[ident]
-    refuse_unknown('A user', row, changes)
+    refuse_unknown_names('A user', row, changes)
     if 'location_id' in changes:
-        changes = {**_location_fields(store, changes['location_id']), **changes}
-    if changes.get('status') in OUT and row['status'] not in OUT:
+        changes = {**_read_location_fields(store, changes['location_id']), **changes}
+    if changes.get('status') in INACTIVE_STATUSES and row['status'] not in INACTIVE_STATUSES:
         changes['_before'] = row['status']
-    return store['users'].update(ident, **changes)
+    return store['users'].update_row(ident, **changes)
 
 
 def send_invitation(store, ident, /):
     """Send the invitation, and return the user's row. Ramp sends a real email; here it is added to `State.mails`."""
     row = store['users'].rows[ident]
-    store.mails.append({'kind': 'invitation', 'to': row['email'], 'time': store.now()})
+    store.mails.append({'kind': 'invitation', 'to': row['email'], 'time': store.read_time()})
     return change_user(store, ident, status='INVITE_PENDING', scheduled_invitation_date=None)
 
 
 # -- tasks
 
 
-def defer_user(store, values, seconds=0, /):
+def defer_user_creation(store, values, seconds=0, /):
     """Add a task that creates a user from `values`, and return its row.
 
-    :param seconds: delay until the task runs; None: not before `finish_tasks`
+    :param seconds: delay until the task runs; None: not before `finish_user_tasks`
     """
-    due = None if seconds is None else iso_text(store.clock() + timedelta(seconds=seconds))
+    due = None if seconds is None else format_iso_time(store.clock() + timedelta(seconds=seconds))
     owner = next(iter(store['users']), None)
-    return store['user_tasks'].add(
+    return store['user_tasks'].add_row(
         {
-            'id': store.new_id(),
+            'id': store.make_new_id(),
             'status': 'STARTED',
             'context': {'acting_user_id': owner['id']} if owner else {},
             'data': {},
-            '_begins': store.now(),
+            '_begins': store.read_time(),
             '_due': due,
             '_values': values,
         }
     )
 
 
-def finish_tasks(store, ident=None, /, error=None):
+def finish_user_tasks(store, ident=None, /, error=None):
     """Finish a task, or all open ones, now. With `error` (a text) they fail. Return their ids."""
     found = [row['id'] for row in store['user_tasks'] if row['status'] in OPEN_TASKS and ident in (None, row['id'])]
     for task_id in found:
-        _finish_task(store, store['user_tasks'].rows[task_id], error)
+        _finish_user_task(store, store['user_tasks'].rows[task_id], error)
     return found
 
 
-def run_due_tasks(store):
+def run_due_user_tasks(store):
     """Run what is due by now: tasks, invitations, deactivations."""
-    now = store.now()
+    now = store.read_time()
     for row in list(store['user_tasks']):
         if row['status'] in OPEN_TASKS and row['_due'] is not None and row['_due'] <= now:
-            _finish_task(store, row)
+            _finish_user_task(store, row)
         elif row['status'] == 'STARTED' and row['_begins'] < now:
-            store['user_tasks'].update(row['id'], status='IN_PROGRESS')
+            store['user_tasks'].update_row(row['id'], status='IN_PROGRESS')
     for row in list(store['users']):
         if row['status'] == 'USER_DRAFT' and (row.get('scheduled_invitation_date') or '~') <= now:
             send_invitation(store, row['id'])
@@ -296,14 +298,14 @@ def run_due_tasks(store):
             change_user(store, row['id'], status='USER_INACTIVE')
 
 
-def _finish_task(store, row, error=None):
+def _finish_user_task(store, row, error=None):
     values = dict(row['_values'])
-    if not error and store['users'].named(values['email'].lower()):
+    if not error and store['users'].list_named_rows(values['email'].lower()):
         error = 'A user with this email already exists'
     if error:
-        return store['user_tasks'].update(row['id'], status='ERROR', data={'error': error})
+        return store['user_tasks'].update_row(row['id'], status='ERROR', data={'error': error})
     invited = values['status'] == 'INVITE_PENDING'
     user = make_user(store, values.pop('first_name'), values.pop('last_name'), values.pop('email'), **values)
     if invited:
         send_invitation(store, user['id'])
-    return store['user_tasks'].update(row['id'], status='SUCCESS', data={'user_id': user['id']})
+    return store['user_tasks'].update_row(row['id'], status='SUCCESS', data={'user_id': user['id']})

@@ -17,7 +17,7 @@ class CardHandles:
         with self.state.lock:
             return transactions.change_transaction(self.state, ident, **changes)
 
-    def recode(self, ident, account):
+    def recode_transaction(self, ident, account):
         """Code all lines of a transaction to one account (the client's own id)."""
         with self.state.lock:
             return transactions.recode_transaction(self.state, ident, account)
@@ -63,9 +63,9 @@ class CardHandles:
         with self.state.lock:
             return cashbacks.make_cashback(self.state, **values)['id']
 
-    def totals(self, **kwargs):
+    def read_spend_totals(self, **kwargs):
         with self.state.lock:
-            return transactions.spend_totals(self.state, **kwargs)
+            return transactions.compute_spend_totals(self.state, **kwargs)
 
     def owed_on_cards(self, *args, **kwargs):
         """Return what is owed on cards per entity and currency; see `endpoints.statements.owed_on_cards`."""

@@ -5,7 +5,7 @@ from ..endpoints import accounting_connection, syncs, webhooks
 
 
 class IntegrationHandles:
-    def subscribe(self, url, kinds=events.TYPES, headers=None):
+    def add_subscription(self, url, kinds=events.EVENT_TYPES, headers=None):
         """Add an active subscription without the handshake. Return its row, with `_secret`."""
         with self.state.lock:
             return webhooks.make_webhook(self.state, url, kinds, headers, status='active')
@@ -17,17 +17,17 @@ class IntegrationHandles:
         """
         with self.state.lock:
             target = syncs.TARGETS[sync_type]
-            return target.accept_outcome(self.state, self.state[target.table].get(ident), {})
+            return target.accept_sync_outcome(self.state, self.state[target.table].get_row(ident), {})
 
-    def remove(self, table, ident):
+    def remove_object(self, table, ident):
         """Remove an object from Ramp: no list shows it, and a request for it gets 404."""
         with self.state.lock:
-            return self.state[table].remove(ident)
+            return self.state[table].remove_row(ident)
 
-    def seat(self, name, connection_type='DIRECT'):
+    def take_accounting_seat(self, name, connection_type='DIRECT'):
         """Let another accounting provider take the only connection. Ours, if there, is unlinked."""
         with self.state.lock:
-            return accounting_connection.take_seat(self.state, name, connection_type, owner=None)
+            return accounting_connection.take_accounting_seat(self.state, name, connection_type, owner=None)
 
     def request_sync(self, ident):
         """Press Sync on a transaction or reimbursement that is ready.

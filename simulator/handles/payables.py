@@ -37,24 +37,27 @@ class PayableHandles:
             return bills.archive_bill(self.state, ident)
 
     def add_vendor_credit(self, **values):
-        """Add a vendor credit and return its id. `values`: parameters of `endpoints.vendor_credits.make_credit`."""
+        """Add a vendor credit and return its id.
+
+        `values`: parameters of `endpoints.vendor_credits.make_vendor_credit`.
+        """
         with self.state.lock:
-            return vendor_credits.make_credit(self.state, **values)['id']
+            return vendor_credits.make_vendor_credit(self.state, **values)['id']
 
     def apply_vendor_credit(self, ident, bill, amount_minor=None):
         """Apply a credit to a bill. Return the minor units used."""
         with self.state.lock:
-            return vendor_credits.apply_credit(self.state, ident, bill, amount_minor)
+            return vendor_credits.apply_vendor_credit(self.state, ident, bill, amount_minor)
 
     def unapply_vendor_credit(self, ident, bill, amount_minor=None):
         """Take a credit off a bill. Return the minor units taken off."""
         with self.state.lock:
-            return vendor_credits.unapply_credit(self.state, ident, bill, amount_minor)
+            return vendor_credits.unapply_vendor_credit(self.state, ident, bill, amount_minor)
 
     def update_vendor_credit(self, ident, **changes):
         """Change fields of the answer, or `amount_minor`, `lines`, ... as in `add_vendor_credit`."""
         with self.state.lock:
-            return vendor_credits.change_credit(self.state, ident, **changes)
+            return vendor_credits.change_vendor_credit(self.state, ident, **changes)
 
     def add_reimbursement(self, **values):
         """Add a reimbursement and return its id.
@@ -80,12 +83,12 @@ class PayableHandles:
         with self.state.lock:
             return reimbursements.pay_reimbursements(self.state, idents, **values)
 
-    def payables(self, **kwargs):
-        """Return what is owed per vendor and currency; see `payables.vendor_totals`."""
+    def read_vendor_totals(self, **kwargs):
+        """Return what is owed per vendor and currency; see `payables.compute_vendor_totals`."""
         with self.state.lock:
-            return payables.vendor_totals(self.state, **kwargs)
+            return payables.compute_vendor_totals(self.state, **kwargs)
 
-    def owed(self, **kwargs):
-        """Return what reimbursements move per person and currency; see `payables.reimbursement_totals`."""
+    def read_reimbursement_totals(self, **kwargs):
+        """Return what reimbursements move per person and currency; see `payables.compute_reimbursement_totals`."""
         with self.state.lock:
-            return payables.reimbursement_totals(self.state, **kwargs)
+            return payables.compute_reimbursement_totals(self.state, **kwargs)

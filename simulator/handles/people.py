@@ -14,12 +14,12 @@ class PeopleHandles:
         with self.state.lock:
             return users.change_user(self.state, ident, **changes)
 
-    def finish_tasks(self, task=None, error=None):
-        """Finish a deferred task, or all of them. Return their ids; see `endpoints.users.finish_tasks`."""
+    def finish_user_tasks(self, task=None, error=None):
+        """Finish a deferred task, or all of them. Return their ids; see `endpoints.users.finish_user_tasks`."""
         with self.state.lock:
-            return users.finish_tasks(self.state, task, error)
+            return users.finish_user_tasks(self.state, task, error)
 
     @property
-    def mails(self):
+    def sent_mails(self):
         """Return the emails that Ramp would have sent: [{"kind", "to", "time"}]."""
         return self.state.mails

@@ -5,31 +5,34 @@ from ..endpoints import item_receipts, purchase_orders
 
 class ProcurementHandles:
     def add_purchase_order(self, **values):
-        """Add a purchase order and return its id. `values`: parameters of `endpoints.purchase_orders.make_order`."""
+        """Add a purchase order and return its id.
+
+        `values`: parameters of `endpoints.purchase_orders.make_purchase_order`.
+        """
         with self.state.lock:
-            return purchase_orders.make_order(self.state, **values)['id']
+            return purchase_orders.make_purchase_order(self.state, **values)['id']
 
     def update_purchase_order(self, ident, **changes):
         """Change fields of the answer, or `lines`, `approved`, ... as in `add_purchase_order`."""
         with self.state.lock:
-            return purchase_orders.change_order(self.state, ident, **changes)
+            return purchase_orders.change_purchase_order(self.state, ident, **changes)
 
     def archive_purchase_order(self, ident, reason=None):
         with self.state.lock:
-            return purchase_orders.archive_order(self.state, ident, reason)
+            return purchase_orders.archive_purchase_order(self.state, ident, reason)
 
     def bill_purchase_order(self, ident, quantities=None, **values):
         """Add a bill matched with an order and its receipts.
 
-        Return its id; see `endpoints.purchase_orders.bill_order`.
+        Return its id; see `endpoints.purchase_orders.bill_purchase_order`.
         """
         with self.state.lock:
-            return purchase_orders.bill_order(self.state, ident, quantities, **values)['id']
+            return purchase_orders.bill_purchase_order(self.state, ident, quantities, **values)['id']
 
-    def ordered(self, ident):
-        """Return what was received and billed, line by line; see `endpoints.purchase_orders.line_totals`."""
+    def read_order_totals(self, ident):
+        """Return what was received and billed, line by line; see `endpoints.purchase_orders.compute_line_totals`."""
         with self.state.lock:
-            return purchase_orders.line_totals(self.state, ident)
+            return purchase_orders.compute_line_totals(self.state, ident)
 
     def add_item_receipt(self, order, lines=None, **values):
         """Add a receipt of an order and return its id.

@@ -6,7 +6,7 @@ from ..routes import API
 
 
 class RequestLog:
-    def write_calls(self):
+    def list_write_calls(self):
         """Return the calls that may have changed something in Ramp."""
         return [
             entry
@@ -16,11 +16,11 @@ class RequestLog:
             and not entry['path'].startswith(API + '/token')
         ]
 
-    def counts(self):
+    def count_requests(self):
         """Return the number of requests per "METHOD /path"."""
         return Counter(f'{entry["method"]} {entry["path"]}' for entry in self.requests)
 
-    def successes(self, sync_type=None):
+    def list_successes(self, sync_type=None):
         """Return {object id: [reference_id, ...]} of all accepted successes. More than one means a duplicate.
 
         Bills and their payments share ids, so give the `sync_type` for them.
@@ -31,11 +31,11 @@ class RequestLog:
                 found.setdefault(entry['id'], []).append(entry['reference_id'])
         return found
 
-    def export_errors(self, ident):
+    def list_export_errors(self, ident):
         return self.state.export_errors.get(ident, [])
 
     @property
-    def problems(self):
+    def seed_problems(self):
         """Return {kind of problem: transaction id} of a seed with `problems=True`."""
         return self.state.problems
 

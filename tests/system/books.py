@@ -55,8 +55,8 @@ def state_of(cursor, ramp):
             'entries': moves.pop(ident, []),
             'record': records['transaction'].pop(ident, None),
             'ramp': row['sync_status'],
-            'confirmed': len(ramp.successes().get(ident, ())),
-            'told': sorted(set(ramp.export_errors(ident))),
+            'confirmed': len(ramp.list_successes().get(ident, ())),
+            'told': sorted(set(ramp.list_export_errors(ident))),
         }
     receipts = {row['id']: records['receipt'].pop(row['id'], None) for row in ramp.state['receipts']}
     return {
@@ -250,7 +250,7 @@ def spend_of(ramp):
         f'{total["entity_id"]} {total["currency"]}': plain(
             Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2))
         )
-        for total in ramp.totals(sync_status=['SYNCED'])
+        for total in ramp.read_spend_totals(sync_status=['SYNCED'])
     }
 
 

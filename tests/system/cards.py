@@ -84,7 +84,7 @@ def wrong_objects(cursor, ramp):
             ledger.get(('transfer', row['id'])),
         )
         is_booked = row['sync_status'] == 'SYNCED' and row['status'] not in FAILED
-        told = ramp.successes('TRANSFER_SYNC').get(row['id'], [])
+        told = ramp.list_successes('TRANSFER_SYNC').get(row['id'], [])
         if (
             is_booked != (len(found) == 1)
             or is_booked
@@ -111,7 +111,7 @@ def wrong_objects(cursor, ramp):
         elif found:
             bills[statement['id'], section['entity_id'], currency] = found[0]['id']
     for row in ramp.state['cashbacks']:
-        told = ramp.successes('STATEMENT_CREDIT_SYNC').get(row['id'], [])
+        told = ramp.list_successes('STATEMENT_CREDIT_SYNC').get(row['id'], [])
         bill = bills.get((row['_statement_id'], row['entity_id'], row['amount']['currency_code']))
         if (row['sync_status'] == 'SYNCED') != bool(told) or told and told != [f'account.move,{bill}']:
             wrong[row['_label'] or row['id']] = (

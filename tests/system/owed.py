@@ -21,8 +21,8 @@ def payables_of(cursor, ramp):
             row['_label'] or row['id']: {
                 'ramp': row['sync_status'],
                 'state': row['state'],
-                'told': sorted({plain(text) for text in ramp.export_errors(row['id'])}),
-                'REIMBURSEMENT_SYNC': len(ramp.successes('REIMBURSEMENT_SYNC').get(row['id'], ())),
+                'told': sorted({plain(text) for text in ramp.list_export_errors(row['id'])}),
+                'REIMBURSEMENT_SYNC': len(ramp.list_successes('REIMBURSEMENT_SYNC').get(row['id'], ())),
             }
             for row in ramp.state['reimbursements']
         },
@@ -30,8 +30,11 @@ def payables_of(cursor, ramp):
             row['_label'] or row['id']: {
                 'ramp': row['sync_status'],
                 'status': row['status'],
-                'told': sorted({plain(text) for text in ramp.export_errors(row['id'])}),
-                **{kind: len(ramp.successes(kind).get(row['id'], ())) for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC')},
+                'told': sorted({plain(text) for text in ramp.list_export_errors(row['id'])}),
+                **{
+                    kind: len(ramp.list_successes(kind).get(row['id'], ()))
+                    for kind in ('BILL_SYNC', 'BILL_PAYMENT_SYNC')
+                },
             }
             for row in ramp.state['bills']
         },
@@ -255,7 +258,7 @@ def owed_in_ramp(cursor, ramp):
     credits, and what a card was charged beyond the bill.
     """
     found = Counter()
-    for total in ramp.payables(booked=True):
+    for total in ramp.read_vendor_totals(booked=True):
         found[total['vendor_id'], total['currency']] += major(
             total['open_minor'] + total['credited_minor'], total['currency']
         )
@@ -272,7 +275,7 @@ def owed_in_ramp(cursor, ramp):
     for row in ramp.state['vendor_credits']:
         if row['id'] in booked:
             found[row['vendor_id'], row['_currency']] -= major(row['_total'], row['_currency'])
-    for total in ramp.owed(sync_status=['SYNCED']):
+    for total in ramp.read_reimbursement_totals(sync_status=['SYNCED']):
         sign = 1 if total['direction'] == 'BUSINESS_TO_USER' else -1
         found[total['user_id'], total['currency']] += sign * major(
             total['amount_minor'] - total['paid_minor'], total['currency']
@@ -302,7 +305,7 @@ def charged_in_books(cursor):
 def charged_in_ramp(ramp):
     """Return the spend that is synced, and card payments of bills for which Ramp has not named the transaction."""
     found = Counter()
-    for total in ramp.totals(sync_status=['SYNCED']):
+    for total in ramp.read_spend_totals(sync_status=['SYNCED']):
         found[total['currency']] += major(total['amount_minor'], total['currency'])
     for row, item, charged, _beyond in card_payments(ramp):
         if not charged:

@@ -17,15 +17,15 @@ def ago(days):
 
 def bill(ramp, label):
     """Return the Ramp id of the bill of a case."""
-    return ramp.state['bills'].find(_label=label)['id']
+    return ramp.state['bills'].find_first_row(_label=label)['id']
 
 
 def claim(ramp, label):
-    return ramp.state['reimbursements'].find(_label=label)['id']
+    return ramp.state['reimbursements'].find_first_row(_label=label)['id']
 
 
 def repayment(ramp, label):
-    return ramp.state['repayments'].find(_label=label)['id']
+    return ramp.state['repayments'].find_first_row(_label=label)['id']
 
 
 def coding(ramp):
@@ -38,8 +38,8 @@ def coding(ramp):
 def bills(ramp, tax):
     """Make the bills. `tax`: the id under which Ramp knows a purchase tax."""
     accounts, analytics = coding(ramp)
-    entity = ramp.state['entities'].find(is_primary=True)['id']
-    abroad = ramp.state['entities'].find(currency='EUR')['id']
+    entity = ramp.state['entities'].find_first_row(is_primary=True)['id']
+    abroad = ramp.state['entities'].find_first_row(currency='EUR')['id']
     paper = ramp.add_vendor('Paper & Sons', contacts=2, custom={'Tax ID': '12-3456789'})
     cloud = ramp.add_vendor('Cloud 9 <Ltd.>', contacts=0)
     mueller = ramp.add_vendor('Müller GmbH', country='DE', contacts=1)
@@ -145,13 +145,13 @@ def bills(ramp, tax):
 
 def bills_later(ramp):
     accounts, _analytics = coding(ramp)
-    entity = ramp.state['entities'].find(is_primary=True)['id']
+    entity = ramp.state['entities'].find_first_row(is_primary=True)['id']
     transactions, credits = ramp.state['transactions'], ramp.state['vendor_credits']
 
     def owe(label, minor, vendor, **values):
         return ramp.add_bill(
             amount_minor=minor,
-            vendor=ramp.state['vendors'].find(name=vendor)['id'],
+            vendor=ramp.state['vendors'].find_first_row(name=vendor)['id'],
             currency='USD',
             entity=entity,
             account=accounts[0],
@@ -170,11 +170,11 @@ def bills_later(ramp):
     ramp.update_bill(bill(ramp, 'uncoded, by card'), account=accounts[1])
     ramp.update_bill(bill(ramp, 'not approved'), approval_status='APPROVED')
     for label in ('card expected', 'card of another amount', 'uncoded, by card'):
-        ramp.update_transaction(transactions.find(_label=f'of {label}')['id'], sync_status='SYNC_READY')
+        ramp.update_transaction(transactions.find_first_row(_label=f'of {label}')['id'], sync_status='SYNC_READY')
     new = owe('paid by what was spend', 3300, 'Cloud 9 <Ltd.>', payment_method='CARD')
-    ramp.pay_bill(new, transaction=transactions.find(_label='of a bill that comes later')['id'])
+    ramp.pay_bill(new, transaction=transactions.find_first_row(_label='of a bill that comes later')['id'])
     ramp.apply_vendor_credit(
-        credits.find(_label='of credit and bank')['id'], owe('credited later', 4000, 'Müller GmbH'), 1000
+        credits.find_first_row(_label='of credit and bank')['id'], owe('credited later', 4000, 'Müller GmbH'), 1000
     )
     ramp.pay_bill([bill(ramp, 'open'), bill(ramp, 'failed'), owe('new in a batch', 4100, 'Paper & Sons')], date=ago(1))
     ramp.pay_bill(bill(ramp, 'partial'), date=ago(1))
@@ -182,7 +182,7 @@ def bills_later(ramp):
 
 def claims(ramp, _tax):
     accounts, analytics = coding(ramp)
-    entity = ramp.state['entities'].find(is_primary=True)['id']
+    entity = ramp.state['entities'].find_first_row(is_primary=True)['id']
     people = [row['id'] for row in ramp.state['users'] if row['entity_id'] == entity][:2]
 
     def claim_of(label, minor, user=0, **values):
@@ -228,7 +228,7 @@ def claims(ramp, _tax):
 
 def claims_later(ramp):
     accounts, _analytics = coding(ramp)
-    entity = ramp.state['entities'].find(is_primary=True)['id']
+    entity = ramp.state['entities'].find_first_row(is_primary=True)['id']
     ramp.pay_reimbursement(claim(ramp, 'paid'), state='FAILED_REIMBURSEMENT')
     ramp.pay_reimbursement(claim(ramp, 'driven'), state='FAILED_REIMBURSEMENT')
     ramp.pay_reimbursement(claim(ramp, 'driven'), date=ago(1))
@@ -236,29 +236,29 @@ def claims_later(ramp):
     ramp.update_reimbursement(claim(ramp, 'to be canceled'), state='CANCELED', payment_processed_at=None)
     new = ramp.add_reimbursement(
         amount_minor=4100,
-        user=ramp.state['reimbursements'].find(_label='not paid')['user_id'],
+        user=ramp.state['reimbursements'].find_first_row(_label='not paid')['user_id'],
         entity=entity,
         account=accounts[0],
         label='new in a batch',
         date=ago(3),
     )
     ramp.pay_reimbursement([claim(ramp, 'not paid'), new], date=ago(1))
-    ramp.state['repayments'].update(repayment(ramp, 'awaited'), status='REPAID', repaid_at=ago(1).isoformat())
-    ramp.state['repayments'].update(repayment(ramp, 'to fail'), status='REPAYMENT_FAILED')
+    ramp.state['repayments'].update_row(repayment(ramp, 'awaited'), status='REPAID', repaid_at=ago(1).isoformat())
+    ramp.state['repayments'].update_row(repayment(ramp, 'to fail'), status='REPAYMENT_FAILED')
 
 
 def charge(ramp, label):
-    return ramp.state['transactions'].find(_label=label)['id']
+    return ramp.state['transactions'].find_first_row(_label=label)['id']
 
 
 def transfer(ramp, label):
-    return ramp.state['transfers'].find(_label=label)['id']
+    return ramp.state['transfers'].find_first_row(_label=label)['id']
 
 
 def cards(ramp, _tax):
     accounts, _analytics = coding(ramp)
-    home, abroad = (ramp.state['entities'].find(currency=currency)['id'] for currency in ('USD', 'EUR'))
-    people = {entity: ramp.state['users'].find(entity_id=entity)['id'] for entity in (home, abroad)}
+    home, abroad = (ramp.state['entities'].find_first_row(currency=currency)['id'] for currency in ('USD', 'EUR'))
+    people = {entity: ramp.state['users'].find_first_row(entity_id=entity)['id'] for entity in (home, abroad)}
 
     def spend(label, minor, month, entity=home, **values):
         date = datetime.datetime(2026, month, 4 + minor % 20, 12, tzinfo=datetime.timezone.utc)
@@ -271,7 +271,7 @@ def cards(ramp, _tax):
             date=date,
             **{'account': accounts[minor % 3], **values},
         )
-        ramp.state['transactions'].update(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
+        ramp.state['transactions'].update_row(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
         return ident
 
     def pay(label, minor, entity, day, status='COMPLETED'):
@@ -310,12 +310,14 @@ def cards(ramp, _tax):
 def cards_later(ramp):
     accounts, _analytics = coding(ramp)
     ramp.update_transaction(charge(ramp, 'late'), sync_status='SYNC_READY')
-    ramp.recode(charge(ramp, 'uncoded'), accounts[1])
-    ramp.state['cashbacks'].update(ramp.state['cashbacks'].find(_label='ready later')['id'], sync_status='SYNC_READY')
+    ramp.recode_transaction(charge(ramp, 'uncoded'), accounts[1])
+    ramp.state['cashbacks'].update_row(
+        ramp.state['cashbacks'].find_first_row(_label='ready later')['id'], sync_status='SYNC_READY'
+    )
     ramp.move_transfer(transfer(ramp, 'on its way'), 'COMPLETED')
     for label in ('to be returned', 'to be returned, too'):
         ramp.move_transfer(transfer(ramp, label), 'RETURNED_BY_RDFI', date='2026-03-12T00:00:00+00:00')
-    home, abroad = (ramp.state['entities'].find(currency=currency)['id'] for currency in ('USD', 'EUR'))
+    home, abroad = (ramp.state['entities'].find_first_row(currency=currency)['id'] for currency in ('USD', 'EUR'))
     for number, (entity, currency) in enumerate(((home, 'USD'), (abroad, 'EUR'), (home, 'USD'), (abroad, 'EUR'))):
         ramp.add_transfer(
             entity=entity,

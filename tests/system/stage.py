@@ -336,7 +336,7 @@ class Stage:
                 owing.WORLDS[world.owing][1](ramp)
             elif world:
                 for row in self._memories[KEPT]['tables']['connections']:
-                    ramp.state['connections'].add(dict(row))
+                    ramp.state['connections'].add_row(dict(row))
                 for number in range(world.held):
                     ramp.add_transaction(
                         amount_minor=1000 + number,
@@ -549,7 +549,7 @@ class Case:
             if asked == method and where.endswith(path) and wanted(body) and next(seen) == nth:
                 os.kill(self._pids.get(timeout=SECONDS), signal.SIGKILL)
 
-        self.ramp.after(hook)
+        self.ramp.add_after_hook(hook)
 
     def kill_at_write(self, side, nth=1, paths=('/accounting/',)):
         """Kill the asking process before or after Ramp does the work of the nth request that changes something under
@@ -563,7 +563,7 @@ class Case:
             if asked != 'GET' and is_work(where, paths) and next(seen) == nth:
                 os.kill(self._pids.get(timeout=SECONDS), signal.SIGKILL)
 
-        getattr(self.ramp, side)(hook)
+        getattr(self.ramp, f'add_{side}_hook')(hook)
 
     @contextlib.contextmanager
     def gate(self):
@@ -596,7 +596,7 @@ class Case:
             # The entry that replaces a reversed one is reported once, too.
             twice = {
                 ident: references
-                for ident, references in self.ramp.successes(kind).items()
+                for ident, references in self.ramp.list_successes(kind).items()
                 if len(references) != len(set(references)) or set(references[:-1]) - undone
             }
             assert not twice, f'{kind}: confirmed more than once: {twice}'

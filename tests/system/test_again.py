@@ -8,9 +8,9 @@ def test_second_run_writes_nothing(stage):
     with stage.case(World(transactions=60)) as case:
         case.run('flows', shrink={}).assert_ok()
         case.assert_sound()
-        before, written = case.state(), len(case.ramp.write_calls())
+        before, written = case.state(), len(case.ramp.list_write_calls())
         assert written
         for do in ('flows', 'flows', 'flows quiet'):
             case.run(do, shrink={}).assert_ok()
-            assert len(case.ramp.write_calls()) == written
+            assert len(case.ramp.list_write_calls()) == written
             assert not differences(before, case.state())

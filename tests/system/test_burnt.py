@@ -18,7 +18,7 @@ def test_key_that_is_burnt_without_the_work(stage, resync):
                 burnt.append(body['idempotency_key'])
                 case.ramp.state.idempotency_keys.add((path, body['idempotency_key']))
 
-        case.ramp.before(burn)
+        case.ramp.add_before_hook(burn)
         case.run('flows', 'flows').assert_ok()
         refused = [
             entry

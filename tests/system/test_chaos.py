@@ -44,7 +44,7 @@ def break_things(case, chance):
             options['status'] = chance.choice((500, 502, 503, 504))
         if kind == 'rate_limit':
             options['retry_after'] = chance.choice((None, 0, 1))
-        faults.add(kind, probability=probability * chance.uniform(0.5, 2), **options)
+        faults.add_fault(kind, probability=probability * chance.uniform(0.5, 2), **options)
     return faults
 
 
@@ -107,12 +107,12 @@ def test_chaos(stage, seed):
         codes = [case.run('sync_now', 'flows', shrink=impatient, **cut_somewhere(chance)).code for _run in range(RUNS)]
         assert set(codes) <= {0, -9}, codes
         struck = sorted({kind for kind, _method, _path in faults.struck})
-        faults.clear()
+        faults.clear_faults()
         outcome = case.run('flows quiet')
         assert outcome.code == 0 and not outcome.failures, outcome.log[-4000:]
         case.assert_sound()
         for ident, transaction in reference['transactions'].items():
-            assert case.ramp.export_errors(ident)[-1:] == transaction['told'], (
+            assert case.ramp.list_export_errors(ident)[-1:] == transaction['told'], (
                 f'the last that Ramp heard of {ident}, {asked(case, ident)}'
             )
         found = differences(reference, without_noise(case.state(), reference))

@@ -37,7 +37,7 @@ def begin(scene):
         case.run(*BEGINNINGS[scene]).assert_ok()
         if scene != 'after Disconnect':  # as if it had never been connected
             for row in list(case.ramp.state['connections']):
-                case.ramp.remove('connections', row['id'])
+                case.ramp.remove_object('connections', row['id'])
 
     return with_case
 
@@ -157,4 +157,4 @@ def test_killed_when_ramp_has_given_the_seat(stage, scene):
         assert process.code == 0, 'the seat was taken twice'
         case.run('sync_now', 'flows quiet').assert_ok()
         case.ramp.assert_clean()
-        assert set(map(len, case.ramp.successes().values())) == {1}
+        assert set(map(len, case.ramp.list_successes().values())) == {1}

@@ -15,7 +15,7 @@ def test_damaged_after_it_was_booked(stage, how):
         ident = case.ramp.add_transaction(amount_minor=1234)
         case.run('flows', cut={'at': 'after commit of transaction._book_batch'}).assert_killed()
         before = case.state()['transactions'][ident]['record']['booked_as']
-        case.ramp.faults.add('malformed_object', '/transactions', count=1, how=how)
+        case.ramp.faults.add_fault('malformed_object', '/transactions', count=1, how=how)
         case.run('flows').assert_ok()
         assert [kind for kind, _method, _path in case.ramp.faults.struck] == ['malformed_object']
         assert case.state()['transactions'][ident]['record']['booked_as'] == before

@@ -227,7 +227,7 @@ def in_the_middle(case, life, chance):
         if wanted and '/developer/' in path and '/token' not in path and next(seen) == wanted:
             life.go_on()
 
-    case.ramp.before(hook)
+    case.ramp.add_before_hook(hook)
 
 
 def cut_somewhere(chance):
@@ -274,7 +274,7 @@ def assert_finished(case):
             assert ('bill_payment', row['id']) in held, f'nobody says why the payment of {row["id"]} is not booked'
     for (flow, ident), reason in held.items():
         if flow in ('bill', 'bill_payment', 'reimbursement'):
-            assert reason in case.ramp.export_errors(ident), f'{flow} {ident}: Ramp was not told: {reason}'
+            assert reason in case.ramp.list_export_errors(ident), f'{flow} {ident}: Ramp was not told: {reason}'
 
 
 @pytest.mark.parametrize('seed', SEEDS)
@@ -297,7 +297,7 @@ def test_payables_chaos(stage, seed):
                 ).code
             )
         assert set(codes) <= {0, -9}, codes
-        faults.clear()
+        faults.clear_faults()
         for _answer in range(2):
             outcome = case.run('payables quiet')
             assert outcome.code == 0 and not outcome.failures, outcome.log[-4000:]

@@ -96,7 +96,9 @@ def begin(case, name):
                  WHERE a.account_type = 'expense' AND a.active AND a.code_store ->> c.company_id::text IS NOT NULL ORDER BY a.id""",
             )
         for row in found:
-            coding.add_account(case.ramp.state, f'theirs-{row["code"]}', f'Their {row["name"]}', row['code'], 'EXPENSE')
+            coding.add_gl_account(
+                case.ramp.state, f'theirs-{row["code"]}', f'Their {row["name"]}', row['code'], 'EXPENSE'
+            )
     if scene.before or scene.deeds:
         case.run(*scene.before, *scene.deeds).assert_ok()
 
@@ -157,7 +159,7 @@ def assert_same(case, scene, reference, at=None):
     :param at: where it was cut off. The last run is only made after some cuts, as both sides are then as they were in a
     case in which it sent nothing.
     """
-    before, step = len(case.ramp.write_calls()), SCENES[scene].step
+    before, step = len(case.ramp.list_write_calls()), SCENES[scene].step
     case.run('sync_now', step).assert_ok()
     if differences(reference, pushed(case, scene)):
         case.run('sync_now', step).assert_ok()
@@ -168,14 +170,14 @@ def assert_same(case, scene, reference, at=None):
         assert len(ids) == len(set(ids)), f'{name}: twice'
     refused = [
         (call['method'], call['path'], call['body'])
-        for call in case.ramp.write_calls()[before:]
+        for call in case.ramp.list_write_calls()[before:]
         if (call['status'] or 500) >= 400
     ]
     assert not refused, f'sent without asking first: {refused}'
     if at is None or is_turn((scene, at), of=3):
-        before = len(case.ramp.write_calls())
+        before = len(case.ramp.list_write_calls())
         case.run('sync_now', step).assert_ok()
-        assert [(call['method'], call['path']) for call in case.ramp.write_calls()[before:]] == []
+        assert [(call['method'], call['path']) for call in case.ramp.list_write_calls()[before:]] == []
     case.ramp.assert_clean()
     assert not case.ramp.request_violations
 
@@ -202,11 +204,11 @@ def undisturbed(stage):
             scene = SCENES[name]
             start = stage.beginning(name, WORLD, lambda case: begin(case, name))
             with stage.case(WORLD, start) as case:
-                before = len(case.ramp.write_calls())
+                before = len(case.ramp.list_write_calls())
                 hits = case.run(scene.step).assert_ok().hits
                 writes = [
                     f'{call["method"]} {UUID.sub("*", call["path"])}'
-                    for call in case.ramp.write_calls()[before:]
+                    for call in case.ramp.list_write_calls()[before:]
                     if is_work(call['path'], scene.paths)
                 ]
                 case.run('sync_now', scene.step).assert_ok()
@@ -329,13 +331,13 @@ def test_push_database_goes_away(stage, undisturbed, scene):
 @pytest.mark.parametrize('scene', ONE_OF_KIND)
 def test_push_two_at_once(stage, undisturbed, scene):
     with stage.case(WORLD, undisturbed(scene).start) as case:
-        before = len(case.ramp.write_calls())
+        before = len(case.ramp.list_write_calls())
         for process in start_together(case, 2, f'{SCENES[scene].step} at once'):
             process.wait().assert_ok()
         case.rest()
-        calls = [(call['method'], call['path'], str(call['body'])) for call in case.ramp.write_calls()[before:]]
+        calls = [(call['method'], call['path'], str(call['body'])) for call in case.ramp.list_write_calls()[before:]]
         assert len(calls) == len(set(calls)), 'sent twice'
-        assert all(call['status'] < 400 for call in case.ramp.write_calls()[before:])
+        assert all(call['status'] < 400 for call in case.ramp.list_write_calls()[before:])
         assert_same(case, scene, undisturbed(scene).end)
 
 
@@ -357,7 +359,7 @@ def test_push_keeps_a_change_made_while_it_sends(stage):
                         UPDATE ramp_record SET state = 'pending', revision = COALESCE(revision, 0) + 1 WHERE flow = 'account'""")
                 done.append(path)
 
-        case.ramp.after(hook)
+        case.ramp.add_after_hook(hook)
         case.run('push').assert_ok()
         assert done
         case.run('push').assert_ok()

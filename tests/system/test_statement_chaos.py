@@ -58,7 +58,7 @@ class Life:
             account=self.chance.choice((*self.accounts[:3], None)),
             **{'entity': entity['id'], 'currency': entity['currency'], **values},
         )
-        self.state['transactions'].update(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
+        self.state['transactions'].update_row(ident, accounting_date=date.isoformat(), settlement_date=date.isoformat())
         return ident
 
     def a_refund(self):
@@ -160,7 +160,7 @@ def assert_finished(case):
             if row['sync_status'] == 'SYNC_READY' and not row.get('_withheld'):
                 assert (flow, row['id']) in reasons, f'nobody says why {flow} {row["id"]} is not booked'
                 state, reason = reasons[flow, row['id']]
-                assert state != 'held' or reason in case.ramp.export_errors(row['id']), (
+                assert state != 'held' or reason in case.ramp.list_export_errors(row['id']), (
                     f'{flow} {row["id"]}: Ramp was not told: {reason}'
                 )
     for statement, section, _currency in sections(case.ramp):
@@ -187,7 +187,7 @@ def test_statement_chaos(stage, seed):
                 ).code
             )
         assert set(codes) <= {0, -9}, codes
-        faults.clear()
+        faults.clear_faults()
         case.ramp._before.clear()  # drops events that have not happened in the middle of a run
         for row in list(case.ramp.state['statements']):  # its hidden lines also hide objects that Odoo has read
             case.ramp.release_statement(row['id'])

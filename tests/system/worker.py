@@ -261,10 +261,10 @@ def cut_transactions(cuts, owner, flow, fresh, booked):
 class Unlimited:
     """A rate limiter without a limit, as these tests do not examine it."""
 
-    def acquire(self, longest):
+    def acquire_place(self, longest):
         return 0.0
 
-    def penalize(self, seconds):
+    def block_requests(self, seconds):
         pass
 
 

@@ -6,21 +6,21 @@ Which one it reports after a payment failed is unknown. The simulator reports th
 """
 
 from ...state import Table
-from .making import add_invoice, archive_bill, change_bill, make_bill
+from .making import attach_invoice_file, archive_bill, change_bill, make_bill
 from .paying import pay_bills
 from .routes import OPTIONAL
-from .standing import METHODS, open_minor, refresh_standing
+from .standing import METHODS, compute_open_minor, refresh_bill_standing
 
 TABLES = {'bills': lambda: Table(index='sync_status', name=lambda row: row['vendor']['id']), 'invoices': Table}
 __all__ = [
     'METHODS',
     'OPTIONAL',
     'TABLES',
-    'add_invoice',
+    'attach_invoice_file',
     'archive_bill',
     'change_bill',
     'make_bill',
-    'open_minor',
+    'compute_open_minor',
     'pay_bills',
-    'refresh_standing',
+    'refresh_bill_standing',
 ]

@@ -5,24 +5,24 @@ from decimal import Decimal
 
 from ... import money
 from ...payables import (
-    DEFAULT,
-    bill_selections,
-    coded_lines,
-    complete_lines,
-    entity_of,
-    line_selections,
+    NOT_GIVEN,
+    complete_line_amounts,
+    fill_line_coding,
     parse_midnight,
     parse_moment,
-    quote_rate,
-    recoded_lines,
-    refuse_unknown,
-    row_of,
-    spread_lines,
-    sum_lines,
+    quote_exchange_rate,
+    recode_all_lines,
+    refuse_unknown_names,
+    render_bill_selections,
+    resolve_entity,
+    resolve_row,
+    scale_line_amounts,
+    select_payable_coding,
+    sum_line_amounts,
 )
-from ...state import blank_row, iso_text
+from ...state import format_iso_time, make_blank_row
 from .. import vendors
-from .standing import standing_of
+from .standing import compute_bill_standing
 
 # Fields of a new bill that are empty.
 UNSET = (
@@ -53,7 +53,7 @@ def make_bill(
     currency=None,
     lines=None,
     inventory=(),
-    account=DEFAULT,
+    account=NOT_GIVEN,
     analytics=None,
     entity=None,
     owner=None,
@@ -87,7 +87,7 @@ def make_bill(
     :param date: date of the invoice: datetime, date or ISO text; `due` likewise (default: 30 days later)
     :param payment_method: the intended method; UNSPECIFIED: not chosen yet, and there is no payment
     :param fx_conversion_rate: from the invoice's currency to the entity's; default: the rate of the day
-    :param header: selections that code the whole bill, from `coding.account` and the like
+    :param header: selections that code the whole bill, from `coding.select_gl_account` and the like
     :param invoices: number of files, or [{"kind", "filename"}]
     :param held: the bill is on hold
     :param nulls: answer null for empty optional fields, as Ramp's example does against its own schema
@@ -95,16 +95,16 @@ def make_bill(
     :param wire_fields: any other field of the answer, with the value to give it
     """
     vendor = vendors.find_vendor(store, vendor)
-    entity = entity_of(store, entity, currency)
+    entity = resolve_entity(store, entity, currency)
     currency = currency or entity['currency']
-    amount_minor, lines, inventory = complete_lines('A bill', amount_minor, lines, inventory)
+    amount_minor, lines, inventory = complete_line_amounts('A bill', amount_minor, lines, inventory)
     row = {
-        **_party_fields(store, vendor, entity, owner),
-        **_day_fields(store, date, due, posting_date, created),
-        'accounting_field_selections': bill_selections(header),
+        **_build_bill_parties(store, vendor, entity, owner),
+        **_build_bill_days(store, date, due, posting_date, created),
+        'accounting_field_selections': render_bill_selections(header),
         'approval_status': approval_status,
         'fx_conversion_rate': str(
-            quote_rate(currency, entity['currency']) if fx_conversion_rate is None else fx_conversion_rate
+            quote_exchange_rate(currency, entity['currency']) if fx_conversion_rate is None else fx_conversion_rate
         ),
         'sync_status': sync_status,
         '_method': payment_method,
@@ -114,31 +114,35 @@ def make_bill(
         '_broken': broken or nulls,
     }
     row.update(
-        _money_fields(
+        _build_bill_amounts(
             store,
             {
                 'amount_minor': amount_minor,
                 'currency': currency,
-                'lines': coded_lines(store, lines, account, analytics),
-                'inventory': coded_lines(store, inventory, account, analytics),
+                'lines': fill_line_coding(store, lines, account, analytics),
+                'inventory': fill_line_coding(store, inventory, account, analytics),
             },
         )
     )
-    row.update(standing_of(row))
-    refuse_unknown('A bill', row, wire_fields)
+    row.update(compute_bill_standing(row))
+    refuse_unknown_names('A bill', row, wire_fields)
     row.update(wire_fields, **{'_summary': wire_fields['status_summary']} if 'status_summary' in wire_fields else {})
-    store['bills'].add(row)
+    store['bills'].add_row(row)
     for values in [{}] * invoices if isinstance(invoices, int) else invoices:
-        add_invoice(store, row['id'], **values)
+        attach_invoice_file(store, row['id'], **values)
     return row
 
 
-def _party_fields(store, vendor, entity, owner):
+def _build_bill_parties(store, vendor, entity, owner):
     """Return the identity, vendor, entity and owner fields of a new bill."""
-    owner = row_of(store['users'], owner) or store['users'].find(entity_id=entity['id']) or next(iter(store['users']))
-    ident = store.new_id()
+    owner = (
+        resolve_row(store['users'], owner)
+        or store['users'].find_first_row(entity_id=entity['id'])
+        or next(iter(store['users']))
+    )
+    ident = store.make_new_id()
     return {
-        **blank_row(UNSET, EMPTY),
+        **make_blank_row(UNSET, EMPTY),
         'id': ident,
         'bill_owner': {'id': owner['id'], 'first_name': owner['first_name'], 'last_name': owner['last_name']},
         'enable_accounting_sync': True,
@@ -150,11 +154,13 @@ def _party_fields(store, vendor, entity, owner):
     }
 
 
-def _day_fields(store, date, due, posting_date, created):
+def _build_bill_days(store, date, due, posting_date, created):
     issued = parse_moment(date or store.clock() - timedelta(days=10))
     return {
         'accounting_date': parse_midnight(posting_date or issued),
-        'created_at': iso_text(min(parse_moment(created) if created else issued + timedelta(hours=9), store.clock())),
+        'created_at': format_iso_time(
+            min(parse_moment(created) if created else issued + timedelta(hours=9), store.clock())
+        ),
         'due_at': parse_midnight(due or issued + timedelta(days=30)),
         'issued_at': parse_midnight(issued),
         'posting_date': parse_midnight(posting_date),
@@ -172,35 +178,37 @@ def change_bill(store, ident, /, **changes):
     status_summary given here stays until it is set to None or a payment moves.
     """
     row = store['bills'].rows[ident]
-    wanted = _wanted_money(row['_money'], changes)
-    _rename_fields(store, changes)
+    wanted = _take_bill_amounts(row['_money'], changes)
+    _rename_bill_arguments(store, changes)
     count = changes.pop('invoices', 0)
-    refuse_unknown('A bill', row, changes, ('_method', '_held', '_summary'))
+    refuse_unknown_names('A bill', row, changes, ('_method', '_held', '_summary'))
     if wanted:
-        changes.update(_money_fields(store, {**row['_money'], **wanted}))
-    standing = standing_of({**row, **changes})
-    row = store['bills'].update(ident, **{**standing, **changes})
+        changes.update(_build_bill_amounts(store, {**row['_money'], **wanted}))
+    standing = compute_bill_standing({**row, **changes})
+    row = store['bills'].update_row(ident, **{**standing, **changes})
     for _ in range(count - len(row['_invoices'])):
-        add_invoice(store, ident)
+        attach_invoice_file(store, ident)
     return row
 
 
-def _wanted_money(values, changes):
+def _take_bill_amounts(values, changes):
     """Take the changes of amounts and lines out of `changes`. Return them as complete values for `_money`."""
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if 'amount_minor' in wanted and not {'lines', 'inventory'} & set(wanted):
-        rest = wanted['amount_minor'] - sum_lines(values['inventory'])
-        wanted['lines'] = spread_lines(values['lines'] or [{'amount_minor': 0}], rest)
+        rest = wanted['amount_minor'] - sum_line_amounts(values['inventory'])
+        wanted['lines'] = scale_line_amounts(values['lines'] or [{'amount_minor': 0}], rest)
     elif wanted and 'amount_minor' not in wanted:
-        wanted['amount_minor'] = sum(sum_lines(wanted.get(name, values[name])) for name in ('lines', 'inventory'))
+        wanted['amount_minor'] = sum(
+            sum_line_amounts(wanted.get(name, values[name])) for name in ('lines', 'inventory')
+        )
     if 'account' in changes:
         account = changes.pop('account')
         for name in ('lines', 'inventory'):
-            wanted[name] = recoded_lines(wanted.get(name, values[name]), account)
+            wanted[name] = recode_all_lines(wanted.get(name, values[name]), account)
     return wanted
 
 
-def _rename_fields(store, changes):
+def _rename_bill_arguments(store, changes):
     """Rename the arguments of :func:`change_bill` to the fields of the row."""
     for name, field in (('date', 'issued_at'), ('due', 'due_at')):
         if name in changes:
@@ -209,7 +217,7 @@ def _rename_fields(store, changes):
         if changes.get(name):
             changes[name] = changes['accounting_date'] = parse_midnight(changes[name])
     if 'header' in changes:
-        changes['accounting_field_selections'] = bill_selections(changes.pop('header'))
+        changes['accounting_field_selections'] = render_bill_selections(changes.pop('header'))
     if 'vendor' in changes:
         vendor = vendors.find_vendor(store, changes.pop('vendor'))
         changes['vendor'] = {'id': vendor['id'], 'name': vendor['name']}
@@ -218,15 +226,15 @@ def _rename_fields(store, changes):
             changes[key] = changes.pop(name)
 
 
-def add_invoice(store, ident, /, kind='pdf', filename=None, text=None):
+def attach_invoice_file(store, ident, /, kind='pdf', filename=None, text=None):
     """Add a file of the invoice and return its row. `kind`: pdf, png, jpg, xml, or zip (an unwanted type)."""
     row = store['bills'].rows[ident]
     total = f'{row["_money"]["amount_minor"]} {row["_money"]["currency"]}'
     lines = text or [row['vendor']['name'], f'Invoice {row["invoice_number"]}', total]
     if row['_invoices'] and not text:
         lines.append(f'Attachment {len(row["_invoices"])}')  # files of a bill must differ
-    made = store['invoices'].add({'id': store.new_id(), '_kind': kind, '_filename': filename, '_text': lines})
-    store['bills'].update(ident, _invoices=[*row['_invoices'], made['id']])
+    made = store['invoices'].add_row({'id': store.make_new_id(), '_kind': kind, '_filename': filename, '_text': lines})
+    store['bills'].update_row(ident, _invoices=[*row['_invoices'], made['id']])
     return made
 
 
@@ -242,23 +250,23 @@ def archive_bill(store, ident, /):
         {**item, 'state': 'cancelled'} if item['state'] in ('scheduled', 'processing') else item
         for item in row['_payments']
     ]
-    changes = {'archived_at': store.now(), '_payments': payments, '_summary': None}
-    return store['bills'].update(ident, **changes, **standing_of({**row, **changes}))
+    changes = {'archived_at': store.read_time(), '_payments': payments, '_summary': None}
+    return store['bills'].update_row(ident, **changes, **compute_bill_standing({**row, **changes}))
 
 
 # -- amounts in answers
 
 
-def _money_fields(store, values):
+def _build_bill_amounts(store, values):
     """Return the answer's fields that depend on amounts and lines, and `_money`, the values they come from."""
     return {
-        'amount': money.currency_amount(values['amount_minor'], values['currency']),
-        'line_items': [_line_item(store, line, values['currency']) for line in values['lines']],
+        'amount': money.build_currency_amount(values['amount_minor'], values['currency']),
+        'line_items': [_build_bill_line(store, line, values['currency']) for line in values['lines']],
         'inventory_line_items': [
             {
-                **_line_item(store, line, values['currency']),
+                **_build_bill_line(store, line, values['currency']),
                 'quantity': line['quantity'],
-                'unit_price': money.currency_amount(
+                'unit_price': money.build_currency_amount(
                     line['unit_price_minor'], line.get('currency') or values['currency']
                 ),
             }
@@ -268,11 +276,11 @@ def _money_fields(store, values):
     }
 
 
-def _line_item(store, line, currency):
+def _build_bill_line(store, line, currency):
     currency = line.get('currency') or currency
     item = {
-        'accounting_field_selections': bill_selections(line_selections(store, line)),
-        'amount': money.currency_amount(line['amount_minor'], currency),
+        'accounting_field_selections': render_bill_selections(select_payable_coding(store, line)),
+        'amount': money.build_currency_amount(line['amount_minor'], currency),
         'item_receipt_line_item_ids': list(line.get('item_receipt_line_item_ids') or ()),
         'purchase_order_line_item_id': line.get('purchase_order_line_item_id'),
         'withholding_line_item': None,

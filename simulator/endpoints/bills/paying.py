@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from ... import money
-from ...payables import convert_minor, parse_midnight, parse_moment
-from ...state import iso_text
+from ...payables import convert_minor_amount, parse_midnight, parse_moment
+from ...state import format_iso_time
 from .. import transactions
-from .standing import CARD_METHODS, METHODS, open_minor, standing_of
+from .standing import CARD_METHODS, METHODS, compute_bill_standing, compute_open_minor
 
 PAYMENT_STATES = ('scheduled', 'processing', 'completed', 'failed', 'cancelled')
 
@@ -50,30 +50,30 @@ def pay_bills(
     if status not in PAYMENT_STATES:
         raise ValueError(f'Unknown status {status}; there are {", ".join(PAYMENT_STATES)}')
     rows = [store['bills'].rows[ident] for ident in ([idents] if isinstance(idents, str) else idents)]
-    payment_id = payment_id or (None if new else _moving_payment(rows[0], status)) or store.new_id()
+    payment_id = payment_id or (None if new else _find_moving_payment(rows[0], status)) or store.make_new_id()
     for row in rows:
         if fx_conversion_rate is not None:
-            row = store['bills'].update(row['id'], fx_conversion_rate=str(fx_conversion_rate))
+            row = store['bills'].update_row(row['id'], fx_conversion_rate=str(fx_conversion_rate))
         payments = list(row['_payments'])
         place = next((i for i, item in enumerate(payments) if item['id'] == payment_id and not new), None)
         if place is None:
-            minor = open_minor(row) if amount_minor is None else amount_minor
+            minor = compute_open_minor(row) if amount_minor is None else amount_minor
             place = len(payments)
             payments.append(
-                _new_payment(store, row, payment_id, method or row['_method'], minor, manual_method, same_day)
+                _build_new_payment(store, row, payment_id, method or row['_method'], minor, manual_method, same_day)
             )
-        item = _moved_payment(store, row, payments[place], status, parse_midnight(date) if date else None, source)
+        item = _build_moved_payment(store, row, payments[place], status, parse_midnight(date) if date else None, source)
         if item['method'] in CARD_METHODS and status == 'completed':
-            item = _charged_payment(store, row, item, transaction)
+            item = _build_charged_payment(store, row, item, transaction)
         if settled_minor is not None or in_payer_currency:
-            item['told'] = _settled_amount(store, row, item, settled_minor)
+            item['told'] = _compute_settled_amount(store, row, item, settled_minor)
         payments[place] = item
         changes = {'_payments': payments, '_method': item['method'], '_summary': None}
-        store['bills'].update(row['id'], **changes, **standing_of({**row, **changes}))
+        store['bills'].update_row(row['id'], **changes, **compute_bill_standing({**row, **changes}))
     return payment_id
 
 
-def _moving_payment(row, status):
+def _find_moving_payment(row, status):
     """Return the id of the bill's last payment if it can move to `status`, else None."""
     last = row['_payments'][-1] if row['_payments'] else None
     if last is None:
@@ -82,11 +82,11 @@ def _moving_payment(row, status):
     return last['id'] if is_undone or last['state'] in ('scheduled', 'processing') else None
 
 
-def _new_payment(store, row, ident, method, minor, manual_method, same_day):
+def _build_new_payment(store, row, ident, method, minor, manual_method, same_day):
     if method not in METHODS or method in ('UNSPECIFIED', 'VENDOR_CREDIT'):
         raise ValueError(f'A bill cannot be paid by {method}')
     bank = method not in CARD_METHODS and method != 'PAID_MANUALLY'
-    account = next(store['vendor_accounts'].walk(bucket=row['vendor']['id']), None)
+    account = next(store['vendor_accounts'].walk_rows(bucket=row['vendor']['id']), None)
     trace = {
         'descriptor': 'Check Number' if method == 'CHECK' else f'{method} Trace ID',
         'trace_id': f'{int(ident[-12:], 16):015}'[-15:],
@@ -101,16 +101,16 @@ def _new_payment(store, row, ident, method, minor, manual_method, same_day):
         'completed': None,
         'friendly': ident.replace('-', '')[:10].upper() if bank else None,
         'manual_method': manual_method if method == 'PAID_MANUALLY' else None,
-        'fund_id': store.stable_id('fund', row['id']) if method in CARD_METHODS else None,
+        'fund_id': store.derive_stable_id('fund', row['id']) if method in CARD_METHODS else None,
         'transaction_ids': [],
         'same_day': same_day,
-        'source': store.stable_id('bank account', row['entity_id']) if bank else None,
+        'source': store.derive_stable_id('bank account', row['entity_id']) if bank else None,
         'account': account['id'] if account and bank and method != 'CHECK' else None,
         'trace': trace if bank else None,
     }
 
 
-def _moved_payment(store, row, item, status, at, source):
+def _build_moved_payment(store, row, item, status, at, source):
     """Return the payment with its new status on the day `at`, from the bank account `source`."""
     item = {**item, 'state': status}
     if source:
@@ -125,26 +125,26 @@ def _moved_payment(store, row, item, status, at, source):
     if status in ('processing', 'completed', 'failed'):
         item['effective'] = item['effective'] or item['scheduled']
     if status == 'completed':
-        item['completed'] = iso_text(min(store.clock(), parse_moment(item['scheduled']) + timedelta(days=1)))
+        item['completed'] = format_iso_time(min(store.clock(), parse_moment(item['scheduled']) + timedelta(days=1)))
     return item
 
 
-def _settled_amount(store, row, item, settled_minor):
+def _compute_settled_amount(store, row, item, settled_minor):
     """Return the amount that left the entity's account. With `settled_minor` None it is computed at the bill's rate."""
     currency = store['entities'].rows[row['entity_id']]['currency']
     if settled_minor is None:
-        settled_minor = convert_minor(
+        settled_minor = convert_minor_amount(
             item['amount_minor'], row['_money']['currency'], row['fx_conversion_rate'], currency
         )
-    return money.currency_amount(settled_minor, currency)
+    return money.build_currency_amount(settled_minor, currency)
 
 
-def _charged_payment(store, row, item, transaction):
+def _build_charged_payment(store, row, item, transaction):
     """Return the payment with the card transactions that made it."""
     if transaction is None:
-        found = item['transaction_ids'] or [store.stable_id('card transaction of', item['id'])]
+        found = item['transaction_ids'] or [store.derive_stable_id('card transaction of', item['id'])]
     elif transaction is True:
-        found = [_charge_card(store, row, item)]
+        found = [_charge_payment_card(store, row, item)]
     else:
         found = [transaction] if isinstance(transaction, str) else list(transaction or ())
     charges = store['transactions']
@@ -152,24 +152,24 @@ def _charged_payment(store, row, item, transaction):
     return {**item, 'transaction_ids': found, 'scheduled': max(filter(None, settled), default=item['scheduled'])}
 
 
-def _charge_card(store, row, item):
+def _charge_payment_card(store, row, item):
     """Add the card transaction of a payment and return its id."""
     entity, foreign = store['entities'].rows[row['entity_id']], row['_money']['currency']
     minor, original = item['amount_minor'], {}
     if foreign != entity['currency']:
         original = {'original_minor': minor, 'original_currency': foreign}
-        minor = convert_minor(minor, foreign, row['fx_conversion_rate'], entity['currency'])
+        minor = convert_minor_amount(minor, foreign, row['fx_conversion_rate'], entity['currency'])
     charge = transactions.make_transaction(
         store,
         amount_minor=minor,
         currency=entity['currency'],
         entity=entity,
         merchant=row['vendor']['name'],
-        user=store['users'].get(row['bill_owner']['id']),
+        user=store['users'].get_row(row['bill_owner']['id']),
         date=item['scheduled'],
         memo=f'Bill {row["invoice_number"]}',
         **original,
     )
     # One-time cards exist for one bill only. has_no_sync_commits leaves out their transactions.
-    store['transactions'].update(charge['id'], _bill=row['id'] if item['method'].startswith('ONE_TIME') else None)
+    store['transactions'].update_row(charge['id'], _bill=row['id'] if item['method'].startswith('ONE_TIME') else None)
     return charge['id']

@@ -8,25 +8,25 @@ from ... import files, money
 from ...errors import RampError
 from ...listing import (
     Filter,
-    answer_list,
-    equals,
-    one_of,
+    answer_list_page,
+    filter_by_value,
+    filter_from_time,
+    filter_until_time,
+    make_choice_parser,
     parse_bool,
     parse_decimal,
     parse_uuid,
-    read_parameter,
-    since,
-    until,
+    read_query_parameter,
 )
-from ...payables import is_coded, parse_day, parse_list, unless_false, without_empty
+from ...payables import filter_by_flag, is_coded_with, make_list_parser, parse_day, remove_empty_fields
 from ...routes import route
-from ...state import wire_fields
+from ...state import select_wire_fields
 from .. import syncs, vendors
 from .making import archive_bill
-from .standing import CARD_METHODS, shown_payment
+from .standing import CARD_METHODS, find_shown_payment
 
 STATUSES = ('BILL_AND_PAYMENT_SYNCED', 'BILL_SYNCED', 'NOT_SYNCED')
-APPROVALS = ('APPROVED', 'INITIALIZED', 'PENDING', 'REJECTED', 'TERMINATED')
+APPROVAL_STATUSES = ('APPROVED', 'INITIALIZED', 'PENDING', 'REJECTED', 'TERMINATED')
 FILTERED_METHODS = (
     'ACH',
     'CARD',
@@ -40,7 +40,7 @@ FILTERED_METHODS = (
     'PAID_MANUALLY',
     'SWIFT',
 )
-SUMMARIES = (
+STATUS_SUMMARIES = (
     'APPROVAL_PENDING',
     'APPROVAL_REJECTED',
     'ARCHIVED',
@@ -72,21 +72,21 @@ OPTIONAL = (
 )
 
 
-def _payment_field(row, name):
+def _read_payment_field(row, name):
     return (row['payment'] or {}).get(name)
 
 
-def _by_payment_date(compare):
+def _filter_by_payment_date(compare):
     """Return a filter by payment date. It never matches card payments (contract 2026-08-01)."""
 
     def compare_payment_date(row, value):
-        at = _payment_field(row, 'payment_date')
+        at = _read_payment_field(row, 'payment_date')
         return bool(at) and row['payment']['payment_method'] not in CARD_METHODS and compare(at[:10], value)
 
     return Filter(parse_day, compare_payment_date)
 
 
-def _by_amount(compare):
+def _filter_by_amount(compare):
     """Return a filter by amount in major units. The contract does not name the unit (contract 2026-08-01)."""
     return Filter(
         parse_decimal,
@@ -97,38 +97,42 @@ def _by_amount(compare):
 
 
 FILTERS = {
-    'entity_id': equals('entity_id'),
+    'entity_id': filter_by_value('entity_id'),
     'customer_friendly_payment_id': Filter(
-        str, lambda row, value: _payment_field(row, 'customer_friendly_payment_id') == value
+        str, lambda row, value: _read_payment_field(row, 'customer_friendly_payment_id') == value
     ),
-    'draft_bill_id': equals('draft_bill_id'),
-    'invoice_number': equals('invoice_number', str),
-    'remote_id': equals('remote_id', str),
+    'draft_bill_id': filter_by_value('draft_bill_id'),
+    'invoice_number': filter_by_value('invoice_number', str),
+    'remote_id': filter_by_value('remote_id', str),
     'accounting_field_selection_id': Filter(
-        parse_uuid, lambda row, value: is_coded(row, value, 'line_items', 'inventory_line_items')
+        parse_uuid, lambda row, value: is_coded_with(row, value, 'line_items', 'inventory_line_items')
     ),
-    'status_summaries': Filter(parse_list(one_of(*SUMMARIES)), lambda row, values: row['status_summary'] in values),
-    'payment_id': Filter(parse_uuid, lambda row, value: _payment_field(row, 'id') == value),
-    'is_accounting_sync_enabled': equals('enable_accounting_sync', parse_bool),
-    'approval_status': equals('approval_status', one_of(*APPROVALS)),
+    'status_summaries': Filter(
+        make_list_parser(make_choice_parser(*STATUS_SUMMARIES)), lambda row, values: row['status_summary'] in values
+    ),
+    'payment_id': Filter(parse_uuid, lambda row, value: _read_payment_field(row, 'id') == value),
+    'is_accounting_sync_enabled': filter_by_value('enable_accounting_sync', parse_bool),
+    'approval_status': filter_by_value('approval_status', make_choice_parser(*APPROVAL_STATUSES)),
     'payment_method': Filter(
-        one_of(*FILTERED_METHODS), lambda row, value: _payment_field(row, 'payment_method') == value
+        make_choice_parser(*FILTERED_METHODS), lambda row, value: _read_payment_field(row, 'payment_method') == value
     ),
-    'payment_status': equals('status', one_of('OPEN', 'PAID')),
-    'sync_ready': unless_false(lambda row: 'ready' in (BILL.sync_state(row), PAYMENT.sync_state(row))),
-    'payment_details_missing': unless_false(lambda row: row['status_summary'] == 'PAYMENT_DETAILS_MISSING'),
-    'from_created_at': since('created_at'),
-    'to_created_at': until('created_at'),
-    'from_due_date': since('due_at'),
-    'to_due_date': until('due_at'),
-    'from_issued_date': since('issued_at'),
-    'to_issued_date': until('issued_at'),
-    'from_paid_at': since('paid_at'),
-    'to_paid_at': until('paid_at'),
-    'from_payment_date': _by_payment_date(lambda at, value: at >= value),
-    'to_payment_date': _by_payment_date(lambda at, value: at <= value),
-    'min_amount': _by_amount(lambda amount, value: amount >= value),
-    'max_amount': _by_amount(lambda amount, value: amount <= value),
+    'payment_status': filter_by_value('status', make_choice_parser('OPEN', 'PAID')),
+    'sync_ready': filter_by_flag(
+        lambda row: 'ready' in (BILL_TARGET.read_sync_state(row), PAYMENT_TARGET.read_sync_state(row))
+    ),
+    'payment_details_missing': filter_by_flag(lambda row: row['status_summary'] == 'PAYMENT_DETAILS_MISSING'),
+    'from_created_at': filter_from_time('created_at'),
+    'to_created_at': filter_until_time('created_at'),
+    'from_due_date': filter_from_time('due_at'),
+    'to_due_date': filter_until_time('due_at'),
+    'from_issued_date': filter_from_time('issued_at'),
+    'to_issued_date': filter_until_time('issued_at'),
+    'from_paid_at': filter_from_time('paid_at'),
+    'to_paid_at': filter_until_time('paid_at'),
+    'from_payment_date': _filter_by_payment_date(lambda at, value: at >= value),
+    'to_payment_date': _filter_by_payment_date(lambda at, value: at <= value),
+    'min_amount': _filter_by_amount(lambda amount, value: amount >= value),
+    'max_amount': _filter_by_amount(lambda amount, value: amount <= value),
 }
 
 
@@ -140,7 +144,7 @@ class _BillTarget(syncs.SyncTarget):
 
     done_as = ('BILL_SYNCED', 'BILL_AND_PAYMENT_SYNCED')
 
-    def sync_state(self, row):
+    def read_sync_state(self, row):
         if row['sync_status'] in self.done_as:
             return 'done'
         if row['archived_at']:
@@ -149,15 +153,15 @@ class _BillTarget(syncs.SyncTarget):
             return row['approval_status'] or 'NOT_APPROVED'
         if not row['enable_accounting_sync']:
             return 'SYNC_DISABLED'
-        return self.ready_to(row)
+        return self.read_payment_readiness(row)
 
-    def ready_to(self, row):
+    def read_payment_readiness(self, row):
         return 'ready'
 
-    def accept_outcome(self, state, row, item):
+    def accept_sync_outcome(self, state, row, item):
         values = {'deep_link_url': item['deep_link_url']} if item.get('deep_link_url') else {}
         status = self.done_as[-1] if row['sync_status'] == 'BILL_AND_PAYMENT_SYNCED' else self.done_as[0]
-        state['bills'].update(row['id'], sync_status=status, _synced_at=state.now(), **values)
+        state['bills'].update_row(row['id'], sync_status=status, _synced_at=state.read_time(), **values)
 
 
 class _PaymentTarget(_BillTarget):
@@ -165,12 +169,12 @@ class _PaymentTarget(_BillTarget):
 
     done_as = ('BILL_AND_PAYMENT_SYNCED',)
 
-    def ready_to(self, row):
+    def read_payment_readiness(self, row):
         return 'ready' if row['sync_status'] == 'BILL_SYNCED' and row['status'] == 'PAID' else row['status']
 
 
-BILL = syncs.TARGETS['BILL_SYNC'] = _BillTarget('bills')
-PAYMENT = syncs.TARGETS['BILL_PAYMENT_SYNC'] = _PaymentTarget('bills')
+BILL_TARGET = syncs.TARGETS['BILL_SYNC'] = _BillTarget('bills')
+PAYMENT_TARGET = syncs.TARGETS['BILL_PAYMENT_SYNC'] = _PaymentTarget('bills')
 
 
 # -- routes
@@ -178,27 +182,29 @@ PAYMENT = syncs.TARGETS['BILL_PAYMENT_SYNC'] = _PaymentTarget('bills')
 
 @route('GET', '/bills', scope='bills:read')
 def list_bills(call):
-    archived = read_parameter(call, 'is_archived', parse_bool, False)
-    status = read_parameter(call, 'sync_status', one_of(*STATUSES))
-    vendor = read_parameter(call, 'vendor_id', parse_uuid)
+    archived = read_query_parameter(call, 'is_archived', parse_bool, False)
+    status = read_query_parameter(call, 'sync_status', make_choice_parser(*STATUSES))
+    vendor = read_query_parameter(call, 'vendor_id', parse_uuid)
     rows = None
     if vendor:
-        rows = [row for row in call.state['bills'].named(vendor) if status in (None, row['sync_status'])]
+        rows = [row for row in call.state['bills'].list_named_rows(vendor) if status in (None, row['sync_status'])]
 
-    def is_listed(row):
+    def is_bill_listed(row):
         return bool(row['archived_at']) == archived and vendor in (None, row['vendor']['id'])
 
-    return answer_list(call, 'bills', FILTERS, is_listed, bucket=status, render=_bill_renderer(call), among=rows)
+    return answer_list_page(
+        call, 'bills', FILTERS, is_bill_listed, bucket=status, render=_make_bill_renderer(call), among=rows
+    )
 
 
 @route('GET', '/bills/{bill_id}', scope='bills:read')
 def get_bill(call):
-    return _bill_renderer(call, with_trace=True)(call.row('bills', 'bill_id'))
+    return _make_bill_renderer(call, with_trace=True)(call.find_path_row('bills', 'bill_id'))
 
 
 @route('DELETE', '/bills/{bill_id}', scope='bills:write')
 def delete_bill(call):
-    row = call.row('bills', 'bill_id')
+    row = call.find_path_row('bills', 'bill_id')
     try:
         archive_bill(call.state, row['id'])
     except ValueError as error:
@@ -208,27 +214,27 @@ def delete_bill(call):
 
 @route('GET', '/bills/{bill_id}/remittance-receipt', scope='bills:read')
 def get_remittance_receipt(call):
-    row = call.row('bills', 'bill_id')
+    row = call.find_path_row('bills', 'bill_id')
     if row['status'] != 'PAID':
         raise RampError(400, 'DEVELOPER_7001', 'The bill is not paid')
-    text = [f'Remittance for {row["invoice_number"] or row["id"]}', f'Payment {_payment_field(row, "id")}']
+    text = [f'Remittance for {row["invoice_number"] or row["id"]}', f'Payment {_read_payment_field(row, "id")}']
     return Response(
-        files.file_content({'id': row['id'], '_kind': 'pdf', '_text': text})[1], content_type='application/pdf'
+        files.build_file_content({'id': row['id'], '_kind': 'pdf', '_text': text})[1], content_type='application/pdf'
     )
 
 
-def _bill_renderer(call, with_trace=False):
+def _make_bill_renderer(call, with_trace=False):
     state = call.state
 
-    def render_bill(row):
-        body = wire_fields(row) if row['_nulls'] else without_empty(wire_fields(row), OPTIONAL)
-        body['vendor'] = vendors.vendor_on_bill(state, row['vendor']['id'], row['vendor'])
+    def render_detailed_bill(row):
+        body = select_wire_fields(row) if row['_nulls'] else remove_empty_fields(select_wire_fields(row), OPTIONAL)
+        body['vendor'] = vendors.build_bill_vendor(state, row['vendor']['id'], row['vendor'])
         body['invoice_urls'] = [
-            files.signed_url(call, state['invoices'].rows[ident], 'invoices') for ident in row['_invoices']
+            files.build_signed_url(call, state['invoices'].rows[ident], 'invoices') for ident in row['_invoices']
         ]
-        shown = shown_payment(row)
+        shown = find_shown_payment(row)
         if with_trace and shown and shown['trace']:
             body['payment'] = {**body['payment'], 'trace_id': shown['trace']}
         return body
 
-    return render_bill
+    return render_detailed_bill

@@ -33,44 +33,44 @@ NOT_INSTRUCTED = {
 }
 
 
-def open_minor(row):
+def compute_open_minor(row):
     """Return the minor units left to pay, after credits and completed payments."""
     paid = sum(item['amount_minor'] for item in row['_payments'] if item['state'] == 'completed')
-    return row['_money']['amount_minor'] - _credited_minor(row) - paid
+    return row['_money']['amount_minor'] - _sum_credited_minor(row) - paid
 
 
-def refresh_standing(store, ident):
+def refresh_bill_standing(store, ident):
     """Recompute the state fields of a bill. Call it after a credit was applied."""
     row = store['bills'].rows[ident]
-    return store['bills'].update(ident, **standing_of(row))
+    return store['bills'].update_row(ident, **compute_bill_standing(row))
 
 
-def _credited_minor(row):
+def _sum_credited_minor(row):
     return sum(item['amount']['amount'] for item in row['applied_vendor_credits'])
 
 
-def shown_payment(row):
+def find_shown_payment(row):
     """Return the payment that Ramp reports: the first that did not fail, else the last that failed, or None."""
     good = [item for item in row['_payments'] if item['state'] not in ('failed', 'cancelled')]
     bad = [item for item in row['_payments'] if item['state'] == 'failed']
     return good[0] if good else bad[-1] if bad else None
 
 
-def standing_of(row):
+def compute_bill_standing(row):
     """Return the fields of the answer that depend on payments, credits, approval and archiving."""
     completed = [item for item in row['_payments'] if item['state'] == 'completed']
-    covered = _credited_minor(row) + sum(item['amount_minor'] for item in completed)
+    covered = _sum_credited_minor(row) + sum(item['amount_minor'] for item in completed)
     paid = bool(completed or row['applied_vendor_credits']) and covered >= row['_money']['amount_minor']
     moments = [item['completed'] for item in completed]
     return {
         'status': 'PAID' if paid else 'OPEN',
         'paid_at': (row['paid_at'] or max(moments, default=row['created_at'])) if paid else None,
-        'payment': _payment_on_wire(row),
-        'status_summary': row['_summary'] or _summary_of(row, paid),
+        'payment': _render_shown_payment(row),
+        'status_summary': row['_summary'] or _choose_status_summary(row, paid),
     }
 
 
-def _summary_of(row, paid):
+def _choose_status_summary(row, paid):
     states = [item['state'] for item in row['_payments']]
     if row['archived_at']:
         return 'ARCHIVED'
@@ -92,19 +92,19 @@ def _summary_of(row, paid):
     return 'WAITING_FOR_TRANSACTION_MATCH' if row['_method'] in CARD_METHODS else 'PAYMENT_READY'
 
 
-def _payment_on_wire(row):
-    item, currency = shown_payment(row), row['_money']['currency']
+def _render_shown_payment(row):
+    item, currency = find_shown_payment(row), row['_money']['currency']
     if item is None:
-        left = open_minor(row)
+        left = compute_open_minor(row)
         if row['_method'] in ('UNSPECIFIED', 'VENDOR_CREDIT') or left <= 0:
             return None
         item = {**NOT_INSTRUCTED, 'amount_minor': left, 'method': row['_method'], 'transaction_ids': []}
     method = item['method']
     return {
         'id': item['id'],
-        'amount': item['told'] or money.currency_amount(item['amount_minor'], currency),
+        'amount': item['told'] or money.build_currency_amount(item['amount_minor'], currency),
         'customer_friendly_payment_id': item['friendly'],
-        'details': _payment_details(item),
+        'details': _build_payment_details(item),
         'effective_date': None if method in CARD_METHODS else item['effective'],
         'payment_date': item['scheduled'],
         'payment_method': method,
@@ -112,7 +112,7 @@ def _payment_on_wire(row):
     }
 
 
-def _payment_details(item):
+def _build_payment_details(item):
     if item['method'] in CARD_METHODS:
         details = {'schema_type': 'CardPaymentDetailsSchema', 'transaction_ids': item['transaction_ids']}
         if item['fund_id']:

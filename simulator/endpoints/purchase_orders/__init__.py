@@ -11,21 +11,27 @@ Ramp's behaviour is unknown in some cases. The simulator takes the harder altern
 
 from ...state import Table
 from . import routes
-from .making import archive_order, bill_order, change_order, extended_minor, make_order
-from .numbers import normalise_number, read_quantity
-from .standing import billed_on, order_on_wire, line_totals
+from .making import (
+    archive_purchase_order,
+    bill_purchase_order,
+    change_purchase_order,
+    compute_extended_minor,
+    make_purchase_order,
+)
+from .numbers import normalise_order_number, read_unit_quantity
+from .standing import list_order_bills, render_listed_order, compute_line_totals
 
 TABLES = {'purchase_orders': Table}
 __all__ = [
     'TABLES',
-    'archive_order',
-    'bill_order',
-    'billed_on',
-    'change_order',
-    'extended_minor',
-    'line_totals',
-    'make_order',
-    'normalise_number',
-    'order_on_wire',
-    'read_quantity',
+    'archive_purchase_order',
+    'bill_purchase_order',
+    'list_order_bills',
+    'change_purchase_order',
+    'compute_extended_minor',
+    'compute_line_totals',
+    'make_purchase_order',
+    'normalise_order_number',
+    'render_listed_order',
+    'read_unit_quantity',
 ]

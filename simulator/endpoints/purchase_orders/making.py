@@ -4,11 +4,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 from ... import money
-from ...payables import bill_selections, entity_of, line_selections, parse_moment, refuse_unknown, row_of
-from ...state import blank_row, iso_text
+from ...payables import (
+    parse_moment,
+    refuse_unknown_names,
+    render_bill_selections,
+    resolve_entity,
+    resolve_row,
+    select_payable_coding,
+)
+from ...state import format_iso_time, make_blank_row
 from .. import bills, vendors
-from .numbers import new_number
-from .standing import received_on
+from .numbers import choose_order_number
+from .standing import list_order_receipts
 
 SOURCES = ('ACCOUNTING_PROVIDER', 'DEVELOPER_API', 'EXTERNAL_IMPORT', 'RAMP')
 # The fields of a line that a person fills in on Ramp's screens.
@@ -52,7 +59,7 @@ UNSET = (
 )
 
 
-def make_order(
+def make_purchase_order(
     store,
     /,
     *,
@@ -87,13 +94,13 @@ def make_order(
     :param wire_fields: any other field of the answer, with the value to give it
     """
     vendor = vendors.find_vendor(store, vendor) if vendor is not None else None
-    entity = entity_of(store, entity, currency)
-    owner = row_of(store['users'], owner) or next(iter(store['users']), None)
+    entity = resolve_entity(store, entity, currency)
+    owner = resolve_row(store['users'], owner) or next(iter(store['users']), None)
     row = {
-        **_party_fields(store, vendor, entity, owner, source),
-        'accounting_field_selections': bill_selections(header),
-        'created_at': iso_text(parse_moment(created) if created else store.clock() - timedelta(days=10)),
-        'purchase_order_number': new_number(store, None) if number is None else number,
+        **_build_order_parties(store, vendor, entity, owner, source),
+        'accounting_field_selections': render_bill_selections(header),
+        'created_at': format_iso_time(parse_moment(created) if created else store.clock() - timedelta(days=10)),
+        'purchase_order_number': choose_order_number(store, None) if number is None else number,
         'three_way_match_enabled': three_way_match,
         '_approved': approved,
         '_closed': False,
@@ -101,35 +108,35 @@ def make_order(
         '_broken': broken,
     }
     row.update(
-        _money_fields(
-            store, {'currency': currency or entity['currency'], 'lines': [_full_line(line) for line in lines]}
+        _build_order_amounts(
+            store, {'currency': currency or entity['currency'], 'lines': [_complete_order_line(line) for line in lines]}
         )
     )
-    refuse_unknown('A purchase order', row, wire_fields)
-    return store['purchase_orders'].add({**row, **wire_fields})
+    refuse_unknown_names('A purchase order', row, wire_fields)
+    return store['purchase_orders'].add_row({**row, **wire_fields})
 
 
-def _party_fields(store, vendor, entity, owner, source):
+def _build_order_parties(store, vendor, entity, owner, source):
     """Return the identity, vendor, entity, owner and source fields of a new order."""
-    ident = store.new_id()
+    ident = store.make_new_id()
     return {
-        **blank_row(UNSET, ('transaction_ids',)),
+        **make_blank_row(UNSET, ('transaction_ids',)),
         'id': ident,
         'creation_source': source,
         'entity_id': entity['id'],
         'owner_id': owner and owner['id'],
         'ramp_url': f'https://app.ramp.com/s/procurement/purchase-orders/{ident}',
-        'spend_request_id': store.stable_id('spend request', ident),
+        'spend_request_id': store.derive_stable_id('spend request', ident),
         'user_id': owner['id'] if source == 'RAMP' and owner else None,
         'vendor_id': vendor and vendor['id'],
     }
 
 
-def change_order(store, ident, /, **changes):
+def change_purchase_order(store, ident, /, **changes):
     """Change an order as people do in Ramp, and return its row. An order has no time of change.
 
-    Takes fields of the answer and these arguments of :func:`make_order`: lines, currency, header, vendor, number,
-    approved. `closed` means that no more bills follow. Lines keep their ids by "id", else by position.
+    Takes fields of the answer and these arguments of :func:`make_purchase_order`: lines, currency, header, vendor,
+    number, approved. `closed` means that no more bills follow. Lines keep their ids by "id", else by position.
     """
     row = store['purchase_orders'].rows[ident]
     values = dict(row['_money'])
@@ -137,47 +144,47 @@ def change_order(store, ident, /, **changes):
     if 'lines' in wanted:
         kept = [line['id'] for line in values['lines']] if len(wanted['lines']) == len(values['lines']) else []
         wanted['lines'] = [
-            _full_line({**line, 'id': line.get('id') or (kept[number] if kept else None)})
+            _complete_order_line({**line, 'id': line.get('id') or (kept[number] if kept else None)})
             for number, line in enumerate(wanted['lines'])
         ]
     if 'header' in changes:
-        changes['accounting_field_selections'] = bill_selections(changes.pop('header'))
+        changes['accounting_field_selections'] = render_bill_selections(changes.pop('header'))
     if 'vendor' in changes:
         changes['vendor_id'] = vendors.find_vendor(store, changes.pop('vendor'))['id']
     for name, key in (('approved', '_approved'), ('closed', '_closed'), ('number', 'purchase_order_number')):
         if name in changes:
             changes[key] = changes.pop(name)
-    refuse_unknown('A purchase order', row, changes, ('_approved', '_closed'))
+    refuse_unknown_names('A purchase order', row, changes, ('_approved', '_closed'))
     if wanted:
-        changes.update(_money_fields(store, {**values, **wanted}))
-    return store['purchase_orders'].update(ident, **changes)
+        changes.update(_build_order_amounts(store, {**values, **wanted}))
+    return store['purchase_orders'].update_row(ident, **changes)
 
 
-def archive_order(store, ident, /, reason=None):
+def archive_purchase_order(store, ident, /, reason=None):
     """Archive an order and return its row.
 
     Only lists that ask for archived orders still contain it. Its number is free again.
     """
-    return store['purchase_orders'].update(ident, archived_at=store.now(), _archived_reason=reason)
+    return store['purchase_orders'].update_row(ident, archived_at=store.read_time(), _archived_reason=reason)
 
 
-def bill_order(store, ident, /, quantities=None, **values):
+def bill_purchase_order(store, ident, /, quantities=None, **values):
     """Add a bill matched with the order and its receipts, line by line. Return the bill's row.
 
     :param quantities: {line id: quantity}; default: everything ordered
     :param values: parameters of `bills.make_bill`
     """
     row = store['purchase_orders'].rows[ident]
-    receipts = received_on(store, ident)
+    receipts = list_order_receipts(store, ident)
     lines = []
     for line, wanted in zip(row['_money']['lines'], row['line_items'], strict=True):
         count = wanted['quantity'] if quantities is None else quantities.get(wanted['id'])
         if count:
             lines.append(
                 {
-                    'amount_minor': extended_minor(line, count),
+                    'amount_minor': compute_extended_minor(line, count),
                     'memo': wanted['description'],
-                    'selections': line_selections(store, line),
+                    'selections': select_payable_coding(store, line),
                     'purchase_order_line_item_id': wanted['id'],
                     'item_receipt_line_item_ids': [
                         item['id']
@@ -201,7 +208,7 @@ def bill_order(store, ident, /, quantities=None, **values):
     )
 
 
-def extended_minor(line, count):
+def compute_extended_minor(line, count):
     """Return the cost of `count` units of a line (of `_money`) in minor units.
 
     Prices may be finer than the currency.
@@ -209,25 +216,25 @@ def extended_minor(line, count):
     return round(Decimal(line['unit_price']) * count)
 
 
-def _full_line(line):
-    refuse_unknown('A line of a purchase order', LINE, line)
+def _complete_order_line(line):
+    refuse_unknown_names('A line of a purchase order', LINE, line)
     return {**LINE, **line, 'unit_price': str(line.get('unit_price', 0))}
 
 
-def _money_fields(store, values):
+def _build_order_amounts(store, values):
     """Return the answer's fields that depend on the lines, and `_money`, the unrounded prices in minor units."""
     currency = values['currency']
-    values = {**values, 'lines': [{**line, 'id': line['id'] or store.new_id()} for line in values['lines']]}
+    values = {**values, 'lines': [{**line, 'id': line['id'] or store.make_new_id()} for line in values['lines']]}
     items = [
         {
             'id': line['id'],
-            'accounting_field_selections': bill_selections(line_selections(store, line)),
-            'amount': money.currency_amount(extended_minor(line, line['quantity']), currency),
+            'accounting_field_selections': render_bill_selections(select_payable_coding(store, line)),
+            'amount': money.build_currency_amount(compute_extended_minor(line, line['quantity']), currency),
             'quantity': line['quantity'],
-            'unit_price': money.currency_amount(extended_minor(line, 1), currency),
+            'unit_price': money.build_currency_amount(compute_extended_minor(line, 1), currency),
             **{name: line[name] for name in TOLD_AS_IS},
         }
         for line in values['lines']
     ]
-    total = money.currency_amount(sum(item['amount']['amount'] for item in items), currency)
+    total = money.build_currency_amount(sum(item['amount']['amount'] for item in items), currency)
     return {'amount': total, 'spend_total_amount': total, 'line_items': items, '_money': values}

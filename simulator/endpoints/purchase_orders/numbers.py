@@ -2,19 +2,19 @@
 
 import re
 
-from ...errors import RampError, invalid_field
+from ...errors import RampError, make_field_error
 
 
-def read_quantity(value):
+def read_unit_quantity(value):
     """Return a whole number of units. Raise Ramp's 422 for anything else."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise invalid_field('unit_quantity', 'Not a valid integer.')
+        raise make_field_error('unit_quantity', 'Not a valid integer.')
     if value < 1:
-        raise invalid_field('unit_quantity', 'Must be positive.')
+        raise make_field_error('unit_quantity', 'Must be positive.')
     return value
 
 
-def normalise_number(number):
+def normalise_order_number(number):
     """Return (prefix, number or None) as Ramp reads an order number.
 
     Ramp's numbers are a prefix, a dash and a whole number. The prefix "PO" is left out. This was seen in Ramp's
@@ -28,18 +28,18 @@ def normalise_number(number):
     return ('' if prefix == 'PO' else prefix.removeprefix('PO-')), int(found[3])
 
 
-def new_number(store, given):
+def choose_order_number(store, given):
     """Return the number for an order. Raise 400 if another order has it. Numbers of archived orders are free again."""
     taken = {row['purchase_order_number'] for row in store['purchase_orders'] if not row['archived_at']}
-    prefix, number = normalise_number(given or '')
+    prefix, number = normalise_order_number(given or '')
 
-    def number_text(number):
+    def format_order_number(number):
         return f'{prefix}-{number}' if prefix else str(number)
 
     if number is None:
         number = 1
-        while number_text(number) in taken:
+        while format_order_number(number) in taken:
             number += 1
-    elif number_text(number) in taken:
+    elif format_order_number(number) in taken:
         raise RampError(400, 'DEVELOPER_7063', 'The purchase order number exists already')
-    return number_text(number)
+    return format_order_number(number)

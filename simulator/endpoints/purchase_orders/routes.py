@@ -3,23 +3,32 @@
 from decimal import Decimal
 
 from ... import coding, money, uploads
-from ...errors import RampError, invalid_field, invalid_input, not_found
-from ...listing import Filter, answer_list, equals, one_of, parse_bool, read_parameter, since, until
+from ...errors import RampError, make_field_error, make_input_error, make_missing_error
+from ...listing import (
+    Filter,
+    answer_list_page,
+    filter_by_value,
+    filter_from_time,
+    filter_until_time,
+    make_choice_parser,
+    parse_bool,
+    read_query_parameter,
+)
 from ...payables import parse_midnight
 from ...routes import route
-from .making import LINE, SOURCES, archive_order, change_order, make_order
-from .numbers import new_number, read_quantity
-from .standing import line_totals, order_in_detail, order_on_wire, receipt_status
+from .making import LINE, SOURCES, archive_purchase_order, change_purchase_order, make_purchase_order
+from .numbers import choose_order_number, read_unit_quantity
+from .standing import compute_line_totals, compute_receipt_status, render_detailed_order, render_listed_order
 
 RECEIPT_STATUSES = ('FULLY_RECEIVED', 'NOT_RECEIVED', 'OVER_RECEIVED', 'PARTIALLY_RECEIVED')
 FILTERS = {
-    'creation_source': equals('creation_source', one_of(*SOURCES)),
-    'from_created_at': since('created_at'),
-    'to_created_at': until('created_at'),
-    'external_id': equals('external_id', str),
-    'remote_id': equals('remote_id', str),
-    'entity_id': equals('entity_id'),
-    'spend_request_id': equals('spend_request_id'),
+    'creation_source': filter_by_value('creation_source', make_choice_parser(*SOURCES)),
+    'from_created_at': filter_from_time('created_at'),
+    'to_created_at': filter_until_time('created_at'),
+    'external_id': filter_by_value('external_id', str),
+    'remote_id': filter_by_value('remote_id', str),
+    'entity_id': filter_by_value('entity_id'),
+    'spend_request_id': filter_by_value('spend_request_id'),
 }
 NEEDS = ('currency', 'entity_id', 'line_items', 'three_way_match_enabled')
 MAY = (
@@ -44,41 +53,47 @@ LINE_CHANGES = ('accounting_field_selections', 'description', 'unit_price', 'uni
 
 
 @route('GET', '/purchase-orders', scope='purchase_orders:read', plus=True)
-def list_orders(call):
+def list_purchase_orders(call):
     state = call.state
-    archived = read_parameter(call, 'include_archived', parse_bool, False)
-    three_way = read_parameter(call, 'three_way_match_enabled', parse_bool, False if call.ramp.hide_three_way else None)
+    archived = read_query_parameter(call, 'include_archived', parse_bool, False)
+    three_way = read_query_parameter(
+        call, 'three_way_match_enabled', parse_bool, False if call.ramp.hide_three_way else None
+    )
     filters = {
         **FILTERS,
-        'receipt_status': Filter(one_of(*RECEIPT_STATUSES), lambda row, value: receipt_status(state, row) == value),
+        'receipt_status': Filter(
+            make_choice_parser(*RECEIPT_STATUSES), lambda row, value: compute_receipt_status(state, row) == value
+        ),
     }
 
-    def is_listed(row):
+    def is_order_listed(row):
         return (archived or not row['archived_at']) and three_way in (None, row['three_way_match_enabled'])
 
-    return answer_list(call, 'purchase_orders', filters, is_listed, render=lambda row: order_on_wire(state, row))
+    return answer_list_page(
+        call, 'purchase_orders', filters, is_order_listed, render=lambda row: render_listed_order(state, row)
+    )
 
 
 @route('GET', '/purchase-orders/{purchase_order_id}', scope='purchase_orders:read', plus=True)
-def get_order(call):
-    return order_in_detail(call.state, _find_order(call))
+def get_purchase_order(call):
+    return render_detailed_order(call.state, _find_purchase_order(call))
 
 
 @route('POST', '/purchase-orders', scope='purchase_orders:write', plus=True)
-def post_order(call):
-    body, store = uploads.fields_of(call, NEEDS, MAY), call.state
-    entity = _find_named(store, 'entities', body['entity_id'], 'Entity')
-    vendor = _find_named(store, 'vendors', body.get('vendor_id'), 'Vendor')
-    owner = _find_named(store, 'users', body.get('owner_id'), 'User')
+def post_purchase_order(call):
+    body, store = uploads.read_checked_fields(call, NEEDS, MAY), call.state
+    entity = _find_optional_row(store, 'entities', body['entity_id'], 'Entity')
+    vendor = _find_optional_row(store, 'vendors', body.get('vendor_id'), 'Vendor')
+    owner = _find_optional_row(store, 'users', body.get('owner_id'), 'User')
     if vendor and (vendor['_deleted'] or not vendor['is_active']):
-        raise not_found('Vendor')
+        raise make_missing_error('Vendor')
     if vendor and not vendor['contacts']:
         raise RampError(400, 'DEVELOPER_7001', 'The vendor has no contact with an email')
-    if body.get('external_id') is not None and store['purchase_orders'].find(external_id=body['external_id']):
+    if body.get('external_id') is not None and store['purchase_orders'].find_first_row(external_id=body['external_id']):
         raise RampError(400, 'DEVELOPER_7001', 'A purchase order with this external_id exists already')
-    lines = _read_lines(call, body['line_items'], body['currency'])
-    number = new_number(store, body.get('purchase_order_number'))
-    row = make_order(
+    lines = _read_order_lines(call, body['line_items'], body['currency'])
+    number = choose_order_number(store, body.get('purchase_order_number'))
+    row = make_purchase_order(
         store,
         entity=entity,
         vendor=vendor,
@@ -86,120 +101,120 @@ def post_order(call):
         currency=body['currency'],
         lines=lines,
         number=number,
-        header=coding.read_selections(store, body.get('accounting_field_selections')),
+        header=coding.read_coding_selections(store, body.get('accounting_field_selections')),
         source='DEVELOPER_API',
         created=store.clock(),
         three_way_match=body['three_way_match_enabled'],
         **{name: body.get(name) for name in ('external_id', 'memo', 'net_payment_terms')},
         **{name: parse_midnight(body.get(name)) for name in ('promise_date', 'spend_start_date', 'spend_end_date')},
-        withholding_default_rate=_read_rate(body.get('withholding_default_rate')),
+        withholding_default_rate=_read_withholding_rate(body.get('withholding_default_rate')),
     )
-    return order_on_wire(store, row), 201
+    return render_listed_order(store, row), 201
 
 
 @route('PATCH', '/purchase-orders/{purchase_order_id}', scope='purchase_orders:write', plus=True)
-def patch_order(call):
+def patch_purchase_order(call):
     """Change an order. Number, vendor, owner, terms and promised date cannot be changed."""
-    body, row = uploads.fields_of(call, (), CHANGES), _find_approved_order(call)
+    body, row = uploads.read_checked_fields(call, (), CHANGES), _find_approved_order(call)
     values = {name: body[name] for name in ('memo',) if name in body}
     values.update({name: parse_midnight(body[name]) for name in ('spend_start_date', 'spend_end_date') if name in body})
     if 'withholding_default_rate' in body:
-        values['withholding_default_rate'] = _read_rate(body['withholding_default_rate'])
+        values['withholding_default_rate'] = _read_withholding_rate(body['withholding_default_rate'])
     if 'accounting_field_selections' in body:
-        values['header'] = coding.read_selections(call.state, body['accounting_field_selections'])
-    return order_in_detail(call.state, change_order(call.state, row['id'], **values))
+        values['header'] = coding.read_coding_selections(call.state, body['accounting_field_selections'])
+    return render_detailed_order(call.state, change_purchase_order(call.state, row['id'], **values))
 
 
 @route('POST', '/purchase-orders/{purchase_order_id}/archive', scope='purchase_orders:write', plus=True)
-def post_archive(call):
+def post_order_archive(call):
     if call.body is None:
         raise RampError(400, 'DEVELOPER_7011', 'A JSON body is wanted')
-    body = uploads.fields_of(call, (), ('archived_reason',))
-    archive_order(call.state, _find_order(call)['id'], body.get('archived_reason'))
+    body = uploads.read_checked_fields(call, (), ('archived_reason',))
+    archive_purchase_order(call.state, _find_purchase_order(call)['id'], body.get('archived_reason'))
     return None, 204
 
 
 @route('POST', '/purchase-orders/{purchase_order_id}/line-items', scope='purchase_orders:write', plus=True)
-def post_lines(call):
-    body, row = uploads.fields_of(call, ('line_items',), ()), _find_approved_order(call)
-    lines = _read_lines(call, body['line_items'], row['_money']['currency'], row['_money']['lines'])
-    return order_in_detail(
-        call.state, change_order(call.state, row['id'], lines=[*row['_money']['lines'], *lines])
+def post_order_lines(call):
+    body, row = uploads.read_checked_fields(call, ('line_items',), ()), _find_approved_order(call)
+    lines = _read_order_lines(call, body['line_items'], row['_money']['currency'], row['_money']['lines'])
+    return render_detailed_order(
+        call.state, change_purchase_order(call.state, row['id'], lines=[*row['_money']['lines'], *lines])
     ), 201
 
 
 @route(
     'PATCH', '/purchase-orders/{purchase_order_id}/line-items/{line_item_id}', scope='purchase_orders:write', plus=True
 )
-def patch_line(call):
-    body, row = uploads.fields_of(call, (), LINE_CHANGES), _find_approved_order(call)
-    number = _line_place(row, call.args['line_item_id'])
+def patch_order_line(call):
+    body, row = uploads.read_checked_fields(call, (), LINE_CHANGES), _find_approved_order(call)
+    number = _find_line_place(row, call.args['line_item_id'])
     lines = list(row['_money']['lines'])
     lines[number] = {**lines[number], **_read_line_values(call, body, row['_money']['currency'])}
-    return order_in_detail(call.state, change_order(call.state, row['id'], lines=lines))
+    return render_detailed_order(call.state, change_purchase_order(call.state, row['id'], lines=lines))
 
 
 @route(
     'DELETE', '/purchase-orders/{purchase_order_id}/line-items/{line_item_id}', scope='purchase_orders:write', plus=True
 )
-def delete_line(call):
+def delete_order_line(call):
     row = _find_approved_order(call)
-    number = _line_place(row, call.args['line_item_id'])
-    total = line_totals(call.state, row['id'])[number]
+    number = _find_line_place(row, call.args['line_item_id'])
+    total = compute_line_totals(call.state, row['id'])[number]
     if total['received'] or total['billed_minor']:
         raise RampError(400, 'DEVELOPER_7001', 'The line was received or billed')
     if len(row['line_items']) == 1:
         raise RampError(400, 'DEVELOPER_7001', 'A purchase order needs a line')
     lines = list(row['_money']['lines'])
     del lines[number]
-    return order_in_detail(call.state, change_order(call.state, row['id'], lines=lines))
+    return render_detailed_order(call.state, change_purchase_order(call.state, row['id'], lines=lines))
 
 
-def _find_order(call):
-    row = call.row('purchase_orders', 'purchase_order_id')
+def _find_purchase_order(call):
+    row = call.find_path_row('purchase_orders', 'purchase_order_id')
     if row['archived_at']:
-        raise not_found('Purchase order')
+        raise make_missing_error('Purchase order')
     return row
 
 
 def _find_approved_order(call):
-    row = _find_order(call)
+    row = _find_purchase_order(call)
     if not row['_approved']:
         raise RampError(400, 'DEVELOPER_7001', 'The purchase order is not approved')
     return row
 
 
-def _line_place(row, ident):
+def _find_line_place(row, ident):
     """Return the index of the order's line with this id. Raise Ramp's 404 if there is none."""
     for number, line in enumerate(row['line_items']):
         if line['id'] == ident:
             return number
-    raise not_found('Line item')
+    raise make_missing_error('Line item')
 
 
-def _find_named(store, table, ident, what):
+def _find_optional_row(store, table, ident, what):
     if ident is None:
         return None
     if ident not in store[table]:
-        raise not_found(what)
+        raise make_missing_error(what)
     return store[table].rows[ident]
 
 
-def _read_lines(call, items, currency, others=()):
-    """Convert lines of a request for `make_order`. `others`: existing lines, whose external ids are taken."""
+def _read_order_lines(call, items, currency, others=()):
+    """Convert lines of a request for `make_purchase_order`. `others`: existing lines, whose external ids are taken."""
     if not isinstance(items, list) or not items:
-        raise invalid_field('line_items', 'Shorter than minimum length.')
+        raise make_field_error('line_items', 'Shorter than minimum length.')
     wrong = {
         str(place): found
         for place, item in enumerate(items)
-        if (found := uploads.field_complaints(item, LINE_NEEDS, LINE_MAY))
+        if (found := uploads.list_field_complaints(item, LINE_NEEDS, LINE_MAY))
     }
     if wrong:
-        raise invalid_input('Invalid input', {'line_items': wrong})
+        raise make_input_error('Invalid input', {'line_items': wrong})
     seen = {line['external_id'] for line in others} - {None}
     for item in items:
         if item.get('external_id') in seen:
-            raise invalid_field('line_items', f'external_id {item["external_id"]} is there already.')
+            raise make_field_error('line_items', f'external_id {item["external_id"]} is there already.')
         seen |= {item.get('external_id')} - {None}
     return [
         {**LINE, 'external_id': item.get('external_id'), **_read_line_values(call, item, currency)} for item in items
@@ -209,23 +224,23 @@ def _read_lines(call, items, currency, others=()):
 def _read_line_values(call, item, currency):
     values = {name: item[name] for name in ('description',) if name in item}
     if 'unit_quantity' in item:
-        values['quantity'] = read_quantity(item['unit_quantity'])
+        values['quantity'] = read_unit_quantity(item['unit_quantity'])
     if 'unit_price' in item:
         # The request has major units, as decimal text or number. The answer has minor units.
         price = Decimal(str(item['unit_price'])) * money.minor_per_major(currency)
         values['unit_price'] = str(price)
         if price < 0:
-            raise invalid_field('unit_price', 'Must not be negative.')
+            raise make_field_error('unit_price', 'Must not be negative.')
     if 'withholding_rate' in item:
-        values['withholding_rate'] = _read_rate(item['withholding_rate'])
+        values['withholding_rate'] = _read_withholding_rate(item['withholding_rate'])
     if 'accounting_field_selections' in item:
-        values['selections'] = coding.read_selections(call.state, item['accounting_field_selections'])
+        values['selections'] = coding.read_coding_selections(call.state, item['accounting_field_selections'])
     return values
 
 
-def _read_rate(value):
+def _read_withholding_rate(value):
     if value is None:
         return None
     if not 0 <= Decimal(str(value)) <= 1:
-        raise invalid_field('withholding_rate', 'Must be between 0 and 1.')
+        raise make_field_error('withholding_rate', 'Must be between 0 and 1.')
     return str(value)

@@ -5,12 +5,12 @@ from ...state import Table
 from . import routes
 from .making import (
     STATUSES,
-    add_receipt,
+    attach_transaction_receipt,
     change_transaction,
-    line_selections,
+    select_transaction_coding,
     make_transaction,
     recode_transaction,
-    spend_totals,
+    compute_spend_totals,
 )
 
 TABLES = {
@@ -25,10 +25,10 @@ TABLES = {
 __all__ = [
     'STATUSES',
     'TABLES',
-    'add_receipt',
+    'attach_transaction_receipt',
     'change_transaction',
-    'line_selections',
+    'select_transaction_coding',
     'make_transaction',
     'recode_transaction',
-    'spend_totals',
+    'compute_spend_totals',
 ]

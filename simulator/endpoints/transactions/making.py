@@ -4,8 +4,8 @@ from datetime import date as Date
 from datetime import datetime, time, timedelta, timezone
 
 from ... import coding, money
-from ...payables import DEFAULT, coded_lines, entity_of, recoded_lines, row_of, spread_lines
-from ...state import blank_row, iso_text
+from ...payables import NOT_GIVEN, fill_line_coding, recode_all_lines, resolve_entity, resolve_row, scale_line_amounts
+from ...state import format_iso_time, make_blank_row
 from .. import receipts as receipt_files
 
 STATUSES = ('NOT_SYNC_READY', 'SYNCED', 'SYNC_READY')
@@ -43,7 +43,7 @@ def make_transaction(
     amount_minor=None,
     currency=None,
     lines=None,
-    account=DEFAULT,
+    account=NOT_GIVEN,
     analytics=None,
     original_minor=None,
     original_currency=None,
@@ -86,12 +86,12 @@ def make_transaction(
         merchant = original['merchant_name']
         if amount_minor is None:
             amount_minor = -original['_money']['amount_minor']
-    user, entity = _user_and_entity(store, user, entity, currency)
-    spent = _purchase_moment(store, date)
+    user, entity = _choose_user_and_entity(store, user, entity, currency)
+    spent = _parse_purchase_moment(store, date)
     row = {
-        **_party_fields(store, user, entity, card_id),
-        **_merchant_fields(store, merchant, merchant_descriptor, category),
-        **_day_fields(store, spent, state),
+        **_build_transaction_parties(store, user, entity, card_id),
+        **_build_merchant_fields(store, merchant, merchant_descriptor, category),
+        **_build_transaction_days(store, spent, state),
         'all_requirements_met_and_approved': sync_status != 'NOT_SYNC_READY',
         'memo': memo,
         'original_transaction_id': refund_of,
@@ -101,59 +101,59 @@ def make_transaction(
         '_broken': broken,
     }
     row.update(
-        _money_fields(
+        _build_transaction_amounts(
             store,
             {
                 'amount_minor': amount_minor,
                 'currency': currency or entity['currency'],
                 'original_minor': original_minor,
                 'original_currency': original_currency,
-                'lines': coded_lines(store, lines or [{'amount_minor': amount_minor}], account, analytics),
+                'lines': fill_line_coding(store, lines or [{'amount_minor': amount_minor}], account, analytics),
             },
         )
     )
     if state == 'DECLINED':
-        row['decline_details'] = _decline_details(row)
-    _refuse_unknown(row, wire_fields)
+        row['decline_details'] = _build_decline_details(row)
+    _refuse_unknown_fields(row, wire_fields)
     row.update(wire_fields)
-    store['transactions'].add(row)
+    store['transactions'].add_row(row)
     for _ in range(receipts):
-        add_receipt(store, row['id'])
+        attach_transaction_receipt(store, row['id'])
     return row
 
 
-def _user_and_entity(store, user, entity, currency):
+def _choose_user_and_entity(store, user, entity, currency):
     """Return (user, entity) as rows. A missing one is derived from the other, or from the currency."""
-    user = row_of(store['users'], user)
-    entity = row_of(store['entities'], entity) or _entity_of(store, user, currency)
-    return user or store['users'].find(entity_id=entity['id']) or next(iter(store['users'])), entity
+    user = resolve_row(store['users'], user)
+    entity = resolve_row(store['entities'], entity) or _choose_user_entity(store, user, currency)
+    return user or store['users'].find_first_row(entity_id=entity['id']) or next(iter(store['users'])), entity
 
 
-def _entity_of(store, user, currency):
+def _choose_user_entity(store, user, currency):
     """Return the user's entity if it has the currency, else the first entity that has it, else the primary one."""
-    own = user and store['entities'].get(user['entity_id'])
+    own = user and store['entities'].get_row(user['entity_id'])
     if own and currency in (None, own['currency']):
         return own
-    return entity_of(store, None, currency)
+    return resolve_entity(store, None, currency)
 
 
-def _party_fields(store, user, entity, card_id):
+def _build_transaction_parties(store, user, entity, card_id):
     """Return the identity, holder, entity and card fields of a new transaction."""
     return {
-        **blank_row(UNSET, EMPTY),
-        'id': store.new_id(),
-        'card_holder': _card_holder(store, user),
-        'card_id': card_id or store.stable_id('card', user['id'], True, 1),
+        **make_blank_row(UNSET, EMPTY),
+        'id': store.make_new_id(),
+        'card_holder': _build_card_holder(store, user),
+        'card_id': card_id or store.derive_stable_id('card', user['id'], True, 1),
         'card_present': False,
         'entity_id': entity['id'],
         'requires_accounting_vendor_creation_to_sync': False,
     }
 
 
-def _card_holder(store, user):
+def _build_card_holder(store, user):
     holder = {'user_id': user['id'], 'first_name': user['first_name'], 'last_name': user['last_name']}
     for name in ('department', 'location'):
-        row = store[name + 's'].get(user[name + '_id'])
+        row = store[name + 's'].get_row(user[name + '_id'])
         if row:
             holder[name + '_id'], holder[name + '_name'] = row['id'], row['name']
     if user['employee_id']:
@@ -161,10 +161,10 @@ def _card_holder(store, user):
     return holder
 
 
-def _merchant_fields(store, merchant, descriptor, category):
+def _build_merchant_fields(store, merchant, descriptor, category):
     return {
         'merchant_descriptor': descriptor or (merchant or '').upper()[:22],
-        'merchant_id': store.stable_id('merchant', merchant),
+        'merchant_id': store.derive_stable_id('merchant', merchant),
         'merchant_location': {'city': 'NEW YORK', 'country': 'USA', 'postal_code': '10003', 'state': 'NY'},
         'merchant_name': merchant,
         'sk_category_id': category[0],
@@ -172,17 +172,17 @@ def _merchant_fields(store, merchant, descriptor, category):
     }
 
 
-def _day_fields(store, spent, state):
-    settled = _settlement_of(store, spent)
+def _build_transaction_days(store, spent, state):
+    settled = _choose_settlement_time(store, spent)
     return {
-        'accounting_date': iso_text(settled) if state == 'CLEARED' else None,
-        'updated_at': iso_text(min(settled, store.clock())),
-        'user_transaction_time': iso_text(spent),
-        **({'settlement_date': iso_text(settled)} if state == 'CLEARED' else {}),
+        'accounting_date': format_iso_time(settled) if state == 'CLEARED' else None,
+        'updated_at': format_iso_time(min(settled, store.clock())),
+        'user_transaction_time': format_iso_time(spent),
+        **({'settlement_date': format_iso_time(settled)} if state == 'CLEARED' else {}),
     }
 
 
-def _decline_details(row):
+def _build_decline_details(row):
     values = row['_money']
     return {
         'amount': row['amount'],
@@ -204,29 +204,29 @@ def change_transaction(store, ident, /, **changes):
     values = dict(row['_money'])
     wanted = {name: changes.pop(name) for name in tuple(changes) if name in values}
     if 'amount_minor' in wanted and 'lines' not in wanted:
-        wanted['lines'] = spread_lines(values['lines'], wanted['amount_minor'])
+        wanted['lines'] = scale_line_amounts(values['lines'], wanted['amount_minor'])
     if 'amount_minor' in wanted:
         wanted = {'original_minor': None, 'original_currency': None, **wanted}
     if 'account' in changes:
         account = changes.pop('account')
-        wanted['lines'] = recoded_lines(wanted.get('lines', values['lines']), account)
-    _refuse_unknown(row, changes)
+        wanted['lines'] = recode_all_lines(wanted.get('lines', values['lines']), account)
+    _refuse_unknown_fields(row, changes)
     if wanted:
-        changes.update(_money_fields(store, {**values, **wanted}))
-    changes = _moved_days(store, row, changes)
+        changes.update(_build_transaction_amounts(store, {**values, **wanted}))
+    changes = _move_transaction_days(store, row, changes)
     for _ in range(changes.pop('receipts', 0) - len(row['receipts'])):
-        add_receipt(store, ident)
-    changes.setdefault('updated_at', store.now())
-    return store['transactions'].update(ident, **changes)
+        attach_transaction_receipt(store, ident)
+    changes.setdefault('updated_at', store.read_time())
+    return store['transactions'].update_row(ident, **changes)
 
 
-def _moved_days(store, row, changes):
+def _move_transaction_days(store, row, changes):
     """Replace "date" in the changes by the dates that depend on it and on the state."""
-    spent = _purchase_moment(store, changes.pop('date', row['user_transaction_time']))
-    changes['user_transaction_time'] = iso_text(spent)
+    spent = _parse_purchase_moment(store, changes.pop('date', row['user_transaction_time']))
+    changes['user_transaction_time'] = format_iso_time(spent)
     is_cleared = changes.get('state', row['state']) == 'CLEARED'
-    if is_cleared and (iso_text(spent) != row['user_transaction_time'] or row['accounting_date'] is None):
-        settled = iso_text(_settlement_of(store, spent))
+    if is_cleared and (format_iso_time(spent) != row['user_transaction_time'] or row['accounting_date'] is None):
+        settled = format_iso_time(_choose_settlement_time(store, spent))
         changes = {'accounting_date': settled, 'settlement_date': settled, **changes}
     return changes
 
@@ -235,16 +235,16 @@ def recode_transaction(store, ident, account):
     return change_transaction(store, ident, account=account)
 
 
-def add_receipt(store, ident, **values):
+def attach_transaction_receipt(store, ident, **values):
     """Add a receipt to a transaction and return its row. `values`: parameters of `receipts.make_receipt`."""
     row = store['transactions'].rows[ident]
     user_id = row['card_holder'].get('user_id')
     receipt = receipt_files.make_receipt(store, user_id, row['user_transaction_time'], transaction_id=ident, **values)
-    store['transactions'].update(ident, receipts=[*row['receipts'], receipt['id']])
+    store['transactions'].update_row(ident, receipts=[*row['receipts'], receipt['id']])
     return receipt
 
 
-def spend_totals(store, sync_status=STATUSES, until=None):
+def compute_spend_totals(store, sync_status=STATUSES, until=None):
     """Return cleared spend per entity and currency in minor units, which the books must match in the end.
 
     :param until: only purchases before this time (ISO text)
@@ -264,7 +264,7 @@ def spend_totals(store, sync_status=STATUSES, until=None):
     return sorted(found.values(), key=lambda total: (total['entity_id'], total['currency']))
 
 
-def _money_fields(store, values):
+def _build_transaction_amounts(store, values):
     """Return the answer's fields that depend on amounts and lines, and `_money`, the values they come from."""
     minor, currency = values['amount_minor'], values['currency']
     if values['original_minor'] is None:
@@ -276,44 +276,45 @@ def _money_fields(store, values):
     else:
         # A line's `amount` is then in the merchant's currency. This was seen live, against the contract's text.
         # `converted_amount` is what to book.
-        shares = money.split_minor(original, [abs(line['amount_minor']) for line in lines])
+        shares = money.split_minor_amount(original, [abs(line['amount_minor']) for line in lines])
     return {
-        'amount': money.major_amount(minor, currency),
+        'amount': money.convert_to_major(minor, currency),
         'currency_code': currency,
         'minor_unit_conversion_rate': money.minor_per_major(currency),
-        'original_transaction_amount': money.currency_amount(original, foreign),
+        'original_transaction_amount': money.build_currency_amount(original, foreign),
         'line_items': [
-            _line_item(store, line, share, currency, foreign) for line, share in zip(lines, shares, strict=True)
+            _build_transaction_line(store, line, share, currency, foreign)
+            for line, share in zip(lines, shares, strict=True)
         ],
         '_money': values,
     }
 
 
-def _line_item(store, line, share, currency, foreign):
+def _build_transaction_line(store, line, share, currency, foreign):
     line_currency = line.get('currency')
     item = {
-        'accounting_field_selections': line_selections(store, line),
-        'amount': money.currency_amount(share, line_currency or foreign),
-        'converted_amount': money.currency_amount(line['amount_minor'], line_currency or currency),
+        'accounting_field_selections': select_transaction_coding(store, line),
+        'amount': money.build_currency_amount(share, line_currency or foreign),
+        'converted_amount': money.build_currency_amount(line['amount_minor'], line_currency or currency),
     }
     if line.get('memo'):
         item['memo'] = line['memo']
     return item
 
 
-def line_selections(store, line):
+def select_transaction_coding(store, line):
     """Return the selections of a line: "selections" as they are, else from "account" and "analytics"."""
     if line.get('selections') is not None:
         return line['selections']
     selections = []
     if line.get('account') is not None:
-        selections.append(coding.account(store, str(line['account'])))
+        selections.append(coding.select_gl_account(store, str(line['account'])))
     for field_id, option_id in (line.get('analytics') or {}).items():
-        selections.append(coding.option(store, field_id, str(option_id)))
+        selections.append(coding.select_field_option(store, field_id, str(option_id)))
     return selections
 
 
-def _refuse_unknown(row, names):
+def _refuse_unknown_fields(row, names):
     """Raise for unknown names.
 
     A misspelt argument would become a field of the object, and the test would test nothing.
@@ -323,12 +324,12 @@ def _refuse_unknown(row, names):
         raise TypeError(f'A transaction has no {", ".join(sorted(unknown))}')
 
 
-def _settlement_of(store, spent):
+def _choose_settlement_time(store, spent):
     """Return the settlement time: days after the purchase, but not in the future."""
     return max(spent, min(spent + timedelta(days=1 + spent.toordinal() % 3), store.clock()))
 
 
-def _purchase_moment(store, value):
+def _parse_purchase_moment(store, value):
     if value is None:
         return store.clock() - timedelta(days=3)
     if isinstance(value, str):
