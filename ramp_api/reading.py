@@ -23,7 +23,7 @@ class PayloadError(ValueError):
     """A payload that must not be booked.
 
     field: str, the full path of what is wrong, such as "line_items[0].amount"; message: str, what is wrong and what
-    to do.
+    to do. As a text it names the place for an accountant: "Line 1, amount: is in EUR, but the bill is in USD".
     """
 
     def __init__(self, field, message):
@@ -32,7 +32,17 @@ class PayloadError(ValueError):
         self.message = message
 
     def __str__(self):
-        return f'{self.field}: {self.message}'
+        return f'{_describe_path(self.field)}: {self.message}'
+
+
+def _describe_path(path):
+    """Return the path of a value in words, counted from 1: "Line 1, unit price" for "line_items[0].unit_price"."""
+    parts = []
+    for part in path.split('.'):
+        name, _bracket, number = part.rstrip(']').partition('[')
+        name = re.sub(r'(?:^|_)line_items$', '_line', name) if number else name
+        parts.append(f'{name.strip("_").replace("_", " ")} {int(number) + 1 if number.isdigit() else number}'.strip())
+    return ', '.join(parts)[:1].upper() + ', '.join(parts)[1:]
 
 
 class PayloadReader:

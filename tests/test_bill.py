@@ -643,7 +643,7 @@ class TestBill(PayablesCase):
         self.assertBooked(ramp_id)
         row = self.record(ramp_id, 'bill_payment')
         self.assertEqual(row.state, 'held')
-        self.assertRegex(row.error_message, 'payment_method')
+        self.assertRegex(row.error_message, 'payment.method')
 
     def test_closed_period(self):
         self.company.fiscalyear_lock_date = '2026-02-28'

@@ -826,7 +826,7 @@ class TestExamples(PayloadCase):
         for folder in ('spec-2025-08-10', 'spec-2026-08-01'):
             text = json.dumps(self.example('Reimbursement', folder))
             if 'T:00:00' in text:
-                with self.assertRaisesRegex(PayloadError, '^[a-z_]+_at: .*is not a date and time'):
+                with self.assertRaisesRegex(PayloadError, '^[A-Z][a-z ]+ at: .*is not a date and time'):
                     read_reimbursement(json.loads(text))
             read = read_reimbursement(json.loads(text.replace('T:00:00', 'T00:00:00')))
             self.assertEqual((read.amount, read.original_amount, read.payee_amount), (Money(48446, 'USD'),) * 3)

@@ -335,7 +335,7 @@ class TestTransaction(PayloadCase):
 
         self.assertEqual(types(type='Subsidiary'), 'SUBSIDIARY')
         self.assertEqual(types(type=None), 'GL_ACCOUNT')
-        with self.assertRaisesRegex(PayloadError, r'line_items\[0\].accounting_field_selections\[0\].type'):
+        with self.assertRaisesRegex(PayloadError, '^Line 1, accounting field selections 1, type: '):
             types(type=None, category_info=None)
 
     def test_message_holds_no_payload_data(self):
