@@ -179,6 +179,13 @@ class RequestPipeline:
     def __repr__(self):
         return f'<{type(self).__name__} {self.base_url}>'
 
+    def close_connections(self):
+        """Close the connections to Ramp that are kept open between requests. A later request opens a new one.
+
+        Otherwise they stay open until Python's garbage collector finds the client, as it is part of a cycle.
+        """
+        self._session.close()
+
     @property
     def granted_scopes(self):
         """Return frozenset of str: the scopes that Ramp granted, which may be fewer than asked for."""

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import functools
+import gc
 import math
 import threading
 import time
@@ -102,6 +103,18 @@ class TestSilence(RampCase):
             outside = self.env(context=context)
             run_memory(outside).is_over = True
             self.assertFalse(run_memory(outside).is_over)
+
+    def test_a_run_closes_its_connections(self):
+        """No connection to Ramp outlives its run, whether the garbage collector has time or not."""
+        before = set(threading.enumerate())
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for _run in range(2):
+            self.jobs('transaction')
+        servers = set(threading.enumerate()) - before  # the simulator has a thread for each connection
+        for thread in servers:
+            thread.join(5)
+        self.assertFalse([thread for thread in servers if thread.is_alive()])
 
     def test_pause_has_an_end(self):
         self.ramp.faults.add_fault('hang')

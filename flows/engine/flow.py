@@ -220,6 +220,9 @@ class RampFlow(models.AbstractModel):
                 'Unexpected error: %(kind)s. The server log has the details. Nothing incomplete was saved.',
                 kind=type(error).__name__,
             )
+        finally:
+            for client in memory.ramp_clients:
+                client.close_connections()
         self._transaction(self._finish_sync_run, connection, run, message)
         return run
 
