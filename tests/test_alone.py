@@ -357,7 +357,7 @@ class TestPushAlone(PushCase):
                 PayloadError('name', 'expected a text'),
             ),
         ):
-            self.assertAlone(self.push(), r"cannot read Ramp's version of it \(\S+; name: expected a text\)")
+            self.assertAlone(self.push(), r"cannot read Ramp's version of it \(\S+; Name: expected a text\)")
             self.odd.name = 'Renamed'
             self.push(now=True)
         self.assertEqual(self.writes(), [])

@@ -67,7 +67,10 @@ class TestStatement(StatementsCase):
         self.ramp.close_statement('2026-08-01')
         self.sync_statements()
         for partner in (other, False):
-            with self.assertRaisesRegex(ValidationError, f'posted with {ramp.name}. To use another contact'):
+            with (
+                self.assertRaisesRegex(ValidationError, f'posted with {ramp.name}. To use another contact'),
+                self.env.cr.savepoint(),
+            ):
                 self.connection.ramp_partner_id = partner
         self.env['base.partner.merge.automatic.wizard'].create({})._merge((ramp + other).ids, other)
         self.assertEqual(self.connection.ramp_partner_id, other)
