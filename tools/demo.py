@@ -250,7 +250,7 @@ def owed_to_ramp(env, connection):
             {
                 'currency': row['code'],
                 'amount': f'{row["amount"]:.2f}',
-                f'booked in {unit}': f'{row["odoo"]:.2f}',
+                f'posted in {unit}': f'{row["odoo"]:.2f}',
                 "at Odoo's rates": f'{row["ramp"]:.2f}',
                 'percent off': f'{row["percent"]:.2f}',
                 'odd': row['odd'],
@@ -442,7 +442,7 @@ def reasons_of_books(result, odd):
         ),
         *(f'{count} open documents by {kind} are not what Ramp says' for kind, count in odd.items() if count),
         *(
-            f"{row['currency']}: what is booked is {row['percent off']} % off Odoo's rates"
+            f"{row['currency']}: what is posted is {row['percent off']} % off Odoo's rates"
             for row in result['rates']
             if row['odd']
         ),
@@ -567,7 +567,7 @@ def show_result(result):
     )
     if result['rates']:
         show_table(
-            "Foreign currencies in the company's: as booked, beside Odoo's rates of the days",
+            "Foreign currencies in the company's: as posted, beside Odoo's rates of the days",
             result['rates'],
             [column for column in result['rates'][0] if column != 'odd'],
         )
