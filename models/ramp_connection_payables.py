@@ -275,7 +275,7 @@ class RampConnection(models.Model):
                       JOIN ramp_record r ON r.connection_id = c.id AND r.flow IN ('statement', 'transfer') AND r.res_id IS NOT NULL
                       LEFT JOIN account_payment p ON p.id = r.res_id AND r.res_model = 'account.payment'
                       JOIN account_move m ON m.id = CASE r.res_model WHEN 'account.move' THEN r.res_id ELSE p.move_id END
-                     WHERE c.id = ANY(%s) AND m.state = 'posted' AND m.commercial_partner_id IS DISTINCT FROM c.ramp_partner_id
+                     WHERE c.id = ANY(%s) AND m.state <> 'cancel' AND m.commercial_partner_id IS DISTINCT FROM c.ramp_partner_id
                     """,
                     self.ids,
                 )

@@ -235,7 +235,7 @@ class RampRecord(models.Model):
                 """
             SELECT id FROM ramp_record
              WHERE connection_id = %s AND flow = %s AND res_id IS NULL AND error_message IS NOT NULL
-               AND (state = 'held' OR hold_reason = 'person')
+               AND state IN ('held', 'ignored') AND (state = 'held' OR hold_reason = 'person')
                AND ramp_id NOT LIKE 'malformed-%%' AND is_withheld IS NOT TRUE
                AND reported_hash IS DISTINCT FROM md5(error_message) AND %s
              ORDER BY id LIMIT %s

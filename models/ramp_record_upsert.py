@@ -168,7 +168,8 @@ class RampRecord(models.Model):
                         row['payload_hash'],
                         row.get('is_withheld', False),
                         row.get('state', 'pending'),
-                        row.get('hold_reason'),
+                        # an addon may name the state only
+                        row.get('hold_reason') or {'held': 'question', 'ignored': 'rule'}.get(row.get('state')),
                         row.get('error_message'),
                         *(None if row.get(column) is False else row.get(column) for column in COLUMNS),
                     )

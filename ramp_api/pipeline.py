@@ -141,7 +141,7 @@ class RequestPipeline:
         :param client_secret: str, of the app in Ramp
         :param scopes: iterable of str, to ask for with the token
         :param session: requests.Session, becomes the pipeline's own
-        :param limiter: object with acquire(longest) and penalize(seconds), both in seconds
+        :param limiter: object with acquire_place(longest) and block_requests(seconds), both in seconds
         :param token_store: see MemoryTokenStore
         :param timeout: (connect, read) in seconds; the second is the longest pause between two bytes
         :param answer_seconds: float, for a whole answer

@@ -207,7 +207,7 @@ class TestHolds(RampCase):
         self.ramp.state['transactions'].update_row(ramp_id, amount='a lot')
         self.check(
             ramp_id,
-            'amount: expected a number',
+            'Amount: expected a number',
             lambda: self.ramp.state['transactions'].update_row(ramp_id, amount=whole['amount']),
         )
 

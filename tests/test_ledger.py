@@ -292,7 +292,7 @@ class TestLedger(RampCase):
         self.ramp.state['transactions'].update_row(ramp_id, amount='?')
         self.sync('transaction')
         self.assertEqual(len(self.ramp.list_export_errors(ramp_id)), 2)
-        self.assertHeld(ramp_id, 'amount')
+        self.assertHeld(ramp_id, 'Amount')
 
     def test_interrupted_run_is_closed_by_the_next(self):
         run = self.env['ramp.run']._start_run(self.connection, 'transaction')

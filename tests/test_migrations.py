@@ -189,6 +189,7 @@ class TestMigrations(PayablesCase):
             'changed': {'late_payload': Json({'id': 'x'}), 'res_id': 1, 'attempts': 0},
             'finding': {'finding': 'draft', 'res_id': 2, 'attempts': 0},
             'deleted': {'sync_attempt': 1, 'attempts': 0},
+            'deleted, and found before': {'sync_attempt': 1, 'attempts': 2, 'finding': 'draft'},
             'refused': {'remote_id': 'account-1', 'attempts': 0},
             'archived': {'remote_id': 'order-1', 'flow': 'purchase_order', 'is_uncertain': True, 'payload': Json({})},
             'exhausted of a job': {'remote_id': 'account-2', 'attempts': 8},
@@ -202,7 +203,16 @@ class TestMigrations(PayablesCase):
                 for state in ('pending', 'error', 'done', 'confirmed')
             },
         }
-        later = ('finding', 'elsewhere', 'refused', 'archived', 'exhausted of a job', 'rule, withheld', 'rule of a job')
+        later = (
+            'finding',
+            'deleted, and found before',
+            'elsewhere',
+            'refused',
+            'archived',
+            'exhausted of a job',
+            'rule, withheld',
+            'rule of a job',
+        )
         rows = self.env['ramp.record'].create(
             [
                 {
@@ -224,8 +234,19 @@ class TestMigrations(PayablesCase):
         self.env.cr.execute('ALTER TABLE ramp_record DROP COLUMN hold_reason, ADD COLUMN is_question boolean')
         for row, values in zip(rows, old.values(), strict=True):
             self.set(row, **{'state': 'held', **values})
+        undone = 'It was canceled in Ramp. BILL/7 was reversed by RBILL/7.'
+        rule = next(row for row, name in zip(rows, old, strict=True) if name == 'rule')
+        self.set(rule, flow='reimbursement', error_message=undone)
+        self.env['ir.filters'].create(
+            {'name': 'Old', 'model_id': 'ramp.record', 'domain': "[('is_question', '=', True)]"}
+        )
+        self.env.flush_all()
         script = self.script('19.0.1.6.0/pre-hold-reason.py')
         script.migrate(self.env.cr, '19.0.1.5.0')
+        self.env.cr.execute('SELECT error_message FROM ramp_record WHERE id = %s', [rule.id])
+        self.assertEqual(self.env.cr.fetchone()[0], undone.replace('canceled', 'cancelled'))
+        self.env.cr.execute("SELECT count(*) FROM ir_filters WHERE name = 'Old'")
+        self.assertEqual(self.env.cr.fetchone()[0], 0)
 
         def reasons():
             self.env.cr.execute('SELECT ramp_id, hold_reason FROM ramp_record WHERE id = ANY(%s)', [rows.ids])

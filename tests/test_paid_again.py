@@ -4,8 +4,10 @@ second.
 """
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import Command
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .common import PayablesCase
@@ -169,6 +171,34 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual((bill.state, self.record(self.ramp_id, 'bill_payment').state), ('draft', 'pending'))
         bill.action_post()
         self.assertPaidAgain()
+
+    def test_left_as_a_draft_in_a_batch_that_fails(self):
+        """If a batch fails after the payment was transferred, the next attempt transfers it again and notes that one."""
+        self.pay()
+        self.connection.bill_post = 'draft'
+        self.change()
+        self.sync_payables()
+        self.connection.bill_post = 'post'
+        second = self.bill()
+        self.sync_payables()
+        self.move(self.ramp_id).action_post()
+        self.ramp.pay_bill(second)
+        flow, sizes = type(self.env['ramp.flow.bill_payment']), []
+        original = flow._apply_vendor_credits
+
+        def not_together(model, connection, plans):
+            sizes.append(len(plans))
+            if len(plans) > 1:
+                raise UserError('Not together')
+            return original(model, connection, plans)
+
+        with patch.object(flow, '_apply_vendor_credits', not_together):
+            self.sync_payables()
+        self.assertGreater(max(sizes), 1, 'there was a batch')
+        self.assertPaidAgain()
+        [note] = self.record(self.ramp_id, 'bill_payment').noted['parts'].values()
+        self.assertTrue(self.env['account.move.line'].browse(note['line']).exists().reconciled)
+        self.assertEqual(self.move(second).amount_residual, 0)
 
     def test_left_as_a_draft_of_the_same_vendor(self):
         self.pay()

@@ -94,7 +94,8 @@ class PayloadCase(PlainCase):
             read(payload)
         self.assertEqual(caught.exception.field, field)
         self.assertIn(text, str(caught.exception))
-        self.assertTrue(str(caught.exception).startswith(field))
+        place = str(caught.exception).partition(': ')[0]
+        self.assertRegex(place, r'^[A-Z][^_\[\]]*$', 'the place in words')
 
 
 @tagged('ramp_api')

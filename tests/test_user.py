@@ -383,7 +383,7 @@ class TestUser(PeopleCase):
             self.push()
             for person in (known, linked, mailed):
                 self.assertQuestion(
-                    person, r'cannot read what Ramp says about the user \S+@example.com \(role: expected a text'
+                    person, r'cannot read what Ramp says about the user \S+@example.com \(Role: expected a text'
                 )
             self.assertEqual((self.row(known).ramp_id, self.created()), (ident, created))
             self.patch(person_resolve, 'LOOK_UP_ALONE', 1)

@@ -103,4 +103,5 @@ class PaymentLookup(AccountingLookup):
     """
 
     documents: dict[str, tuple[models.Model, models.Model, models.Model]] = dataclasses.field(default_factory=dict)
-    noted: defaultdict[str, PaymentNote] = dataclasses.field(default_factory=lambda: defaultdict(PaymentNote))
+    # Without a look-up there is none: every payment would be taken for a new one
+    noted: defaultdict[str, PaymentNote] | None = None

@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import copy
 import logging
 from collections import defaultdict
 
@@ -23,13 +24,17 @@ class RampFlowPaymentBook(models.AbstractModel):
     def _book_settlements(self, connection, settlements):
         """Undo what is no longer right, then post and reconcile the payments of these settlements.
 
-        There is one payment for each transfer, partner and currency.
+        There is one payment for each transfer, partner and currency. The settlements are not changed, as they are
+        planned once, and posted again one by one if their batch fails.
 
-        :return: {(Ramp id, key): `PartNote`}
+        :return: {(Ramp id, key): `PartNote`} of what was done before and stays, and of what was posted now
         :raise Held: when a payment cannot be posted or undone
         """
+        notes = {}
         for settlement in settlements:
-            self._repay_new_document(connection, PaymentNote(parts=settlement.noted.parts), settlement.line)
+            kept = copy.deepcopy(settlement.noted.parts)
+            self._repay_new_document(connection, PaymentNote(parts=kept), settlement.line)
+            notes.update(((settlement.ramp_id, key), note) for key, note in kept.items())
             corrected = {part.key for part in settlement.parts}
             if corrected:
                 # The same money under another key: Ramp did not show the payment before, or it had no id yet.
@@ -52,7 +57,7 @@ class RampFlowPaymentBook(models.AbstractModel):
                     settlement.move.partner_id,
                 ].append((settlement, part))
         if not groups:
-            return {}
+            return notes
         quiet = self.with_context(**QUIET, ramp_one_sequence={})
         payments = quiet.env['account.payment'].create(
             [self._prepare_payment_values(connection, *key[:8], members) for key, members in groups.items()]
@@ -71,7 +76,7 @@ class RampFlowPaymentBook(models.AbstractModel):
         )
         self._sync_payments_with_entries(payments, moves)
         payments.write({'state': 'in_process'})  # posts the entries
-        notes, plan = {}, []
+        plan = []
         for payment, move, members in zip(payments, moves, groups.values(), strict=True):
             bank = payment.outstanding_account_id
             lines = move.line_ids.filtered(lambda line, bank=bank: line.account_id != bank).sorted('sequence')

@@ -39,10 +39,8 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         noted, documents = {}, []
         for plan in plans:
             settlement = plan.settlement
-            parts = {
-                **settlement.noted.parts,
-                **{part.key: notes[settlement.ramp_id, part.key] for part in settlement.parts},
-            }
+            keys = (*settlement.noted.parts, *(part.key for part in settlement.parts))
+            parts = {key: notes[settlement.ramp_id, key] for key in keys}
             withdrawn = {identity for _line, identity in plan.withdrawn}
             credits = {key: minor for key, minor in (settlement.noted.credits or {}).items() if key not in withdrawn}
             credits.update((identity, minor) for _line, minor, identity in plan.credits)

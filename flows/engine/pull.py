@@ -174,7 +174,7 @@ class RampFlowPull(models.AbstractModel):
         """Store and settle the pages of lists, starting at `place`.
 
         :param place: cursor as of `_iterate_pages_from`
-        :param again: whether the lists show posted objects
+        :param known_only: whether the lists show posted objects, so that an object without a row is left out
         :return: False when the job's time is up; the cursor is stored then
         """
         try:

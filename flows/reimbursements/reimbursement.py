@@ -92,6 +92,7 @@ class RampFlowReimbursement(models.AbstractModel):
                     [
                         ('connection_id', '=', connection.id),
                         ('flow', '=', self._flow),
+                        ('state', '=', 'held'),
                         ('hold_reason', '=', 'question'),
                         ('res_id', '!=', False),
                     ],

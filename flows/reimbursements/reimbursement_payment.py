@@ -165,7 +165,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         }
         noted, documents = {}, []
         for settlement, value in plans:
-            parts = {**settlement.noted.parts, **{part.key: notes[value.id, part.key] for part in settlement.parts}}
+            keys = (*settlement.noted.parts, *(part.key for part in settlement.parts))
+            parts = {key: notes[value.id, key] for key in keys}
             noted[rows[value.id].id] = dataclasses.replace(settlement.noted, parts=parts)
             payment = self.env['account.payment'].browse([note.id for note in parts.values()][:1])
             documents.append(payment or (settlement.move if value.state in REIMBURSEMENT_PAID_STATES else None))

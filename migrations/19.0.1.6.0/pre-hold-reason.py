@@ -18,11 +18,11 @@ def migrate(cr, version):
                     WHEN old.is_question
                     THEN CASE WHEN (old.row ->> 'is_withheld')::bool THEN 'elsewhere' ELSE 'question' END
                     WHEN r.late_payload IS NOT NULL THEN 'changed'
+                    WHEN r.res_id IS NULL AND r.sync_attempt > 0 AND old.row ->> 'remote_id' IS NULL THEN 'deleted'
                     WHEN old.row ->> 'finding' IS NOT NULL THEN 'finding'
                     WHEN r.attempts > 0 THEN 'exhausted'
                     WHEN r.flow = 'purchase_order' AND (old.row ->> 'is_uncertain')::bool AND r.payload IS NOT NULL THEN 'archived'
                     WHEN old.row ->> 'remote_id' IS NOT NULL THEN 'refused'
-                    WHEN r.res_id IS NULL AND r.sync_attempt > 0 THEN 'deleted'
                     -- nobody knows why: it waits for a person, as before
                     ELSE 'exhausted' END
           FROM (SELECT q.id, j.row, (j.row ->> 'is_question')::bool AS is_question
@@ -30,4 +30,15 @@ def migrate(cr, version):
                  WHERE q.state IN ('held', 'ignored') AND q.hold_reason IS NULL) old
          WHERE r.id = old.id
         """
+    )
+    # A row that is ignored again keeps a reason that begins with the same sentence, as it also names the reversal
+    cr.execute(
+        """
+        UPDATE ramp_record SET error_message = replace(error_message, 'It was canceled in Ramp.', 'It was cancelled in Ramp.')
+         WHERE flow = 'reimbursement' AND state = 'ignored' AND error_message LIKE 'It was canceled in Ramp.%'
+        """
+    )
+    # A saved filter on a field that is gone cannot be opened
+    cr.execute(
+        "DELETE FROM ir_filters WHERE model_id = 'ramp.record' AND (domain LIKE '%is_question%' OR context LIKE '%is_question%')"
     )
