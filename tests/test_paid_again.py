@@ -189,7 +189,7 @@ class TestPaidAgain(PaidAgainCase):
         def not_together(model, connection, plans):
             sizes.append(len(plans))
             if len(plans) > 1:
-                raise UserError('Not together')
+                raise UserError('Not together')  # pylint: disable=translation-required
             return original(model, connection, plans)
 
         with patch.object(flow, '_apply_vendor_credits', not_together):
