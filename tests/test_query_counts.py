@@ -23,10 +23,10 @@ class QueryCounting:
         super().setUp()
         self.counts = Counter()
 
-    def count_phases(self, flow, name=''):
+    def count_phases(self, flow, name='', phases=PHASES):
         """Count the queries of the phases of a flow, each under `name` and the phase's name."""
         flow = type(self.env[f'ramp.flow.{flow}'])
-        for phase in PHASES:
+        for phase in phases:
             self.patch(flow, phase, self.counted(name + phase, getattr(flow, phase)))
 
     def counted(self, phase, original):

@@ -1,7 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import threading
 from collections import Counter
-from contextlib import contextmanager
 from decimal import Decimal
 
 from odoo import Command
@@ -10,6 +8,7 @@ from odoo.tests import new_test_user, tagged
 from ..flows.reimbursements.reimbursement import DEAD, UNAPPROVED
 from ..ramp_api import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
 from .common import PayablesCase
+from .test_query_counts import QueryCounting
 
 FEW, MANY = 4, 12
 
@@ -743,35 +742,16 @@ class TestReimbursement(ReimbursementCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
-class TestReimbursementQueries(ReimbursementCase):
+class TestReimbursementQueries(QueryCounting, ReimbursementCase):
     """The cost of a reimbursement is counted in queries, which are the same on every machine."""
+
+    seed = ReimbursementCase.seed
 
     def setUp(self):
         super().setUp()
-        flow = type(self.env['ramp.flow.reimbursement'])
-        for phase in ('_store_listed_page', '_look_up_references', '_confirm_booked_batch'):
-            self.patch(flow, phase, self.counted(phase, getattr(flow, phase)))
-
-    def counted(self, phase, original):
-        def counting(*args, **kwargs):
-            with self.counting(self.counts, phase):
-                return original(*args, **kwargs)
-
-        return counting
-
-    @contextmanager
-    def counting(self, counts, phase):
-        thread = threading.current_thread()
-        hooks = getattr(thread, 'query_hooks', ())
-
-        def hook(cr, query, params, start, delay):
-            counts[phase] += 1
-
-        thread.query_hooks = (*hooks, hook)
-        try:
-            yield
-        finally:
-            thread.query_hooks = hooks
+        self.count_phases(
+            'reimbursement', phases=('_store_listed_page', '_look_up_references', '_confirm_booked_batch')
+        )
 
     def queries(self, count):
         """Return the queries for reading, posting and confirming so many, and for paying them, in one run each."""
@@ -780,7 +760,7 @@ class TestReimbursementQueries(ReimbursementCase):
         )
         self.counts = counts = Counter()
         for phase in self.flows:
-            with self.counting(counts, phase):
+            with self.counting(phase):
                 self.sync(phase)
         return counts
 

@@ -1,7 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-import threading
 from collections import Counter
-from contextlib import contextmanager
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from ..simulator import coding
 from ..simulator.endpoints.repayments import FUNDING_METHODS
 from .common import PayablesCase
 from .properties import examples
+from .test_query_counts import QueryCounting
 
 FEW, MANY = 4, 12
 
@@ -492,33 +491,12 @@ class TestRepaymentShares(RepaymentCase):
 
 
 @tagged('post_install', '-at_install', 'ramp', 'is_query_count')
-class TestRepaymentQueries(RepaymentCase):
+class TestRepaymentQueries(QueryCounting, RepaymentCase):
+    seed = RepaymentCase.seed
+
     def setUp(self):
         super().setUp()
-        flow = type(self.env['ramp.flow.repayment'])
-        for phase in ('_store_listed_page', '_look_up_references'):
-            self.patch(flow, phase, self.counted(phase, getattr(flow, phase)))
-
-    def counted(self, phase, original):
-        def counting(*args, **kwargs):
-            with self.counting(self.counts, phase):
-                return original(*args, **kwargs)
-
-        return counting
-
-    @contextmanager
-    def counting(self, counts, phase):
-        thread = threading.current_thread()
-        hooks = getattr(thread, 'query_hooks', ())
-
-        def hook(cr, query, params, start, delay):
-            counts[phase] += 1
-
-        thread.query_hooks = (*hooks, hook)
-        try:
-            yield
-        finally:
-            thread.query_hooks = hooks
+        self.count_phases('repayment', phases=('_store_listed_page', '_look_up_references'))
 
     def queries(self, count):
         spent = [self.spend(1000, date='2026-03-10T12:00:00+00:00') for _number in range(count)]
@@ -526,7 +504,7 @@ class TestRepaymentQueries(RepaymentCase):
         for tx in spent:
             self.repay(tx, 500, date='2026-03-11')
         self.counts = counts = Counter()
-        with self.counting(counts, 'repayment'):
+        with self.counting('repayment'):
             self.sync_repayments()
         return counts
 
