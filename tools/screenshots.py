@@ -234,7 +234,6 @@ def make_differences(env, ramp):
             ('move_type', '=', 'entry'),
             ('state', '=', 'posted'),
             ('currency_id.name', '=', 'USD'),
-            ('date', '>=', f'{first:%Y-%m-%d}'),
             ('amount_total', '>', 50),
         ],
         order='date desc, id',
