@@ -173,6 +173,13 @@ class TestKeeping(KeepingCase):
         self.rows.write({'state': 'ignored', 'hold_reason': 'person'})
         self.assertEqual(self.vacuum()[0], len(self.rows))
 
+    def test_what_ramp_said_later(self):
+        """The personal data of a later version of a settled object goes, too."""
+        row = self.record(self.spent)
+        row.late_payload = {**row.payload, 'memo': SECRETS[0]}
+        self.vacuum()
+        self.assertFalse(row.late_payload)
+
     def test_ignored_without_a_document(self):
         """An object that was never posted has nothing noted. Its personal data goes like that of the others."""
         ramp_id = self.spend(1234, account=None, date='2026-07-05T12:00:00+00:00', memo=SECRETS[0])
