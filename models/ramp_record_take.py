@@ -52,6 +52,11 @@ class RampRecord(models.Model):
         """Return the condition of `_due_sql` as a `Domain`, for `search`."""
         return Domain.custom(to_sql=lambda model, alias, _query: model._due_sql(alias))
 
+    def _waits_for_person(self):
+        """Return whether the row is on hold or ignored until a person decides."""
+        self.ensure_one()
+        return bool(self.hold_reason) and self.hold_reason not in PASSING_REASONS
+
     # ------------------------------------------------------------------ rows to post
 
     @api.model

@@ -42,7 +42,8 @@ def _describe_path(path):
         name, _bracket, number = part.rstrip(']').partition('[')
         name = re.sub(r'(?:^|_)line_items$', '_line', name) if number else name
         parts.append(f'{name.strip("_").replace("_", " ")} {int(number) + 1 if number.isdigit() else number}'.strip())
-    return ', '.join(parts)[:1].upper() + ', '.join(parts)[1:]
+    words = ', '.join(parts)
+    return words[:1].upper() + words[1:]
 
 
 class PayloadReader:

@@ -6,7 +6,6 @@ from odoo import api, models
 from odoo.tools import email_normalize
 
 from ...models.ledger_json import json_digest
-from ...models.ramp_record import PASSING_REASONS
 from ..accounting.booking import QUIET, clean_text
 from ..engine.payloads import jsonable
 from .field_merge import OWN, PLAIN
@@ -93,7 +92,7 @@ class RampFlowVendorContact(models.AbstractModel):
             rows, partner = contact_rows[plan.detail.id], partners[plan.row]
             for contact, values in plan.contacts:
                 row = rows[contact.id]
-                if row.hold_reason and row.hold_reason not in PASSING_REASONS:
+                if row._waits_for_person():
                     continue  # a person deleted it or left it out
                 existing = plan.found.partners.get(row.res_id)
                 before = row._read_note(ContactNote) if existing else ContactNote()
@@ -266,7 +265,7 @@ class RampFlowVendorContact(models.AbstractModel):
         listed = {contact.id for contact in plan.detail.contacts}
         told = {contact.id for contact, _values in plan.contacts}
         for ramp_id, row in rows.items():
-            if ramp_id in told or row.hold_reason and row.hold_reason not in PASSING_REASONS:
+            if ramp_id in told or row._waits_for_person():
                 continue
             partner, note = plan.found.partners.get(row.res_id), row._read_note(ContactNote)
             if ramp_id in listed and not partner:
