@@ -40,6 +40,7 @@ from . import (
     account_account,
     account_analytic,
     account_fiscal_position,
+    account_journal,
     account_move,
     account_move_line,
     account_payment,

@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import SQL
 
 from .connection_constants import SETTINGS
 from .line_label import PLACEHOLDERS, fill, is_well_formed, unknown_placeholders
@@ -9,7 +10,7 @@ LABEL_TEMPLATE = '{merchant} · {memo} · {cardholder} ({original_amount})'
 
 
 class RampConnection(models.Model):
-    """How card spend is posted: its partner and its labels."""
+    """How card spend is posted: its account, its partner and its labels."""
 
     _inherit = 'ramp.connection'
 
@@ -71,3 +72,53 @@ class RampConnection(models.Model):
         if not is_well_formed(template):
             return self.env._('It has no placeholder, or an unmatched brace. Use at least one of these: %s.', known)
         return None
+
+    @api.constrains('card_journal_id')
+    def _check_card_account(self):
+        """Refuse another card liability once card spend is posted.
+
+        What is owed would be on two accounts, and the tie-out compares the balance of one.
+
+        :raise ValidationError: names the account that is used, and the remedy
+        """
+        self.flush_recordset(['card_journal_id'])
+        self.env['account.journal'].flush_model(['default_account_id'])
+        self.env['account.move.line'].flush_model(['account_id', 'parent_state'])
+        used = dict(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT c.id, line.account_id
+                      FROM ramp_connection c
+                      JOIN account_journal j ON j.id = c.card_journal_id
+                     CROSS JOIN LATERAL (
+                           -- one is enough, as this check keeps all of them on the same account
+                           SELECT r.res_id, r.amount FROM ramp_record r
+                            WHERE r.connection_id = c.id AND r.flow = 'transaction' AND r.res_model = 'account.move'
+                              AND r.res_id IS NOT NULL
+                            ORDER BY r.id DESC LIMIT 1) latest
+                     CROSS JOIN LATERAL (
+                           SELECT l.account_id FROM account_move_line l
+                            WHERE l.move_id = latest.res_id AND l.parent_state <> 'cancel'
+                            ORDER BY l.balance * sign(latest.amount) LIMIT 1) line
+                     WHERE c.id = ANY(%s)
+                       AND NOT EXISTS (
+                           SELECT FROM account_move_line l
+                            WHERE l.move_id = latest.res_id AND l.account_id = j.default_account_id)
+                    """,
+                    self.ids,
+                )
+            )
+        )
+        for connection in self.filtered(lambda connection: connection.id in used):
+            account = self.env['account.account'].browse(used[connection.id])
+            raise ValidationError(
+                self.env._(
+                    'Connection %(name)s, journal %(journal)s: card spend is posted to the card liability '
+                    '%(account)s. Keep this account as the default account of the journal. To change its code or '
+                    'its name, edit the account.',
+                    name=connection.name,
+                    journal=connection.card_journal_id.display_name,
+                    account=account.with_company(connection.company_id).display_name,
+                )
+            )

@@ -84,6 +84,26 @@ class TestStatement(StatementsCase):
         with self.assertRaisesRegex(ValidationError, f'posted with {ramp.name}. To use another contact'):
             self.connection.ramp_partner_id = self.env['res.partner'].create({'name': 'Other'})
 
+    def test_payable_account_changes_between_statement_and_payment(self):
+        """A payment is posted to the account that the oldest open statement is on, like core's own Pay does."""
+        self.month(10000)
+        first = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        former = self.payable
+        partner = self.connection.ramp_partner_id.with_company(self.company)
+        partner.property_account_payable_id = former.copy({'name': 'Cards payable'})
+        self.month(4000, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        one = self.ramp.add_transfer(amount_minor=10000, date='2026-09-05')
+        self.sync_statements()
+        self.assertEqual(self.payment(one).destination_account_id, former)
+        self.assertEqual((self.bill(first).payment_state, self.bill(second).payment_state), ('in_payment', 'not_paid'))
+        other = self.ramp.add_transfer(amount_minor=4000, date='2026-09-06')
+        self.sync_statements()
+        self.assertEqual(self.payment(other).destination_account_id, self.payable)
+        self.assertEqual(self.bill(second).payment_state, 'in_payment')
+        self.assertEqual(self.balance(former, self.payable), 0)
+
     def test_due_by_the_terms_of_the_partner(self):
         """The partner's payment terms give the due date of a statement, as Ramp does not say when it debits the bank."""
         self.month(10000)

@@ -427,6 +427,29 @@ class TestTransaction(RampCase):
         self.assertTrue(expense)
         self.assertEqual(len(self.attachments(self.move(ramp_id))), 1)
 
+    def test_card_liability_of_posted_spend_stays(self):
+        """The card liability cannot change once spend is posted to it. Another journal with the same one can be used."""
+        journal = self.connection.card_journal_id
+        former = journal.default_account_id
+        other = former.copy({'name': 'Other cards', 'code': '209901'})
+        journal.default_account_id = other
+        journal.default_account_id = former
+        self.spend()
+        self.spend(-500)
+        self.sync()
+        for card_journal, account in (
+            (journal, other),
+            (journal.copy({'code': 'CARDB', 'default_account_id': other.id}), False),
+        ):
+            with (
+                self.assertRaisesRegex(ValidationError, f'posted to the card liability .*{former.name}'),
+                self.env.cr.savepoint(),
+            ):
+                if account:
+                    journal.default_account_id = account
+                self.connection.card_journal_id = card_journal
+        self.connection.card_journal_id = journal.copy({'code': 'CARDC', 'default_account_id': former.id})
+
     def test_core_does_not_rebook_behind_the_ledger(self):
         ramp_id = self.spend()
         self.sync()

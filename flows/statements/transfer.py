@@ -241,8 +241,9 @@ class RampFlowTransfer(models.AbstractModel):
     def _book_transfer_payments(self, connection, plans):
         """Return the posted payments of these plans, in the same order. They are created in one batch."""
         quiet = self.with_context(**QUIET, ramp_one_sequence={})
+        owed = self._get_owed_accounts(connection)
         payments = quiet.env['account.payment'].create(
-            [self._prepare_payment_values(connection, plan) for plan in plans]
+            [self._prepare_payment_values(connection, plan, owed) for plan in plans]
         )
         company = connection.company_id.currency_id
         moves = quiet.env['account.move'].create(
@@ -255,10 +256,11 @@ class RampFlowTransfer(models.AbstractModel):
         payments.write({'state': 'in_process'})  # this posts the entries
         return payments
 
-    def _prepare_payment_values(self, connection, plan):
+    def _prepare_payment_values(self, connection, plan, owed):
         inbound = plan.transfer.amount.minor < 0
         direction = 'inbound' if inbound else 'outbound'
         partner = connection.ramp_partner_id
+        account = owed.get((plan.transfer.entity_id, plan.currency, inbound))
         return {
             'ramp_id': plan.transfer.id,
             'payment_type': direction,
@@ -267,7 +269,9 @@ class RampFlowTransfer(models.AbstractModel):
             'company_id': connection.company_id.id,
             'journal_id': plan.journal.id,
             'payment_method_line_id': self.env['ramp.flow.payment']._get_payment_method(plan.journal, direction).id,
-            'destination_account_id': partner.with_company(connection.company_id).property_account_payable_id.id,
+            'destination_account_id': (
+                account or partner.with_company(connection.company_id).property_account_payable_id
+            ).id,
             'amount': abs(self._minor_to_float(plan.transfer.amount.minor, plan.currency)),
             'currency_id': plan.currency.id,
             'date': plan.date,
@@ -315,25 +319,49 @@ class RampFlowTransfer(models.AbstractModel):
     @api.model
     def _reconcile_with_ramp(self, connection):
         """Reconcile the open items with Ramp, the oldest first, by entity and currency."""
+        plan = [
+            lines
+            for lines in self._get_open_items(connection).values()
+            if {line.amount_residual_currency > 0 for line in lines if line.amount_residual_currency} == {True, False}
+        ]
+        if plan:
+            self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
+
+    def _get_owed_accounts(self, connection):
+        """Return the account of the oldest open item that a payment can be applied to.
+
+        The partner's payable account may have changed since. Items of two accounts cannot be reconciled.
+
+        :return: {(Ramp entity id, currency, whether the payment comes in): account}
+        """
+        owed = {}
+        for (entity, account, currency), lines in self._get_open_items(connection).items():
+            for line in lines:
+                key = entity, currency, line.amount_residual_currency > 0
+                if key not in owed or line.date_maturity < owed[key][0]:
+                    owed[key] = line.date_maturity, account
+        return {key: account for key, (_due, account) in owed.items()}
+
+    def _get_open_items(self, connection):
+        """Return the posted items with the partner "Ramp" that are not reconciled.
+
+        :return: {(Ramp entity id, account, currency): lines}
+        """
         partner = connection.ramp_partner_id.commercial_partner_id
+        if not partner:
+            return {}
         self.env['account.move.line'].flush_model()
-        open_lines = (
-            self.env['account.move.line'].search_fetch(
-                [
-                    ('partner_id', '=', partner.id),
-                    ('company_id', '=', connection.company_id.id),
-                    ('parent_state', '=', 'posted'),
-                    ('account_id.account_type', '=', 'liability_payable'),
-                    ('reconciled', '=', False),
-                ],
-                ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date_maturity'],
-            )
-            if partner
-            else ()
+        open_lines = self.env['account.move.line'].search_fetch(
+            [
+                ('partner_id', '=', partner.id),
+                ('company_id', '=', connection.company_id.id),
+                ('parent_state', '=', 'posted'),
+                ('account_id.account_type', '=', 'liability_payable'),
+                ('reconciled', '=', False),
+            ],
+            ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date_maturity'],
         )
-        if not open_lines:
-            return
-        entities = self._get_entry_entities(connection, open_lines.move_id)
+        entities = self._get_entry_entities(connection, open_lines.move_id) if open_lines else {}
         known = set(entities.values())
         groups = {}
         for line in open_lines:
@@ -342,13 +370,7 @@ class RampFlowTransfer(models.AbstractModel):
             if entity is not False:
                 groups.setdefault((entity, line.account_id, line.currency_id), self.env['account.move.line'])
                 groups[entity, line.account_id, line.currency_id] |= line
-        plan = [
-            lines
-            for lines in groups.values()
-            if {line.amount_residual_currency > 0 for line in lines if line.amount_residual_currency} == {True, False}
-        ]
-        if plan:
-            self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
+        return groups
 
     def _get_entry_entities(self, connection, moves):
         """Return the Ramp entity of each entry that came from Ramp.
