@@ -9,7 +9,7 @@
 | lane | what |
 |---|---|
 | lint, translations | `./dev lint`, `./dev i18n --check` |
-| plain | tests that need no database: the client of Ramp's API, and the simulator |
+| plain | tests that need no database: the client of Ramp's API, the simulator, and the package |
 | unit | the addon's tests by pytest, each in a transaction that is rolled back, a database per core; without the `odoo` lane's |
 | odoo | the addon's tests run by Odoo during an upgrade: those with the tag `ramp_smoke`; in a full run all |
 | system | real processes, real HTTP, real SIGKILL |
@@ -37,7 +37,7 @@ from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say, script
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 WORKERS = min(CORES, 4)  # each has its own database and connections, on any number of cores
 TESTS = CHECKOUT / 'tests'
-PLAIN = ('test_ramp_api_', 'test_simulator')  # file name prefixes of tests that need no database
+PLAIN = ('test_package', 'test_ramp_api_', 'test_simulator')  # file name prefixes of tests that need no database
 NO_TEST = 5  # pytest's exit code if no test matches the given words
 CALM = {'PGOPTIONS': '-c synchronous_commit=off'}  # no test kills the server
 TOURS = 'Tours'  # suffix of classes that drive a browser: Odoo's runner has them all, the unit lane only in a full run
