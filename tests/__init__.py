@@ -34,6 +34,7 @@ from . import (
     test_line_label,
     test_migrations,
     test_odoo_lint,
+    test_package,
     test_package_store,
     test_paid_again,
     test_paid_by_ramp,

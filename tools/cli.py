@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import package_addon
 import runtime
 from runtime import CHECKOUT, Fail, Runtime, say
 
@@ -25,6 +26,8 @@ HELP = """\
 ./dev house                                   how easy the code is to read, in figures: file lengths, depth, names
 ./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
 ./dev screenshots                             the pictures of the README and of the store page
+./dev package [--wheel] [--dirty] [--output FOLDER]
+                                              a zip with the addon alone, and a wheel, into dist/
 ./dev i18n [--check]                          export the terms to translate, or tell whether they are up to date
 ./dev simulator [--port N] [--seed N] ...     a Ramp that runs offline
 ./dev shell DB                                Odoo's shell (or a script on standard input) on a database
@@ -79,6 +82,10 @@ def screenshots(arguments):
     return run_tool(Runtime().prepare(), 'screenshots.py', *arguments)
 
 
+def package(arguments):
+    return package_addon.main(arguments)
+
+
 def i18n(arguments):
     return run_tool(Runtime().prepare(), 'i18n.py', *arguments)
 
@@ -130,6 +137,7 @@ COMMANDS = {
         house,
         bench,
         screenshots,
+        package,
         i18n,
         simulator,
         shell,
