@@ -35,6 +35,7 @@ from . import (
     test_migrations,
     test_odoo_lint,
     test_package,
+    test_package_deploy,
     test_package_store,
     test_paid_again,
     test_paid_by_ramp,
