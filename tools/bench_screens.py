@@ -13,9 +13,8 @@ from pathlib import Path
 
 from bench_webhooks import odoo_server, percentiles_of
 from browser import Browser
-from demo import free_port
 from odoo_env import environment, set_up_empty, simulator
-from runtime import chromium
+from runtime import chromium, free_port
 
 ORDERED, RECEIVED, RETURNED = 10, 6, 2
 HANGS = 20.0  # seconds that Ramp does not answer in the last round

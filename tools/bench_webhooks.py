@@ -18,9 +18,8 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
-from demo import free_port
 from odoo_env import environment, run_flows, set_up, simulator
-from runtime import Runtime, background, wait_for
+from runtime import Runtime, background, free_port, wait_for
 
 TWICE = LATE = 0.2
 KNOWN = 10  # one of this many events is about a booked object

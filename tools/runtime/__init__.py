@@ -6,7 +6,7 @@ a part of the machine, and :class:`Runtime` (`machine.py`) combines them.
 """
 
 from .cache import ADDON, CHECKOUT, cache_dir, compiled_dir, digest, locked, need_space
-from .commands import Fail, background, run, say, script, wait_for
+from .commands import Fail, background, free_port, run, say, script, wait_for
 from .machine import Runtime
 from .odoo_source import SERIES, odoo_home
 from .pdf_printer import printer
@@ -30,6 +30,7 @@ __all__ = [
     'compiled_dir',
     'declarations',
     'digest',
+    'free_port',
     'locked',
     'need_space',
     'odoo_home',

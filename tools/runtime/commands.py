@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -83,3 +84,13 @@ def wait_for(condition, *, what, seconds, process=None):
             raise Fail(f'{what}: it ended with code {process.returncode}')
         time.sleep(0.1)
     raise Fail(f'{what}: no answer within {seconds} seconds')
+
+
+def free_port(wanted):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('127.0.0.1', wanted))
+        except OSError as error:
+            raise Fail(f'port {wanted} is taken; choose another one with --port') from error
+        return probe.getsockname()[1]
