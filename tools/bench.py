@@ -11,9 +11,10 @@ the chart, purchase orders and receipts to Ramp, and the delay of changes in bot
     ./dev bench --only webhooks --webhooks 10000
 
 Every measurement has its own database and process. The ratios are what counts: other work disturbs the machine, so the
-sides take turns. Absolute rates are printed beside them. The scripts are `bench_side.py` for the sides,
-`bench_bills.py` for bills, `bench_coding.py` for the chart, `bench_orders.py` for purchase orders, `bench_screens.py`
-for the way from Odoo's screens to Ramp, and `bench_webhooks.py` for the way back.
+sides take turns. Absolute rates are printed beside them. The scripts are `bench_transactions.py` for card
+transactions, `bench_bills.py` for bills, `bench_coding.py` for the chart, `bench_orders.py` for purchase orders,
+`bench_screens.py` for the way from Odoo's screens to Ramp, `bench_webhooks.py` for the way back, and `bench_tie_out.py`
+for the tie-out.
 """
 
 import argparse

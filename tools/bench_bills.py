@@ -19,11 +19,11 @@ import random
 import sys
 from datetime import date, timedelta
 
-import bench_side
+import bench_transactions
 from bench_side import batches_of, main, run_jobs
 from odoo_env import set_up
 
-TABLES = (*bench_side.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
+TABLES = (*bench_transactions.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
 RATES = {'EUR': '1.25', 'JPY': '0.008'}  # units of the company's currency for one unit
 VENDORS = 40
 MONTHS = 6

@@ -18,7 +18,7 @@ class Kind:
 
 TRANSACTIONS = Kind(
     'transactions',
-    'bench_side.py',
+    'bench_transactions.py',
     {
         'ours': 'Ramp Connector, end to end',
         'bare': 'bare ORM',
