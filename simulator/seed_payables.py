@@ -1,16 +1,18 @@
-"""The payables of a seeded business: vendors, bills and payments, credits, reimbursements, repayments.
+"""The payables of a seeded business: vendors, bills with their payments, and credits.
+
+`seed_reimbursements.py` adds what the business owes its people.
 
 Each round of about fifty bills has every kind of case, so a few hundred bills have them all. Everything that is ready
 to sync can be booked. Only `problems=True` adds what cannot.
 """
 
 import itertools
-import random
 from datetime import timedelta
 
-from . import money
-from .endpoints import bills, reimbursements, repayments, vendor_credits, vendors
-from .payables import convert_minor_amount, parse_midnight
+from .endpoints import bills, vendor_credits, vendors
+from .payables import parse_midnight
+from .seed_payable_draws import FOREIGN, MEMOS, PayableDraws
+from .seed_reimbursements import ReimbursementFiller
 
 # (name, country, state, city, currency)
 VENDORS = [
@@ -35,17 +37,6 @@ VENDORS = [
     ('%s %(name)s {0} ${x}', 'AU', 'NSW', 'Sydney', 'USD'),
     ('null', 'US', 'UT', 'Provo', 'USD'),
 ]
-MEMOS = (
-    'Monthly service',
-    'Order 4711, see delivery note',
-    'Wartung März',
-    '定期購入',
-    '<img src=x onerror=alert(1)>',
-    '=1+1',
-    'line one\nline two',
-    '🎉',
-    'x' * 500,
-)
 HOSTILE_NUMBERS = ('=1+1', '<b>{0}</b>', 'RE {0}/2026', '№ {0}', '領収書-{0}', '{0}' + '9' * 70, ' {0} ')
 TAX_IDS = {
     'DE': 'DE123456789',
@@ -59,13 +50,6 @@ TAX_IDS = {
     'CA': '123456789RT0001',
     'AU': '51 824 753 556',
 }
-FOREIGN = {
-    'USD': (('EUR', '1.0873'), ('GBP', '1.2654'), ('JPY', '0.00671')),
-    'EUR': (('USD', '0.9197'), ('CHF', '1.0521')),
-    'JPY': (('USD', '149.03'),),
-    'KWD': (('USD', '0.3069'), ('EUR', '0.3337')),
-}
-TYPICAL_AMOUNTS = {'JPY': 30000, 'KWD': 60000}
 BANK = (
     'ACH',
     'CHECK',
@@ -113,80 +97,37 @@ BILLS = {
     'no_details': 1,
     'held': 1,
 }
-REIMBURSEMENTS = {
-    'ready': 8,
-    'foreign': 3,
-    'paid': 4,
-    'batch': 6,
-    'by_hand': 1,
-    'mileage': 3,
-    'per_diem': 2,
-    'payback': 2,
-    'payback_part': 1,
-    'draft': 1,
-    'pending': 2,
-    'rejected': 1,
-    'failed': 1,
-    'legacy': 1,
-    'foreign_payee': 1,
-}
-# The arguments of `reimbursements.make_reimbursement` for each case.
-REIMBURSED_AS = {
-    'mileage': {'type': 'MILEAGE', 'waypoints': ['3 Middle St <b>']},
-    'per_diem': {'type': 'PER_DIEM'},
-    'payback': {'type': 'PAYBACK_FULL'},
-    'payback_part': {'type': 'PAYBACK_PARTIAL'},
-    'draft': {'state': 'DRAFT', 'sync_status': 'NOT_SYNC_READY'},
-    'pending': {'state': 'PENDING', 'sync_status': 'NOT_SYNC_READY'},
-    'rejected': {'state': 'REJECTED', 'sync_status': 'NOT_SYNC_READY'},
-    'paid': {'state': 'REIMBURSED'},
-    'by_hand': {'state': 'MANUALLY_REIMBURSED'},
-    'failed': {'state': 'FAILED_REIMBURSEMENT'},
-    'legacy': {'legacy': True},
-}
 
 
 def fill_payables(filler):
     """Add the payables that the seed asks for to the business of a `seed._Filler`."""
     seed = filler.seed
-    if seed.vendors or seed.bills or seed.reimbursements:
-        _Payables(filler).add_all_payables()
+    if not (seed.vendors or seed.bills or seed.reimbursements):
+        return
+    draws = PayableDraws(filler)
+    payables, claims = BillFiller(draws), ReimbursementFiller(draws)
+    payables.add_seed_vendors(seed.vendors or (max(len(VENDORS), seed.bills // 10) if seed.bills else 0))
+    payables.add_seed_bills()
+    payables.add_vendor_credits()
+    claims.add_seed_reimbursements()
+    if seed.problems:
+        if seed.bills:
+            payables.add_bill_problems()
+        if seed.reimbursements:
+            claims.add_reimbursement_problems()
 
 
-class _Payables:
-    def __init__(self, filler):
-        self.filler, self.seed, self.state = filler, filler.seed, filler.state
-        # A separate random source: the card data are the same with and without payables.
-        self.random = random.Random(f'payables {self.seed.seed}')
-        self.end = self.state.clock()
+class BillFiller:
+    """Adds vendors, bills and credits to a business. All random choices come from its `PayableDraws`."""
 
-    def add_all_payables(self):
-        seed = self.seed
-        self._add_seed_vendors(seed.vendors or (max(len(VENDORS), seed.bills // 10) if seed.bills else 0))
-        self._add_seed_bills()
-        self._add_vendor_credits()
-        self._add_seed_reimbursements()
-        if seed.problems:
-            if seed.bills:
-                self._add_bill_problems()
-            if seed.reimbursements:
-                self._add_reimbursement_problems()
-
-    def _repeat_shuffled_cases(self, shares):
-        """Yield cases without end. Each round has its own order."""
-        while True:
-            cases = [case for case, count in shares.items() for _ in range(count)]
-            self.random.shuffle(cases)
-            yield from cases
-
-    def _choose_random_moments(self, count):
-        span = max(1, self.seed.months) * 30 * 86400
-        seconds = sorted((self.random.randrange(span) for _ in range(count)), reverse=True)
-        return [self.end - timedelta(seconds=number) for number in seconds]
+    def __init__(self, draws):
+        self.draws, self.filler, self.seed, self.state = draws, draws.filler, draws.filler.seed, draws.filler.state
+        self.random, self.end = draws.random, draws.end
 
     # -- vendors
 
-    def _add_seed_vendors(self, count):
+    def add_seed_vendors(self, count):
+        """Add this many vendors, and two that cannot be paid if the count is large enough for every kind."""
         state, chance = self.state, self.random
         codes = [
             ident
@@ -245,12 +186,13 @@ class _Payables:
 
     # -- bills
 
-    def _add_seed_bills(self):
+    def add_seed_bills(self):
+        """Add the bills that the seed asks for, oldest first, and pay them as their cases say."""
         self.batches, self.owing = {}, []
         self.cards = itertools.cycle(('CARD', 'AUTOMATIC_CARD_PAYMENT'))
         self.one_time_cards = itertools.cycle(('ONE_TIME_CARD', 'ONE_TIME_CARD_DELIVERY'))
-        cases = self._repeat_shuffled_cases(BILLS)
-        for number, issued in enumerate(self._choose_random_moments(self.seed.bills)):
+        cases = self.draws.repeat_shuffled_cases(BILLS)
+        for number, issued in enumerate(self.draws.choose_random_moments(self.seed.bills)):
             self._add_seed_bill(number, next(cases), issued)
         for idents in self.batches.values():
             if idents:
@@ -265,7 +207,7 @@ class _Payables:
             currency, values['fx_conversion_rate'] = chance.choice(FOREIGN[own])
         payees = [row for row in state['vendors'] if row['is_active'] and not row['_draft']]
         vendor = chance.choice(payees)
-        lines, inventory = self._make_payable_lines(currency)
+        lines, inventory = self.draws.make_payable_lines(currency)
         method = self._choose_payment_method(case, number)
         if number % 25 == 3:
             values['invoice_number'] = HOSTILE_NUMBERS[number // 25 % len(HOSTILE_NUMBERS)].format(number)[:84]
@@ -346,47 +288,7 @@ class _Payables:
             'card_unknown': [{}],
         }.get(case, [])
 
-    def _make_payable_lines(self, currency, largest=6):
-        chance = self.random
-        minor = max(10, int(TYPICAL_AMOUNTS.get(currency, 25000) * chance.lognormvariate(0, 1)))
-        dice = chance.random()
-        inventory = []
-        if dice < 0.2:
-            inventory = [
-                {
-                    'quantity': chance.choice((1, 3, 12, 2.25, 0.5)),
-                    'unit_price_minor': max(4, minor // 7),
-                    **self._choose_random_coding(),
-                }
-                for _ in range(chance.randint(1, 3))
-            ]
-            if dice < 0.1:
-                return [], inventory
-        count = 1 if chance.random() < 0.5 else chance.randint(2, largest)
-        parts = money.split_minor_amount(minor, [chance.randint(1, 9) for _ in range(count)])
-        if count > 1 and chance.random() < 0.1:
-            parts.append(-min(parts))  # a discount
-        return [{'amount_minor': part, **self._choose_random_coding()} for part in parts if part], inventory
-
-    def _choose_random_coding(self):
-        """Return an account and an option of several plans each, with taxes and vendors if there are any."""
-        chance, filler = self.random, self.filler
-        values = {'account': chance.choice(filler.codes)}
-        if filler.fields and chance.random() < 0.7:
-            values['analytics'] = {
-                item['field_id']: chance.choice(item['options'])['id']
-                for item in filler.fields
-                if item['options'] and chance.random() < 0.9
-            }
-        if filler.taxes and chance.random() < 0.3:
-            values['tax'] = chance.choice(filler.taxes)
-        if filler.vendors and chance.random() < 0.2:
-            values['vendor'] = chance.choice(filler.vendors)
-        if chance.random() < 0.4:
-            values['memo'] = chance.choice(MEMOS)
-        return values
-
-    def _add_vendor_credits(self):
+    def add_vendor_credits(self):
         """Add credits in US dollars. Open bills use some of them up."""
         state, chance = self.state, self.random
         owing = [row for row in self.owing if row['_money']['currency'] == 'USD']
@@ -401,8 +303,8 @@ class _Payables:
                 state,
                 vendor=bill['vendor']['id'] if bill else chance.choice(payees),
                 amount_minor=minor,
-                lines=[{'amount_minor': minor - 2 * price, **self._choose_random_coding()}],
-                inventory=[{'unit_quantity': 2, 'unit_price_minor': price, **self._choose_random_coding()}]
+                lines=[{'amount_minor': minor - 2 * price, **self.draws.choose_random_coding()}],
+                inventory=[{'unit_quantity': 2, 'unit_price_minor': price, **self.draws.choose_random_coding()}]
                 if price
                 else (),
                 entity=bill['entity_id'] if bill else None,
@@ -412,12 +314,12 @@ class _Payables:
             if bill:
                 vendor_credits.apply_vendor_credit(state, row['id'], bill['id'])
 
-    def _add_bill_problems(self):
+    def add_bill_problems(self):
         """Add one bill of each kind that cannot be booked as it is."""
         state, code = self.state, self.filler.codes[0]
         primary = self.filler.entities[0]
         currency = primary['currency']
-        field_id, option_id = _choose_archived_option(self.seed)
+        field_id, option_id = self.draws.choose_archived_option()
         nobody = {'id': state.derive_stable_id('vendor', 'nobody'), 'name': 'Nobody Ltd.', 'contacts': []}
         twin = bills.make_bill(state, amount_minor=10000, account=code, entity=primary, invoice_number='TWICE-1')
         cases = {
@@ -450,115 +352,3 @@ class _Payables:
             if label == 'malformed':
                 row['amount'] = None
                 row['line_items'] = [{**row['line_items'][0], 'amount': None}]
-
-    # -- reimbursements
-
-    def _add_seed_reimbursements(self):
-        self.batch = []
-        cases = self._repeat_shuffled_cases(REIMBURSEMENTS)
-        for number, spent in enumerate(self._choose_random_moments(self.seed.reimbursements)):
-            self._add_seed_reimbursement(number, next(cases), spent)
-        if self.batch:
-            reimbursements.pay_reimbursements(self.state, self.batch)
-        cleared = [
-            row
-            for row in self.state['transactions']
-            if row['state'] == 'CLEARED' and row['_money']['amount_minor'] > 0 and not row['_label']
-        ]
-        for number in range(min(len(cleared), self.seed.reimbursements // 20)):
-            status = ('REPAID', 'AWAITING_PAYMENT', 'REPAYMENT_FAILED', 'REQUESTED_BY_REVIEWER')[number % 4]
-            repayments.make_repayment(
-                self.state,
-                transaction=cleared[number]['id'],
-                status=status,
-                funding_method=repayments.FUNDING_METHODS[number % len(repayments.FUNDING_METHODS)]
-                if number % 4 == 0
-                else None,
-            )
-
-    def _add_seed_reimbursement(self, number, case, spent):
-        state, chance = self.state, self.random
-        entity = chance.choices(self.filler.entities, [4] + [1] * (len(self.filler.entities) - 1))[0]
-        user = chance.choice(self.filler.holders[entity['id']])[0]
-        currency = entity['currency']
-        values = {}
-        if case.startswith('foreign') and currency in FOREIGN:
-            currency, values['rate'] = chance.choice(FOREIGN[currency])
-        lines, _inventory = self._make_payable_lines(currency, largest=4)
-        lines = [line for line in lines if line['amount_minor'] > 0] or [
-            {'amount_minor': 1999, **self._choose_random_coding()}
-        ]
-        distance = round(chance.uniform(3, 400), 1)  # always drawn, so later values do not depend on the case
-        values.update(REIMBURSED_AS.get(case, {}), **{'distance': distance} if case == 'mileage' else {})
-        if case == 'foreign_payee' and currency != entity['currency']:
-            total = sum(line['amount_minor'] for line in lines)
-            values.update(
-                payee_minor=total,
-                payee_currency=currency,
-                entity_minor=convert_minor_amount(total, currency, values['rate'], entity['currency']),
-            )
-        row = reimbursements.make_reimbursement(
-            state,
-            user=user,
-            entity=entity,
-            currency=currency,
-            lines=lines,
-            date=spent,
-            memo=chance.choice(MEMOS) if chance.random() < 0.5 else None,
-            receipts=chance.choice((0, 1, 1, 2)) if values.get('type') in (None, 'PAYBACK_FULL') else 0,
-            attendees=[{'name': "Zoë O'Brien", 'user_id': None}, {'name': user['first_name'], 'user_id': user['id']}]
-            if number % 7 == 2
-            else [],
-            **values,
-        )
-        if case == 'batch':
-            self.batch.append(row['id'])
-            if len(self.batch) == 5:
-                reimbursements.pay_reimbursements(state, self.batch, date=min(spent + timedelta(days=5), self.end))
-                self.batch = []
-
-    def _add_reimbursement_problems(self):
-        state, code = self.state, self.filler.codes[0]
-        primary = self.filler.entities[0]
-        field_id, option_id = _choose_archived_option(self.seed)
-        stranger = {
-            'id': state.derive_stable_id('user', 'unknown'),
-            'first_name': 'Unknown',
-            'last_name': 'Stranger',
-            'email': 'nobody@example.com',
-            'employee_id': None,
-            'entity_id': primary['id'],
-        }
-        cases = {
-            'uncoded': {'account': None},
-            'unknown_account': {'account': 'no-such-account'},
-            'archived_option': {'analytics': {field_id: option_id}},
-            'sum_mismatch': {'lines': [{'amount_minor': 4000}, {'amount_minor': 5999}]},
-            'closed_period': {'date': '2015-01-15'},
-            'unknown_user': {'user': stranger},
-            'no_amount': {'entity_amount': None, 'merchant_amount': None, 'payee_amount': None},
-            'unknown_type': {'type': 'TELEPATHY', 'broken': True},
-            'malformed': {'broken': True},
-        }
-        for label, values in cases.items():
-            row = reimbursements.make_reimbursement(
-                state,
-                **{
-                    'amount_minor': 10000,
-                    'account': code,
-                    'entity': primary,
-                    'user': self.filler.holders[primary['id']][0][0],
-                    'label': label,
-                    'memo': label,
-                    **values,
-                },
-            )
-            state.problems[f'reimbursement_{label}'] = row['id']
-            if label == 'malformed':
-                row['entity_amount'] = {'value': 'a lot', 'currency': None}
-                row['line_items'] = None
-
-
-def _choose_archived_option(seed):
-    known = seed.analytics[0]['field_id'] if seed.analytics else 'project'
-    return seed.archived_option or (known, 'no-such-option')
