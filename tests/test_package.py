@@ -186,7 +186,7 @@ class TestPackageCommand(PlainCase):
         self.ask_git('commit', '--quiet', '--message', 'a', '--date', '2026-01-02T03:04:06Z')
 
     def assertRefused(self, pattern, is_dirty_allowed=False):
-        with self.assertRaisesRegex(self.command.Fail, pattern):
+        with self.assertRaisesRegex(self.command.ToolError, pattern):
             self.command.find_files(self.checkout, is_dirty_allowed)
 
     def test_same_commit_same_bytes(self):

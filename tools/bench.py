@@ -28,7 +28,7 @@ from pathlib import Path
 
 from bench_kinds import BILLS, TRANSACTIONS, WITHOUT
 from bench_report import ORDER_SIDES, how_it_runs, judge_result, show_result
-from runtime import ADDON, CHECKOUT, Fail, Runtime, say, script
+from runtime import ADDON, CHECKOUT, OdooRuntime, ToolError, print_progress, run_script
 
 SECTIONS = ('transactions', 'bills', 'coding', 'orders', 'screens', 'tie-out', 'webhooks')
 PREFIX = 'rp_bench_'
@@ -37,8 +37,8 @@ START = f'{PREFIX}start'  # every measurement begins with a copy of it
 
 def figures_of(runtime, script, database, *arguments, source=START):
     """Run one of the bench scripts with a database of its own. Return its figures."""
-    runtime.drop(database)
-    runtime.clone(source, database)
+    runtime.drop_database(database)
+    runtime.clone_database(source, database)
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / 'figures.json'
@@ -52,14 +52,14 @@ def figures_of(runtime, script, database, *arguments, source=START):
                     str(output),
                     *map(str, arguments),
                 ],
-                env=runtime.environ(),
+                env=runtime.build_environ(),
                 cwd=CHECKOUT,
             )
             if code:
-                raise Fail(f'a part of the benchmark failed: {script} {" ".join(map(str, arguments))}')
+                raise ToolError(f'a part of the benchmark failed: {script} {" ".join(map(str, arguments))}')
             return json.loads(output.read_text(encoding='utf-8'))
     finally:
-        runtime.drop(database)
+        runtime.drop_database(database)
 
 
 def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=False):
@@ -86,14 +86,14 @@ def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, rec
     for number in range(rounds):
         # Reverse the order in every other round: who was first is then last.
         for side in sides if number % 2 == 0 else reversed(sides):
-            say(
+            print_progress(
                 f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} '
                 f'{kind.objects}'
             )
             figures = measure_side(
                 runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours' and number == rounds - 1
             )
-            say(
+            print_progress(
                 f'  {figures["rate"]:.1f} per second, {figures["queries"]:.2f} queries each, {figures["cpu_ms"]:.1f} '
                 'ms of CPU each'
             )
@@ -138,7 +138,7 @@ def machine_facts(runtime):
     """Return the facts of the machine that matter for the figures, without its name."""
     odoo = subprocess.run(
         [str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'],
-        env=runtime.environ(),
+        env=runtime.build_environ(),
         capture_output=True,
         text=True,
         check=True,
@@ -147,7 +147,7 @@ def machine_facts(runtime):
         'cores': len(os.sched_getaffinity(0)),
         'python': platform.python_version(),
         'odoo': odoo,
-        'postgresql': runtime.postgres.sql('SHOW server_version').split()[0],
+        'postgresql': runtime.postgres.run_sql('SHOW server_version').split()[0],
         'load': round(os.getloadavg()[0], 1),
     }
 
@@ -157,7 +157,7 @@ def measure_orders(runtime, count, rounds):
     found = {side: [] for side in ORDER_SIDES}
     for number in range(rounds):
         for side in list(ORDER_SIDES)[:: -1 if number % 2 else 1]:
-            say(f'{count} purchase orders, {ORDER_SIDES[side]}')
+            print_progress(f'{count} purchase orders, {ORDER_SIDES[side]}')
             found[side].append(
                 figures_of(
                     runtime,
@@ -167,7 +167,7 @@ def measure_orders(runtime, count, rounds):
                     side,
                     '--orders',
                     count,
-                    source=runtime.base_template() if side == 'without' else START,
+                    source=runtime.ensure_base_template() if side == 'without' else START,
                 )
             )
     buttons = {
@@ -230,12 +230,12 @@ def read_options():
 
 def main():
     options = read_options()
-    runtime = Runtime().prepare()
-    runtime.database(START, fresh=True)
+    runtime = OdooRuntime().prepare_machine()
+    runtime.ensure_database(START, fresh=True)
     try:
         result = run_benchmark(runtime, options)
     finally:
-        runtime.drop(START)
+        runtime.drop_database(START)
     if options.json:
         print(json.dumps(result, indent=2))
     else:
@@ -302,7 +302,7 @@ def run_long(runtime, options, result):
         (BILLS, 'ours', wanted_size(options, 'bills', options.bills, 5000)),
     ):
         if size:
-            say(f'{kind.sides[side]}: {size} {kind.objects} in one go')
+            print_progress(f'{kind.sides[side]}: {size} {kind.objects} in one go')
             title = f'{kind.sides[side]}: {size:,} {kind.objects} in one go, nothing analyzed from outside'
             result['long'][title] = measure_side(runtime, kind, side, size, 'own', options.seed)
 
@@ -315,7 +315,7 @@ def run_parts(runtime, options, result):
 
     coding = wanted_size(options, 'coding', options.coding, 5000, usual(500))
     if coding:
-        say(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
+        print_progress(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
         result['coding'] = figures_of(
             runtime,
             'bench_coding.py',
@@ -332,11 +332,11 @@ def run_parts(runtime, options, result):
         result['orders'] = measure_orders(runtime, bought, options.rounds)
     rounds = wanted_size(options, 'screens', options.screens, 25, usual(5))
     if rounds:
-        say(f"{rounds} orders on Odoo's screens")
+        print_progress(f"{rounds} orders on Odoo's screens")
         result['screens'] = figures_of(runtime, 'bench_screens.py', f'{PREFIX}screens', '--rounds', rounds)
     ledger = wanted_size(options, 'tie-out', options.tie_out, 200000, usual(200000))
     if ledger:
-        say(f'the tie-out: {ledger} card transactions in 24 months')
+        print_progress(f'the tie-out: {ledger} card transactions in 24 months')
         result['tie_out'] = figures_of(
             runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24
         )
@@ -345,11 +345,11 @@ def run_parts(runtime, options, result):
 def run_webhooks(runtime, options, result):
     sent = wanted_size(options, 'webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
     for workers in map(int, options.workers.split(',')) if sent else ():
-        say(f'webhooks: {sent} events to an Odoo with {how_it_runs({"workers": workers})}')
+        print_progress(f'webhooks: {sent} events to an Odoo with {how_it_runs({"workers": workers})}')
         result['webhooks'].append(
             figures_of(runtime, 'bench_webhooks.py', f'{PREFIX}webhooks', '--events', sent, '--workers', workers)
         )
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

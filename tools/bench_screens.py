@@ -14,7 +14,7 @@ from pathlib import Path
 from bench_webhooks import odoo_server, percentiles_of
 from browser import Browser
 from odoo_env import environment, set_up_empty, simulator
-from runtime import chromium, free_port
+from runtime import find_chromium, find_free_port
 
 ORDERED, RECEIVED, RETURNED = 10, 6, 2
 HANGS = 20.0  # seconds that Ramp does not answer in the last round
@@ -189,12 +189,12 @@ def read_options():
 
 def main():
     options = read_options()
-    port = free_port(0)
+    port = find_free_port(0)
     address = f'http://127.0.0.1:{port}'
     with simulator('--no-validate', '--rate-limit', 0) as ramp:
         with environment(options.database) as env:
             prepare_company(env, ramp)
-        with odoo_server(options.database, port, 0), Browser(chromium(), width=1280, height=1000) as browser:
+        with odoo_server(options.database, port, 0), Browser(find_chromium(), width=1280, height=1000) as browser:
             browser.log_in(address, 'admin', 'admin')
             Buyer(browser, address, ramp, options.database).live_once()  # the first visit of a new server is slower
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from odoo_env import environment, run_flows, set_up, simulator
-from runtime import Runtime, background, free_port, wait_for
+from runtime import OdooRuntime, find_free_port, run_in_background, wait_for_condition
 
 TWICE = LATE = 0.2
 KNOWN = 10  # one of this many events is about a booked object
@@ -45,8 +45,8 @@ def is_healthy(port):
 @contextlib.contextmanager
 def odoo_server(database, port, workers):
     """Run Odoo as in production, listening on this machine."""
-    runtime = Runtime().prepare()
-    command = runtime.odoo(
+    runtime = OdooRuntime().prepare_machine()
+    command = runtime.build_odoo_command(
         '-d',
         database,
         '--http-port',
@@ -58,15 +58,15 @@ def odoo_server(database, port, workers):
         '--max-cron-threads',
         2,
         '--gevent-port',
-        free_port(0),
+        find_free_port(0),
         '--log-level',
         'warn',
     )
 
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / 'odoo.log'
-        with background(command, name='Odoo', log=log, env=runtime.environ()) as process:
-            wait_for(partial(is_healthy, port), what='Odoo did not start', seconds=120, process=process)
+        with run_in_background(command, name='Odoo', log=log, env=runtime.build_environ()) as process:
+            wait_for_condition(partial(is_healthy, port), what='Odoo did not start', seconds=120, process=process)
             yield
             lines = log.read_text(
                 encoding='utf-8', errors='replace'
@@ -120,7 +120,7 @@ def send_events(ramp, count, port, known):
                 },
             )
         ramp.ask('PATCH', '/webhooks', {'held': False})
-        wait_for(is_sent, what='the events were not sent', seconds=300)
+        wait_for_condition(is_sent, what='the events were not sent', seconds=300)
         time.sleep(0.2)
     ramp.ask('DELETE', '/faults')
     log = ramp.ask('GET', '/events')['log'][before:]
@@ -219,7 +219,7 @@ def subscribe_webhooks(database, ident):
         env['ramp.connection'].browse(ident).use_webhooks = True
         started = time.monotonic()
         env.cr.commit()
-    wait_for(
+    wait_for_condition(
         lambda: value_of(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
         what='Ramp did not verify the subscription',
         seconds=PATIENCE,
@@ -245,7 +245,7 @@ def measure_answers(ramp, database, port, count):
 
 def main():
     options = read_options()
-    database, port = options.database, free_port(0)
+    database, port = options.database, find_free_port(0)
     with simulator('--no-validate', '--rate-limit', 0) as ramp:
         ident, code = connect_company(database, ramp, port)
         spend, owe = object_makers(ramp, code)

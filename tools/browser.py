@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-from runtime import Fail
+from runtime import ToolError
 
 SWITCHES = (
     '--headless',
@@ -64,7 +64,7 @@ class Browser:
             (found.group(1) for line in self.process.stderr if (found := re.search(r'(ws://\S+)', line))), None
         )
         if not address:
-            raise Fail(f'{executable} did not start')
+            raise ToolError(f'{executable} did not start')
         threading.Thread(target=self.process.stderr.read, daemon=True).start()  # a full pipe would block it
         self.complaints, self._number = [], 0
         self._socket = websocket.create_connection(address, timeout=60)
@@ -101,7 +101,7 @@ class Browser:
             self._listen(answer)
             if answer.get('id') == self._number:
                 if 'error' in answer:
-                    raise Fail(f'the browser refused {method}: {answer["error"]["message"]}')
+                    raise ToolError(f'the browser refused {method}: {answer["error"]["message"]}')
                 return answer['result']
 
     def _listen(self, event):
@@ -127,14 +127,14 @@ class Browser:
         answer = self.call('Runtime.evaluate', expression=script, returnByValue=True, awaitPromise=True)
         if 'exceptionDetails' in answer:
             details = answer['exceptionDetails']
-            raise Fail(f'in the browser: {details.get("exception", {}).get("description", details["text"])}')
+            raise ToolError(f'in the browser: {details.get("exception", {}).get("description", details["text"])}')
         return answer['result'].get('value')
 
     def wait(self, condition, *, seconds=40):
         end = time.monotonic() + seconds
         while not self.ask(condition):
             if time.monotonic() > end:
-                raise Fail(f'the browser waited in vain for {" ".join(condition.split())[:200]}')
+                raise ToolError(f'the browser waited in vain for {" ".join(condition.split())[:200]}')
             time.sleep(0.1)
 
     def settle(self, pause=0.7):

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import package_addon
 import runtime
-from runtime import CHECKOUT, Fail, Runtime, say
+from runtime import CHECKOUT, OdooRuntime, ToolError, print_progress
 
 HELP = """\
 ./dev demo [--no-serve] [--json] [--port N]   card spend from a simulated Ramp into a real Odoo, then a browsable Odoo
@@ -40,7 +40,7 @@ A database that does not exist yet is made from a template in which the addon is
 def run_tool(ready, script, *arguments, **kwargs):
     """Run one of the scripts beside this one with the prepared Python. Return its exit code."""
     command = [ready.python, CHECKOUT / 'tools' / script, *arguments]
-    return subprocess.call(list(map(str, command)), env=ready.environ(), cwd=CHECKOUT, **kwargs)
+    return subprocess.call(list(map(str, command)), env=ready.build_environ(), cwd=CHECKOUT, **kwargs)
 
 
 def replace_process(command, environ):
@@ -51,35 +51,35 @@ def replace_process(command, environ):
 
 
 def demo(arguments):
-    return run_tool(Runtime().prepare(), 'demo.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'demo.py', *arguments)
 
 
 def test(arguments):
-    return run_tool(Runtime().prepare(), 'run_tests.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'run_tests.py', *arguments)
 
 
 def core_tests(arguments):
-    return run_tool(Runtime().prepare(), 'core_tests.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'core_tests.py', *arguments)
 
 
 def bench(arguments):
-    return run_tool(Runtime().prepare(), 'bench.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'bench.py', *arguments)
 
 
 def mutate(arguments):
-    return run_tool(Runtime().prepare(), 'mutate.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'mutate.py', *arguments)
 
 
 def lint(arguments):
-    return run_tool(Runtime().prepare(), 'lint.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'lint.py', *arguments)
 
 
 def house(arguments):
-    return run_tool(Runtime().prepare(), 'house.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'house.py', *arguments)
 
 
 def screenshots(arguments):
-    return run_tool(Runtime().prepare(), 'screenshots.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'screenshots.py', *arguments)
 
 
 def package(arguments):
@@ -87,43 +87,45 @@ def package(arguments):
 
 
 def i18n(arguments):
-    return run_tool(Runtime().prepare(), 'i18n.py', *arguments)
+    return run_tool(OdooRuntime().prepare_machine(), 'i18n.py', *arguments)
 
 
 def simulator(arguments):
-    python = runtime.venv_python()
+    python = runtime.ensure_venv_python()
     return replace_process([python, '-m', 'simulator', *arguments], {**os.environ, 'PYTHONPATH': str(CHECKOUT)})
 
 
 def _split_database(arguments, command):
     if not arguments or arguments[0].startswith('-'):
-        raise Fail(f'name a database: ./dev {command} DB')
+        raise ToolError(f'name a database: ./dev {command} DB')
     return arguments[0], [argument for position, argument in enumerate(arguments[1:]) if position or argument != '--']
 
 
 def shell(arguments):
     name, rest = _split_database(arguments, 'shell')
-    ready = Runtime().prepare()
-    ready.database(name)
-    return replace_process(ready.odoo('shell', '-d', name, '--no-http', '--log-level=warn', *rest), ready.environ())
+    ready = OdooRuntime().prepare_machine()
+    ready.ensure_database(name)
+    return replace_process(
+        ready.build_odoo_command('shell', '-d', name, '--no-http', '--log-level=warn', *rest), ready.build_environ()
+    )
 
 
 def odoo(arguments):
     name, rest = _split_database(arguments, 'odoo')
-    ready = Runtime().prepare()
-    ready.database(name)
-    return replace_process(ready.odoo('-d', name, *rest), ready.environ())
+    ready = OdooRuntime().prepare_machine()
+    ready.ensure_database(name)
+    return replace_process(ready.build_odoo_command('-d', name, *rest), ready.build_environ())
 
 
 def psql(arguments):
     name, rest = _split_database(arguments, 'psql')
-    ready = Runtime().prepare()
-    ready.database(name)
-    return replace_process(ready.postgres.psql(name, *rest), ready.environ())
+    ready = OdooRuntime().prepare_machine()
+    ready.ensure_database(name)
+    return replace_process(ready.postgres.build_psql_command(name, *rest), ready.build_environ())
 
 
 def stop(arguments):
-    runtime.Postgres(runtime.venv_python()).stop()
+    runtime.PostgresServer(runtime.ensure_venv_python()).stop_server()
 
 
 COMMANDS = {
@@ -158,11 +160,11 @@ def main(argv):
         return 0 if options.command in ('help', '-h', '--help') else 2
     try:
         return COMMANDS[options.command](rest) or 0
-    except Fail as reason:
+    except ToolError as reason:
         print(f'dev: {reason}.', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        say('stopped')
+        print_progress('stopped')
         return 130
     except OSError as error:
         if error.errno == 28:

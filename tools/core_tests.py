@@ -25,15 +25,15 @@ from runtime import (
     ADDON,
     CHECKOUT,
     TEMPLATE_MODULES,
-    Fail,
-    Runtime,
-    background,
-    cache_dir,
-    chromium,
-    digest,
-    run,
-    say,
-    script,
+    OdooRuntime,
+    ToolError,
+    compute_digest,
+    find_chromium,
+    get_cache_dir,
+    print_progress,
+    run_command,
+    run_in_background,
+    run_script,
 )
 
 MODULES = ('account', 'account_payment', 'hr_expense', 'purchase')
@@ -129,15 +129,15 @@ class Result:
     def check(self):
         """Check that Odoo's own totals match what was read.
 
-        Raise `Fail` if not, because a comparison would be wrong.
+        Raise `ToolError` if not, because a comparison would be wrong.
         """
         if not self.totals:
-            raise Fail(f'Odoo ended before its tests did (see {self.log})')
+            raise ToolError(f'Odoo ended before its tests did (see {self.log})')
         read = {'failed': self.flavours['FAIL'], 'errors': self.flavours['ERROR'], 'run': self.started.total()}
         if read != self.totals:
-            raise Fail(f'Odoo counted {self.totals} but its log shows {read} (see {self.log})')
+            raise ToolError(f'Odoo counted {self.totals} but its log shows {read} (see {self.log})')
         if not read['run']:
-            raise Fail(f'no test was run (see {self.log})')
+            raise ToolError(f'no test was run (see {self.log})')
         return self
 
     def last_lines(self, name, count):
@@ -153,9 +153,9 @@ class Comparison:
         self.tags = tags or ','.join(f'/{module}' for module in modules)
         release = (runtime.home / 'odoo/release.py').stat()
         self.folder = (
-            cache_dir()
+            get_cache_dir()
             / 'core-tests'
-            / digest(
+            / compute_digest(
                 runtime.home,
                 release.st_mtime_ns,
                 release.st_size,
@@ -164,21 +164,21 @@ class Comparison:
                 self.tags,
                 LAUNCHER.read_text(encoding='utf-8'),
                 runtime.python,
-                chromium(),
+                find_chromium(),
                 shutil.which('wkhtmltopdf'),
             )
         )
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def log(self, side):
-        return self.folder / ('without.log' if side == 'without' else f'with-{digest(CHECKOUT)}.log')
+        return self.folder / ('without.log' if side == 'without' else f'with-{compute_digest(CHECKOUT)}.log')
 
     def note(self, side):
         """Return the path of the note of a finished run: the installed modules, and the seconds."""
         return self.log(side).with_suffix('.json')
 
     def installed(self, name):
-        return self.runtime.postgres.sql(
+        return self.runtime.postgres.run_sql(
             "SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY name", database=name
         ).split()
 
@@ -191,13 +191,15 @@ class Comparison:
         note.unlink(missing_ok=True)
         runtime = self.runtime
         # Odoo's switches in the shell (retries, a limit of failures) would make the sides differ.
-        environ = {name: value for name, value in runtime.environ().items() if not name.startswith('ODOO_TEST_')}
-        with database(runtime, runtime.base_template() if side == 'without' else runtime.template()) as name:
+        environ = {name: value for name, value in runtime.build_environ().items() if not name.startswith('ODOO_TEST_')}
+        with database(
+            runtime, runtime.ensure_base_template() if side == 'without' else runtime.ensure_addon_template()
+        ) as name:
             missing = [module for module in self.modules if module not in self.installed(name)]
             if missing:
-                say(f'core tests {side} {ADDON}: installing {", ".join(missing)}')
-                run(
-                    runtime.odoo(
+                print_progress(f'core tests {side} {ADDON}: installing {", ".join(missing)}')
+                run_command(
+                    runtime.build_odoo_command(
                         '-d', name, '-i', ','.join(missing), '--stop-after-init', '--no-http', '--log-level=warn'
                     ),
                     what=f'{", ".join(missing)} could not be installed',
@@ -207,8 +209,8 @@ class Comparison:
             installed = self.installed(name)
             lost = [module for module in self.modules if module not in installed]
             if lost:
-                raise Fail(f'there is no module {", ".join(lost)} in this Odoo')
-            say(f'core tests {side} {ADDON}: {self.tags} with {len(installed)} modules, log in {log}')
+                raise ToolError(f'there is no module {", ".join(lost)} in this Odoo')
+            print_progress(f'core tests {side} {ADDON}: {self.tags} with {len(installed)} modules, log in {log}')
             started = time.monotonic()
             command = [
                 runtime.python,
@@ -229,7 +231,7 @@ class Comparison:
                 '--log-handler',
                 'py.warnings:CRITICAL',
             ]
-            with background(command, name='Odoo', log=log, env=environ, cwd=CHECKOUT) as process:
+            with run_in_background(command, name='Odoo', log=log, env=environ, cwd=CHECKOUT) as process:
                 while True:
                     try:
                         process.wait(PROGRESS)
@@ -245,7 +247,7 @@ class Comparison:
     def _show_progress(self, side, started):
         result = Result(self.log(side))
         tests = list(result.outcomes)
-        say(
+        print_progress(
             f'core tests {side} {ADDON}: {result.started.total()} tests, {result.flavours["FAIL"]} failed, '
             f'{result.flavours["ERROR"]} errors, {(time.monotonic() - started) / 60:.0f} min'
             + (f', now {tests[-1]}' if tests else ', Odoo is upgrading the modules')
@@ -257,7 +259,7 @@ class Comparison:
             set(json.loads(self.note(side).read_text(encoding='utf-8'))['installed']) for side in SIDES
         )
         if without ^ with_addon != {ADDON}:
-            raise Fail(f'the sides differ in more than the addon: {", ".join(sorted(without ^ with_addon))}')
+            raise ToolError(f'the sides differ in more than the addon: {", ".join(sorted(without ^ with_addon))}')
 
 
 def print_totals(comparison, results):
@@ -319,16 +321,16 @@ def main():
     options = read_options()
     modules = sorted(filter(None, options.modules.split(',')))
     if not modules or ADDON in modules:
-        raise Fail('name modules of Odoo in --modules')
-    runtime = Runtime().prepare()
-    os.environ.update(runtime.environ())
-    if not chromium():
-        say('there is no Chromium here: the browser tours are SKIPPED on both sides')
+        raise ToolError('name modules of Odoo in --modules')
+    runtime = OdooRuntime().prepare_machine()
+    os.environ.update(runtime.build_environ())
+    if not find_chromium():
+        print_progress('there is no Chromium here: the browser tours are SKIPPED on both sides')
     comparison = Comparison(runtime, modules, options.tags)
     results = {}
     for side in [options.only] if options.only else SIDES:
         if options.reuse and comparison.reusable(side):
-            say(f'core tests {side} {ADDON}: the result of a former run is reused')
+            print_progress(f'core tests {side} {ADDON}: the result of a former run is reused')
             results[side] = Result(comparison.log(side)).check()
         else:
             results[side] = comparison.run(side)
@@ -341,4 +343,4 @@ def main():
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

@@ -31,7 +31,16 @@ from demo_report import (
     tie_out_table,
 )
 from odoo_env import analytic_accounts, card_liability, emit_json, environment, run_flows, set_up_empty, simulator
-from runtime import Fail, Runtime, background, cache_dir, free_port, say, script, wait_for
+from runtime import (
+    OdooRuntime,
+    ToolError,
+    find_free_port,
+    get_cache_dir,
+    print_progress,
+    run_in_background,
+    run_script,
+    wait_for_condition,
+)
 
 DATABASE = 'ramp_demo'
 PLANS = {
@@ -65,7 +74,7 @@ def salaries_account(env):
         [('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', env.company.ids)]
     )
     if not owed:
-        raise Fail('the chart has no account of what is owed, such as salaries')
+        raise ToolError('the chart has no account of what is owed, such as salaries')
     return (owed.filtered(lambda account: 'salar' in account.name.lower()) or owed)[:1]
 
 
@@ -90,7 +99,7 @@ def enter_payments(env, connection):
 
 def begin_company(env, ramp, seed):
     """Connect the demo company to a simulated Ramp without a chart. Return the connection."""
-    say('connecting the demo company to a simulated Ramp that has no chart')
+    print_progress('connecting the demo company to a simulated Ramp that has no chart')
     add_chart(env)
     connection = set_up_empty(
         env,
@@ -110,10 +119,10 @@ def begin_company(env, ramp, seed):
 
 def order_and_spend(env, connection, ramp, options):
     """Send the coding data, buy, and let people in Ramp spend. Return (runs, table of what was sent, orders)."""
-    say('sending the chart, analytic accounts, taxes and suppliers to Ramp')
+    print_progress('sending the chart, analytic accounts, taxes and suppliers to Ramp')
     runs = run_flows(env, connection, sends=True)
     sent = sent_table(row_states(env, connection), ramp.ask('GET', '/coding'))
-    say(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
+    print_progress(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
     orders = procurement.buy_orders(env, connection, options.orders, options.seed)
     runs += run_flows(env, connection, sends=True)
     procurement.bill_orders(env, connection, ramp, orders)
@@ -129,7 +138,7 @@ def order_and_spend(env, connection, ramp, options):
 
 def synchronize(env, connection, options):
     """Book what arrived, and enter payments. Return (runs, runs that saw it again, seconds of the first)."""
-    say(
+    print_progress(
         f'synchronizing {options.transactions} card transactions, {options.bills} bills, '
         f'{options.reimbursements} reimbursements'
     )
@@ -137,7 +146,7 @@ def synchronize(env, connection, options):
     runs = run_flows(env, connection)
     seconds = time.monotonic() - started
     if entered := enter_payments(env, connection):
-        say(
+        print_progress(
             f'{entered} {"bill that is" if entered == 1 else "bills that are"} marked as paid in the accounting '
             'system: '
             f'{"its payment is" if entered == 1 else "their payments are"} entered'
@@ -152,7 +161,7 @@ def synchronize(env, connection, options):
 
 def synchronize_again(env, connection, ramp):
     """Synchronize again without changes. Return (runs, write calls to Ramp, whether something changed)."""
-    say('synchronizing again: nothing may change, and nothing may be written to Ramp')
+    print_progress('synchronizing again: nothing may change, and nothing may be written to Ramp')
     before = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
     runs = run_flows(env, connection)
     after = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
@@ -214,8 +223,12 @@ def let_ramp_tell(database, address):
 
 def serve_odoo(runtime, ramp, port, database):
     """Run Odoo with its jobs until Ctrl-C."""
-    command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn')
-    with background(command, name='Odoo', log=cache_dir() / 'demo-odoo.log', env=runtime.environ()) as process:
+    command = runtime.build_odoo_command(
+        '-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn'
+    )
+    with run_in_background(
+        command, name='Odoo', log=get_cache_dir() / 'demo-odoo.log', env=runtime.build_environ()
+    ) as process:
         address = f'http://127.0.0.1:{port}'
 
         def is_answering():
@@ -224,7 +237,7 @@ def serve_odoo(runtime, ramp, port, database):
             except (urllib.error.URLError, OSError):
                 return False
 
-        wait_for(is_answering, what='Odoo did not start', seconds=120, process=process)
+        wait_for_condition(is_answering, what='Odoo did not start', seconds=120, process=process)
         code = let_ramp_tell(database, address)  # a running server is notified of jobs and runs them at once
         print(
             f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
@@ -260,10 +273,10 @@ def read_options():
 def main():
     options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped too
-    port = None if options.no_serve else free_port(options.port)
-    runtime = Runtime().prepare()
-    os.environ.update(runtime.environ())
-    runtime.database(options.database, fresh=True)
+    port = None if options.no_serve else find_free_port(options.port)
+    runtime = OdooRuntime().prepare_machine()
+    os.environ.update(runtime.build_environ())
+    runtime.ensure_database(options.database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
         result = run_demo(ramp, options)
         if options.json:
@@ -278,4 +291,4 @@ def main():
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

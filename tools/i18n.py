@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import polib
-from runtime import ADDON, CHECKOUT, Runtime, run, say, script
+from runtime import ADDON, CHECKOUT, OdooRuntime, print_progress, run_command, run_script
 
 POT = CHECKOUT / 'i18n' / f'{ADDON}.pot'
 HEADER = {
@@ -29,11 +29,11 @@ HEADER = {
 def export_terms(runtime):
     """Return the .pot text of the addon in the checkout, without dates and in a fixed order."""
     name = f'ramp_i18n_{os.getpid()}'
-    runtime.database(name, fresh=True)
+    runtime.ensure_database(name, fresh=True)
     try:
         with tempfile.TemporaryDirectory() as scratch:
             target = Path(scratch) / f'{ADDON}.pot'
-            run(
+            run_command(
                 [
                     runtime.python,
                     '-m',
@@ -51,12 +51,12 @@ def export_terms(runtime):
                     ADDON,
                 ],
                 what='Odoo did not export the terms',
-                env=runtime.environ(),
+                env=runtime.build_environ(),
                 cwd=CHECKOUT,
             )
             return normalise_catalogue(polib.pofile(str(target)))
     finally:
-        runtime.drop(name)
+        runtime.drop_database(name)
 
 
 def normalise_catalogue(catalogue):
@@ -75,10 +75,10 @@ def main():
     parser = argparse.ArgumentParser(prog='./dev i18n')
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when the file is out of date')
     options = parser.parse_args()
-    wanted = export_terms(Runtime().prepare())
+    wanted = export_terms(OdooRuntime().prepare_machine())
     current = POT.read_text(encoding='utf-8') if POT.exists() else ''
     if wanted == current:
-        say(f'{POT.relative_to(CHECKOUT)} is up to date')
+        print_progress(f'{POT.relative_to(CHECKOUT)} is up to date')
         return 0
     if options.check:
         missing = (
@@ -95,9 +95,9 @@ def main():
         return 1
     POT.parent.mkdir(exist_ok=True)
     POT.write_text(wanted, encoding='utf-8')
-    say(f'{POT.relative_to(CHECKOUT)} written')
+    print_progress(f'{POT.relative_to(CHECKOUT)} written')
     return 0
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from runtime import CHECKOUT, Runtime
+from runtime import CHECKOUT, OdooRuntime
 
 ROOMS = (
     '__init__.py',
@@ -23,7 +23,7 @@ ROOMS = (
 
 
 def main():
-    runtime = Runtime().prepare()
+    runtime = OdooRuntime().prepare_machine()
     rooms = [
         room
         for room in ROOMS
@@ -31,7 +31,9 @@ def main():
     ]
     ruff = [
         subprocess.call(
-            [str(runtime.python.parent / 'ruff'), *command, '--no-cache', *rooms], cwd=CHECKOUT, env=runtime.environ()
+            [str(runtime.python.parent / 'ruff'), *command, '--no-cache', *rooms],
+            cwd=CHECKOUT,
+            env=runtime.build_environ(),
         )
         for command in (['check'], ['format', '--check', '--quiet'])
     ]
@@ -39,7 +41,7 @@ def main():
     pylint = subprocess.call(
         [str(runtime.python), '-m', 'pylint', '--rcfile', str(CHECKOUT / '.pylintrc'), str(link)],
         cwd=link,
-        env=runtime.environ(),
+        env=runtime.build_environ(),
     )
     print('lint: ' + ('clean' if not any(ruff) and not pylint else 'FAILED'))
     return 1 if any(ruff) or pylint else 0

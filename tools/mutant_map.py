@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coverage import CoverageData
 from mutant_workers import PASSED, REFUSED, Workers
-from runtime import CHECKOUT, Fail, cache_dir, digest, locked, say
+from runtime import CHECKOUT, ToolError, compute_digest, get_cache_dir, hold_build_lock, print_progress
 
 CLASS = 6  # maximum seconds that a test class takes to begin
 MAPPING = 5400  # seconds that a test file may take under coverage
@@ -32,7 +32,11 @@ def test_files():
 def map_part(test_file):
     """Return the path of the map of a test file."""
     name = Path(test_file)
-    return cache_dir() / 'mutants/map' / f'{name.stem}-{digest((CHECKOUT / name).read_text(encoding="utf-8"))}.json'
+    return (
+        get_cache_dir()
+        / 'mutants/map'
+        / f'{name.stem}-{compute_digest((CHECKOUT / name).read_text(encoding="utf-8"))}.json'
+    )
 
 
 def test_seconds(junit):
@@ -71,8 +75,8 @@ def measure_file(worker, test_file):
         COVERAGE_FILE=str(data),
     )
     if code not in (PASSED, REFUSED) or not data.exists():
-        (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
-        raise Fail(f'{test_file} could not be run under coverage (see {cache_dir() / "mutate.log"})')
+        (get_cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
+        raise ToolError(f'{test_file} could not be run under coverage (see {get_cache_dir() / "mutate.log"})')
     found = CoverageData(str(data))
     found.read()
     took = test_seconds(junit)
@@ -99,7 +103,7 @@ def measure_file(worker, test_file):
     keep = target.parent / 'sources'
     keep.mkdir(parents=True, exist_ok=True)
     for text in sources.values():
-        (keep / digest(text)).write_text(text, encoding='utf-8')
+        (keep / compute_digest(text)).write_text(text, encoding='utf-8')
     for old in sorted(target.parent.glob(f'{Path(test_file).stem}-*.json'), key=lambda path: path.stat().st_mtime)[:-3]:
         old.unlink()  # some maps are kept, for other branches
     partial = target.with_suffix('.partial')
@@ -108,13 +112,13 @@ def measure_file(worker, test_file):
             {
                 'tests': [[test, value[1]] for test, value in tests.items()],
                 'lines': lines,
-                'sources': {name: digest(text) for name, text in sources.items()},
+                'sources': {name: compute_digest(text) for name, text in sources.items()},
             }
         ),
         encoding='utf-8',
     )
     partial.rename(target)
-    say(
+    print_progress(
         f'{test_file}: {len(tests)} tests in {time.monotonic() - started:.0f} s'
         + (f'; failed or skipped, and not used: {", ".join(failed)}' if failed else '')
     )
@@ -122,11 +126,11 @@ def measure_file(worker, test_file):
 
 def make_map(runtime, options):
     """Map the test files that have no map of their current text."""
-    with locked('mutants-map'):  # a process that waited may find the map already made
+    with hold_build_lock('mutants-map'):  # a process that waited may find the map already made
         wanted = [name for name in test_files() if options.map or not map_part(name).exists()]
         if not wanted:
             return
-        say(
+        print_progress(
             f'running {len(wanted)} of {len(test_files())} test files under coverage: '
             f'{", ".join(Path(name).stem for name in wanted)}'
         )
@@ -135,7 +139,7 @@ def make_map(runtime, options):
         with Workers(runtime, options.jobs) as crew:
             for _done in crew.share(measure_file, wanted):
                 pass
-        say(f'the map took {time.monotonic() - started:.0f} s')
+        print_progress(f'the map took {time.monotonic() - started:.0f} s')
 
 
 # ------------------------------------------------------------------------------------------------ reading it
@@ -175,10 +179,10 @@ class Map:
     def _moved_lines(self, path, was):
         """Return where the lines of a former version of a file are now, or None if it did not change."""
         new = self.sources[path]
-        if digest(new) == was:
+        if compute_digest(new) == was:
             return None
         self.changed.add(path)
-        old = (cache_dir() / 'mutants/map/sources' / was).read_text(encoding='utf-8')
+        old = (get_cache_dir() / 'mutants/map/sources' / was).read_text(encoding='utf-8')
         blocks = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_matching_blocks()
         return {block.a + offset + 1: block.b + offset + 1 for block in blocks for offset in range(block.size)}
 

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from runtime import ADDON, CHECKOUT, cache_dir, compiled_dir
+from runtime import ADDON, CHECKOUT, get_cache_dir, get_compiled_dir
 
 PREFIX = 'ramp_mutate_'
 PASSED, REFUSED = 0, 1  # pytest's exit codes: all passed, some failed
@@ -23,7 +23,7 @@ class Worker:
     def __init__(self, runtime, number):
         self.runtime = runtime
         self.name = f'{PREFIX}{os.getpid()}_{number}'
-        self.home = cache_dir() / 'mutants' / self.name
+        self.home = get_cache_dir() / 'mutants' / self.name
         self.process = None
         self.stamp = 0
         self.addon = self.home / ADDON
@@ -32,16 +32,16 @@ class Worker:
         self.config.write_text(
             runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8'
         )
-        self.template = runtime.template()  # of the copy's code, even if the checkout changes meanwhile
+        self.template = runtime.ensure_addon_template()  # of the copy's code, even if the checkout changes meanwhile
         self.renew_database()
 
     def renew_database(self):
-        self.runtime.database(self.name, fresh=True, source=self.template)
+        self.runtime.ensure_database(self.name, fresh=True, source=self.template)
 
     def close(self):
         self.stop()
-        self.runtime.drop(self.name)
-        for path in (self.home, compiled_dir() / str(self.home).lstrip('/')):
+        self.runtime.drop_database(self.name)
+        for path in (self.home, get_compiled_dir() / str(self.home).lstrip('/')):
             shutil.rmtree(path, ignore_errors=True)
 
     def stop(self):
@@ -77,7 +77,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**self.runtime.environ(), 'ODOO_RC': str(self.config), **environ},
+                env={**self.runtime.build_environ(), 'ODOO_RC': str(self.config), **environ},
                 start_new_session=True,
             )
             try:
@@ -116,13 +116,13 @@ class Workers:
         self.all = []
 
     def __enter__(self):
-        home = cache_dir() / 'mutants'
+        home = get_cache_dir() / 'mutants'
         home.mkdir(exist_ok=True)
-        for name in {*self.runtime.postgres.databases(), *(path.name for path in home.iterdir())}:
+        for name in {*self.runtime.postgres.list_databases(), *(path.name for path in home.iterdir())}:
             owner = name.removeprefix(PREFIX).partition('_')[0]
             if name.startswith(PREFIX) and owner.isdigit() and not Path(f'/proc/{owner}').exists():
-                self.runtime.drop(name)
-                for left in (home / name, compiled_dir() / str(home / name).lstrip('/')):
+                self.runtime.drop_database(name)
+                for left in (home / name, get_compiled_dir() / str(home / name).lstrip('/')):
                     shutil.rmtree(left, ignore_errors=True)
         try:
             for number in range(self.count):

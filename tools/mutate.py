@@ -21,7 +21,7 @@ import mutants
 from mutant_map import Map, make_map
 from mutant_workers import PASSED, Workers
 from mutants import Mutant
-from runtime import CHECKOUT, Fail, Runtime, cache_dir, say, script
+from runtime import CHECKOUT, OdooRuntime, ToolError, get_cache_dir, print_progress, run_script
 
 PATIENCE = 120  # seconds that a run may take before its tests begin
 SLOWER = 3  # tests may take this many times as long as in the map
@@ -59,8 +59,8 @@ def try_out(worker, test):
     """Check that the test passes without a mutant. Otherwise every mutant would look caught."""
     code, output = worker.run_pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
     if code != PASSED:
-        (cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
-        raise Fail(f'{test} fails although nothing is broken (see {cache_dir() / "mutate.log"})')
+        (get_cache_dir() / 'mutate.log').write_text(output, encoding='utf-8')
+        raise ToolError(f'{test} fails although nothing is broken (see {get_cache_dir() / "mutate.log"})')
 
 
 def read_options():
@@ -91,11 +91,11 @@ def choose_mutants(options):
     """Return the mutants of this run, and the text of every file."""
     paths = mutants.source_files(CHECKOUT, options.paths)
     if not paths:
-        raise Fail(f'no file of the addon is in {" ".join(options.paths)}')
+        raise ToolError(f'no file of the addon is in {" ".join(options.paths)}')
     if options.mutant:
         paths = sorted({name.partition(':')[0] for name in options.mutant})
         if missing := set(paths) - set(mutants.source_files(CHECKOUT, paths)):
-            raise Fail(f'{", ".join(sorted(missing))} is no file of the addon that can be broken')
+            raise ToolError(f'{", ".join(sorted(missing))} is no file of the addon that can be broken')
     sources = {path: (CHECKOUT / path).read_text(encoding='utf-8') for path in paths}
     candidates = [mutant for path, source in sources.items() for mutant in mutants.mutants_of(path, source)]
     if options.mutant:
@@ -113,17 +113,17 @@ def main():
     options = read_options()
     chosen, sources = choose_mutants(options)
     if not chosen:
-        raise Fail('there is nothing to break')
+        raise ToolError('there is nothing to break')
     if options.list:
         print('\n'.join(f'{mutant}\n{mutant.diff(sources[mutant.path])}\n' for mutant in sorted(chosen)))
         return 0
-    runtime = Runtime().prepare()
+    runtime = OdooRuntime().prepare_machine()
     make_map(runtime, options)
     if options.map and not options.sample and not options.mutant:
         return 0
     reach = Map(sources)
     if reach.changed:
-        say(f'changed since they were mapped, the lines found again: {", ".join(sorted(reach.changed))}')
+        print_progress(f'changed since they were mapped, the lines found again: {", ".join(sorted(reach.changed))}')
     with Workers(runtime, options.jobs) as crew:
         easy = min(reach.seconds, key=reach.seconds.get)
         for _done in crew.share(try_out, [easy] * options.jobs):
@@ -143,4 +143,4 @@ def main():
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

@@ -1,6 +1,6 @@
 """Odoo inside this process, for the scripts in this folder.
 
-Run these with the environment of `runtime.Runtime.environ`.
+Run these with the environment of `runtime.OdooRuntime.build_environ`.
 """
 
 import contextlib

@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 import package_files
-from runtime import ADDON, CHECKOUT, Fail, run, say, venv_python
+from runtime import ADDON, CHECKOUT, ToolError, ensure_venv_python, print_progress, run_command
 
 # whool names the distribution after the folder and takes all that git has there. So it builds from the unpacked zip,
 # whose folder has the addon's name and nothing else in it. All versions are fixed, so that the bytes are, too.
@@ -37,16 +37,16 @@ def read_options(arguments):
 def find_files(checkout, is_dirty_allowed):
     """Return the files of the package.
 
-    :raise Fail: if it is no checkout, if files differ from the last commit, or if the package would not stand alone
+    :raise ToolError: if it is no checkout, if files differ from the last commit, or if the package would not stand alone
     """
     try:
         tracked = package_files.list_tracked_files(checkout)
         changed = package_files.list_changed_files(checkout)
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        raise Fail('a package is made from a git checkout, and git does not know this folder as one') from error
+        raise ToolError('a package is made from a git checkout, and git does not know this folder as one') from error
     if changed and not is_dirty_allowed:
         others = f' and {len(changed) - 1} more' if changed[1:] else ''
-        raise Fail(
+        raise ToolError(
             f'the checkout differs from the last commit in {changed[0]}{others}; '
             'commit that, or say --dirty to package the files as they are'
         )
@@ -62,13 +62,13 @@ def find_files(checkout, is_dirty_allowed):
     )
     faults += package_files.find_dead_links({path: text for path, text in texts.items() if path.endswith('.md')}, files)
     if faults:
-        raise Fail('\n     '.join(['the package would not stand alone', *faults]))
+        raise ToolError('\n     '.join(['the package would not stand alone', *faults]))
     return files
 
 
 def read_commit_time(checkout):
     """Return the moment of the last commit, in seconds."""
-    return int(run(['git', 'log', '-1', '--format=%ct'], what='the last commit cannot be read', cwd=checkout))
+    return int(run_command(['git', 'log', '-1', '--format=%ct'], what='the last commit cannot be read', cwd=checkout))
 
 
 def build_zip(checkout, output, files):
@@ -83,7 +83,7 @@ def build_wheel(package, output, seconds):
 
     :param seconds: moment of all files in it
     """
-    python = venv_python()
+    python = ensure_venv_python()
     with tempfile.TemporaryDirectory(prefix='ramp-wheel-') as scratch:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(scratch)
@@ -92,7 +92,7 @@ def build_wheel(package, output, seconds):
         for path in (folder, *folder.rglob('*')):
             path.chmod(0o755 if path.is_dir() else 0o644)
         made = Path(scratch) / 'made'
-        run(
+        run_command(
             [python, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--no-cache-dir', '--wheel-dir', made, folder],
             what='the wheel could not be built; pip has to fetch whool',
             env={
@@ -112,7 +112,7 @@ def main(arguments):
     files = find_files(CHECKOUT, options.dirty)
     options.output.mkdir(parents=True, exist_ok=True)
     made = [build_zip(CHECKOUT, options.output, files)]
-    say(f'{len(files)} files')
+    print_progress(f'{len(files)} files')
     if options.wheel:
         made.append(build_wheel(made[0], options.output, read_commit_time(CHECKOUT)))
     for path in made:

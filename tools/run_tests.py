@@ -32,7 +32,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from runtime import ADDON, CHECKOUT, Fail, Runtime, chromium, say, script
+from runtime import ADDON, CHECKOUT, OdooRuntime, ToolError, find_chromium, print_progress, run_script
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 WORKERS = min(CORES, 4)  # each has its own database and connections, on any number of cores
@@ -62,15 +62,15 @@ def database(runtime, source=None, suite='any'):
     :param source: the template to clone; default: the one with the addon
     :param suite: part of the name, for several suites in this process
     """
-    for name in runtime.postgres.databases():
+    for name in runtime.postgres.list_databases():
         owner = name.removeprefix('ramp_test_').partition('_')[0]
         if name.startswith('ramp_test_') and owner.isdigit() and not Path(f'/proc/{owner}').exists():
-            runtime.drop(name)
-    name = runtime.database(f'ramp_test_{os.getpid()}_{suite}', fresh=True, source=source)
+            runtime.drop_database(name)
+    name = runtime.ensure_database(f'ramp_test_{os.getpid()}_{suite}', fresh=True, source=source)
     try:
         yield name
     finally:
-        runtime.drop(name)
+        runtime.drop_database(name)
 
 
 def pytest_command(runtime, *arguments):
@@ -84,7 +84,7 @@ def shuffled(options):
 
 def with_tools(runtime):
     """Return the environment in which pytest finds the plugins beside this file."""
-    return {'PYTHONPATH': f'{CHECKOUT / "tools"}{os.pathsep}{runtime.environ()["PYTHONPATH"]}'}
+    return {'PYTHONPATH': f'{CHECKOUT / "tools"}{os.pathsep}{runtime.build_environ()["PYTHONPATH"]}'}
 
 
 def shared_out(options, by):
@@ -134,7 +134,7 @@ def run_unit(runtime, options):
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
     # In a whole run, Odoo's runner has them already.
     smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
-    with database(runtime, runtime.test_template(), 'unit') as name:
+    with database(runtime, runtime.ensure_test_template(), 'unit') as name:
         yield (
             pytest_command(
                 runtime,
@@ -154,7 +154,7 @@ def run_unit(runtime, options):
                 **with_tools(runtime),
                 'PGHOST': runtime.postgres.socket,
                 'PGUSER': runtime.postgres.user,
-                'PATH': f'{runtime.postgres.program("psql").parent}{os.pathsep}{runtime.environ()["PATH"]}',
+                'PATH': f'{runtime.postgres.get_program_path("psql").parent}{os.pathsep}{runtime.build_environ()["PATH"]}',
             },
             runtime.addons / ADDON,
         )
@@ -164,9 +164,9 @@ def run_unit(runtime, options):
 def run_odoo(runtime, options):
     tags = f'/{ADDON}' if options.full else f'ramp_smoke/{ADDON}'
     fetch_browser()  # waits if it is under way
-    with database(runtime, runtime.test_template(), 'odoo') as name:
+    with database(runtime, runtime.ensure_test_template(), 'odoo') as name:
         yield (
-            runtime.odoo(
+            runtime.build_odoo_command(
                 '-d',
                 name,
                 '-u',
@@ -225,7 +225,7 @@ LANES = {  # in starting order; seconds on two cores
 def named(name):
     """Return ({lane: matching files}, the keyword for pytest, whether these files have other tests).
 
-    `name` is a file, a class or a part of a test's name. Raise `Fail` if nothing matches.
+    `name` is a file, a class or a part of a test's name. Raise `ToolError` if nothing matches.
     """
     path, _colons, inside = name.partition('::')
     stem = Path(path).name.removesuffix('.py')
@@ -240,7 +240,7 @@ def named(name):
         or re.search(rf'^\s*(class|def) \w*{re.escape(name)}', path.read_text(encoding='utf-8'), re.M | re.I)
     ]
     if not found:
-        raise Fail(f'no test file, class or test has {name!r} in its name')
+        raise ToolError(f'no test file, class or test has {name!r} in its name')
     files = {}
     for lane, path in found:
         files.setdefault(lane, []).append(f'{path.name}::{inside}' if inside else path.name)
@@ -253,14 +253,14 @@ def named(name):
 def run(runtime, name, options, output=None):
     """Return the exit code of a lane. `output`: a file for its output, if that is shown later."""
     lane, started, pid = LANES[name], time.monotonic(), None
-    say(f'tests: {name}')
+    print_progress(f'tests: {name}')
     with lane.run(runtime, options) as (command, environ, folder):
         process = subprocess.Popen(
             list(map(str, command)),
             cwd=folder,
             stdout=output,
             stderr=output and subprocess.STDOUT,
-            env={**runtime.environ(), **{key: str(value) for key, value in environ.items()}},
+            env={**runtime.build_environ(), **{key: str(value) for key, value in environ.items()}},
         )
         try:
             pid, status, used = os.wait4(process.pid, 0)
@@ -277,12 +277,12 @@ def run(runtime, name, options, output=None):
         shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.flush()
     result = {0: 'passed', NO_TEST: 'ran no test'}.get(process.returncode, 'FAILED')
-    say(
+    print_progress(
         f'tests: {name} {result} in {seconds:.0f} s '
         f'({used.ru_utime + used.ru_stime:.0f} s of a core, besides those of PostgreSQL)'
     )
     if seconds > lane.seconds and not options.full and CORES >= 2:
-        say(f'tests: {name} took more than the {lane.seconds} s that it should take at most')
+        print_progress(f'tests: {name} took more than the {lane.seconds} s that it should take at most')
     return process.returncode
 
 
@@ -334,14 +334,14 @@ def run_side_by_side(runtime, names, options):
 
 def prepare(runtime):
     """Prepare what several lanes need, while lanes that do not need it run."""
-    runtime.test_template()
+    runtime.ensure_test_template()
     return 0
 
 
 @functools.cache  # reported once
 def fetch_browser():
-    if not chromium():
-        say('there is no Chromium here: the browser tests are SKIPPED')
+    if not find_chromium():
+        print_progress('there is no Chromium here: the browser tests are SKIPPED')
     return 0
 
 
@@ -386,7 +386,7 @@ def beyond(runtime):
             capture_output=True,
             text=True,
             check=False,
-            env={**runtime.environ(), 'RAMP_RUNTIME': '1', 'RAMP_FULL': full},
+            env={**runtime.build_environ(), 'RAMP_RUNTIME': '1', 'RAMP_FULL': full},
         )
         return found.stdout.count('::')
 
@@ -428,14 +428,14 @@ def main():
     if options.names:
         names = [name for name in names if name in options.files]
     options.whole = names == list(LANES) and not options.names
-    runtime = Runtime().prepare()
-    os.environ.update(runtime.environ())
+    runtime = OdooRuntime().prepare_machine()
+    os.environ.update(runtime.build_environ())
     os.environ['RAMP_ROTATION'] = rotation()
     if options.full:
         os.environ['RAMP_FULL'] = '1'
         os.environ['RAMP_ROTATION'] = str(secrets.randbits(32))
-        runtime.template(new=True)
-    say(f'tests: RAMP_ROTATION={os.environ["RAMP_ROTATION"]}')
+        runtime.ensure_addon_template(new=True)
+    print_progress(f'tests: RAMP_ROTATION={os.environ["RAMP_ROTATION"]}')
     if options.names or len(names) == 1:
         codes = [run(runtime, name, options) for name in names]
     else:
@@ -446,4 +446,4 @@ def main():
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

@@ -20,7 +20,17 @@ from pathlib import Path
 
 from browser import Browser
 from odoo_env import environment, simulator
-from runtime import CHECKOUT, Fail, Runtime, background, cache_dir, chromium, say, script, wait_for
+from runtime import (
+    CHECKOUT,
+    OdooRuntime,
+    ToolError,
+    find_chromium,
+    get_cache_dir,
+    print_progress,
+    run_in_background,
+    run_script,
+    wait_for_condition,
+)
 from screenshot_data import make_differences, make_purchase, mend_differences, prepare_company
 
 DATABASE = 'ramp_screenshots'
@@ -34,14 +44,16 @@ LARGEST = 200 * 1024
 @contextlib.contextmanager
 def odoo_stage(runtime, database, port, jobs):
     """Run Odoo with the data, and the simulated Ramp. Yield (address of Odoo, Ramp)."""
-    runtime.database(database, fresh=True)
+    runtime.ensure_database(database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
         with environment(database) as env:
             prepare_company(env, ramp)
         address = f'http://127.0.0.1:{port}'
-        command = runtime.odoo('-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn')
-        with background(
-            command, name='Odoo', log=cache_dir() / 'screenshots-odoo.log', env=runtime.environ()
+        command = runtime.build_odoo_command(
+            '-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn'
+        )
+        with run_in_background(
+            command, name='Odoo', log=get_cache_dir() / 'screenshots-odoo.log', env=runtime.build_environ()
         ) as process:
 
             def is_answering():
@@ -50,7 +62,7 @@ def odoo_stage(runtime, database, port, jobs):
                 except (urllib.error.URLError, OSError):
                     return False
 
-            wait_for(is_answering, what='Odoo did not start', seconds=120, process=process)
+            wait_for_condition(is_answering, what='Odoo did not start', seconds=120, process=process)
             yield address, ramp
 
 
@@ -68,7 +80,7 @@ def call_method(browser, model, method, *args, **kwargs):
         f'body: {json.dumps(body)}}}).then(answer => answer.json())'
     )
     if 'error' in answer:
-        raise Fail(f'Odoo refused {model}.{method}: {answer["error"]["data"]["message"]}')
+        raise ToolError(f'Odoo refused {model}.{method}: {answer["error"]["data"]["message"]}')
     return answer['result']
 
 
@@ -89,12 +101,12 @@ def save_picture(browser, name, *, width=WIDTH, height=None):
     data = io.BytesIO()
     image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(data, 'PNG', optimize=True)
     if data.tell() > LARGEST:
-        raise Fail(f'{name}.png has {data.tell() // 1024} KB')
+        raise ToolError(f'{name}.png has {data.tell() // 1024} KB')
     DOCS.mkdir(parents=True, exist_ok=True)
     (DOCS / f'{name}.png').write_bytes(data.getvalue())
     if name in ON_STORE:
         shutil.copy(DOCS / f'{name}.png', STORE / f'{name}.png')
-    say(f'docs/images/{name}.png ({data.tell() // 1024} KB)')
+    print_progress(f'docs/images/{name}.png ({data.tell() // 1024} KB)')
 
 
 def take_pictures(browser, address):
@@ -227,11 +239,11 @@ def read_options():
 def main():
     options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped too
-    executable = chromium()
+    executable = find_chromium()
     if not executable and not options.serve:
-        raise Fail('there is no Chromium here, and it could not be installed: no pictures')
-    runtime = Runtime().prepare()
-    os.environ.update(runtime.environ())
+        raise ToolError('there is no Chromium here, and it could not be installed: no pictures')
+    runtime = OdooRuntime().prepare_machine()
+    os.environ.update(runtime.build_environ())
     # While pictures are made, jobs run only when the script says so.
     with odoo_stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
         if options.serve:
@@ -249,9 +261,9 @@ def main():
                 tie_out_pages(browser, address, options.database, ramp)
                 purchase_pages(browser, address, options.database, ramp)
                 if browser.complaints:
-                    raise Fail(f'the console complains: {browser.complaints[0][:300]}')
+                    raise ToolError(f'the console complains: {browser.complaints[0][:300]}')
     return 0
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

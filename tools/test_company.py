@@ -4,14 +4,14 @@ Assets that a test makes are rolled back with it. Each tour would make them agai
 
     PYTHON tools/test_company.py DATABASE
 
-Run it with the environment of `runtime.Runtime.environ`. A database that has the company already is not changed.
+Run it with the environment of `runtime.OdooRuntime.build_environ`. A database that has the company already is not changed.
 """
 
 import argparse
 import importlib
 
 from odoo_env import environment
-from runtime import ADDON, script
+from runtime import ADDON, run_script
 
 
 def main():
@@ -26,4 +26,4 @@ def main():
 
 
 if __name__ == '__main__':
-    script(main)
+    run_script(main)

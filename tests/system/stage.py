@@ -27,7 +27,7 @@ from owing import MOMENT
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from runtime import Runtime  # noqa: E402
+from runtime import OdooRuntime  # noqa: E402
 
 from simulator import Simulator  # noqa: E402
 from simulator.faults import Faults  # noqa: E402
@@ -163,7 +163,7 @@ class Stage:
         :param runtime: one with a server of its own, for tests that interfere with the server
         """
         self.folder = Path(folder)
-        self.runtime = runtime or Runtime().prepare()
+        self.runtime = runtime or OdooRuntime().prepare_machine()
         self.database = f'{PREFIX}{os.getpid()}{name and f"_{name}"}'
         self.is_server_killed = bool(runtime)
         self._numbers = itertools.count()
@@ -174,7 +174,7 @@ class Stage:
 
     def open(self):
         self._sweep()
-        self.runtime.database(self.database, fresh=True)
+        self.runtime.ensure_database(self.database, fresh=True)
         if not self.is_server_killed:
             with self.sql('postgres') as cursor:
                 cursor.execute(f'ALTER DATABASE "{self.database}" SET synchronous_commit = off')
@@ -218,20 +218,20 @@ class Stage:
                 self._forker.wait(30)
                 self._log.close()
         finally:
-            self.runtime.drop(self.database)
+            self.runtime.drop_database(self.database)
 
     def environ(self):
-        return {**self.runtime.environ(), 'PYTHONUNBUFFERED': '1'}
+        return {**self.runtime.build_environ(), 'PYTHONUNBUFFERED': '1'}
 
     def _command(self, *arguments):
         return [str(self.runtime.python), str(Path(__file__).with_name('worker.py')), *arguments]
 
     def _sweep(self):
         """Drop the databases that killed sessions have left."""
-        for name in self.runtime.postgres.databases():
+        for name in self.runtime.postgres.list_databases():
             owner = name.removeprefix(PREFIX).partition('_')[0]
             if name.startswith(PREFIX) and owner.isdigit() and not Path(f'/proc/{owner}').exists():
-                self.runtime.drop(name)
+                self.runtime.drop_database(name)
 
     @contextlib.contextmanager
     def sql(self, database=None, user=None):

@@ -34,7 +34,7 @@ CASES = [(*company, list(HABITS)[(number + ROTATION) % len(HABITS)]) for number,
 
 @pytest.mark.parametrize(('chart', 'currency', 'habit'), some(CASES, kind=lambda case: None))
 def test_months_of_a_business(stage: Stage, chart, currency, habit):
-    database = stage.runtime.database(f'{PREFIX}country_{chart}_{currency}', fresh=True)
+    database = stage.runtime.ensure_database(f'{PREFIX}country_{chart}_{currency}', fresh=True)
     try:
         done = subprocess.run(
             [
@@ -54,7 +54,7 @@ def test_months_of_a_business(stage: Stage, chart, currency, habit):
         assert not done.returncode, done.stderr[-6000:]
         found = json.loads(done.stdout.splitlines()[-1])
     finally:
-        stage.runtime.drop(database)
+        stage.runtime.drop_database(database)
     assert found['currency'] == COMPANIES[chart, currency]
     assert not found['problems'], '\n'.join([*found['problems'], *found['held']])
     assert not found['unbalanced'] and not found['drafts']

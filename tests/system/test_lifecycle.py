@@ -10,7 +10,7 @@ from stage import PREFIX, Stage
 
 
 def test_upgrade_and_uninstall(stage: Stage):
-    database = stage.runtime.database(f'{PREFIX}lifecycle', fresh=True)
+    database = stage.runtime.ensure_database(f'{PREFIX}lifecycle', fresh=True)
     try:
         done = subprocess.run(
             [str(stage.runtime.python), str(Path(__file__).with_name('lifecycle.py')), database],
@@ -22,7 +22,7 @@ def test_upgrade_and_uninstall(stage: Stage):
         assert not done.returncode, done.stderr[-4000:]
         found = json.loads(done.stdout.splitlines()[-1])
     finally:
-        stage.runtime.drop(database)
+        stage.runtime.drop_database(database)
     before = found['before']
     assert before['expenses'] > 30 and before['linked'] == before['paid'] == before['expenses'] == len(
         before['entries']

@@ -15,7 +15,7 @@ MOST = 120 * 2**20  # bytes more than in an idle process
 
 
 def test_memory_does_not_grow_with_the_ledger(stage: Stage):
-    database = stage.runtime.database(f'{PREFIX}memory', fresh=True)
+    database = stage.runtime.ensure_database(f'{PREFIX}memory', fresh=True)
     try:
         done = subprocess.run(
             [str(stage.runtime.python), str(Path(__file__).with_name('memory.py')), database, str(SMALL), str(LARGE)],
@@ -27,7 +27,7 @@ def test_memory_does_not_grow_with_the_ledger(stage: Stage):
         assert not done.returncode, done.stderr[-4000:]
         small, large = json.loads(done.stdout.splitlines()[-1])
     finally:
-        stage.runtime.drop(database)
+        stage.runtime.drop_database(database)
     print(f'{small}\n{large}')
     for name in set(small) - {'rows'}:
         grown = (large[name] - small[name]) / (LARGE - SMALL)

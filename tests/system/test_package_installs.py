@@ -18,14 +18,14 @@ def test_the_zip_alone_installs(stage: Stage, tmp_path):
     with zipfile.ZipFile(package) as archive:
         archive.extractall(addons)
     folders = [path for path in runtime.addons_path.split(',') if path != str(runtime.addons)]
-    database = runtime.database(f'{PREFIX}package', fresh=True, source=runtime.base_template())
+    database = runtime.ensure_database(f'{PREFIX}package', fresh=True, source=runtime.ensure_base_template())
     try:
         for option in ('-i', '-u'):
             done = subprocess.run(
-                runtime.odoo(
+                runtime.build_odoo_command(
                     '-d', database, option, 'ramp_connector', '--addons-path', ','.join([*folders, str(addons)]), *QUIET
                 ),
-                env=runtime.environ(),
+                env=runtime.build_environ(),
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
@@ -34,9 +34,9 @@ def test_the_zip_alone_installs(stage: Stage, tmp_path):
             assert not done.returncode, done.stderr[-4000:]
             complaints = (' ERROR ', ' CRITICAL ', 'odoo.addons.ramp_connector', str(addons))
             assert not [line for line in done.stderr.splitlines() if any(word in line for word in complaints)]
-            found = runtime.postgres.sql(
+            found = runtime.postgres.run_sql(
                 "SELECT state, latest_version FROM ir_module_module WHERE name = 'ramp_connector'", database=database
             )
             assert found == f'installed|{package_files.read_manifest(addons / "ramp_connector")["version"]}'
     finally:
-        runtime.drop(database)
+        runtime.drop_database(database)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from runtime import Postgres, Runtime
+from runtime import OdooRuntime, PostgresServer
 from stage import SMALL, Stage, World
 from test_crash import again
 
@@ -28,7 +28,7 @@ BOUNDARIES = (
 MOMENTS = ('while it is down', 'when it is back')  # at which the job goes on
 
 
-class Server(Postgres):
+class Server(PostgresServer):
     """A server that may be killed. The other tests do not use it."""
 
     def __init__(self, python, home):
@@ -36,28 +36,29 @@ class Server(Postgres):
         self.data, self.socket = home / 'postgresql', home / 'socket'
 
     def crash(self):
-        self._run(
-            [self.program('pg_ctl'), '-D', self.data, '-m', 'immediate', '-w', '-s', 'stop'], 'PostgreSQL did not die'
+        self._run_as_owner(
+            [self.get_program_path('pg_ctl'), '-D', self.data, '-m', 'immediate', '-w', '-s', 'stop'],
+            'PostgreSQL did not die',
         )
 
 
 def apart(home):
     """Return a runtime with a server of its own, which has the template of the usual one."""
-    usual = Runtime().prepare()
-    template = usual.template()
+    usual = OdooRuntime().prepare_machine()
+    template = usual.ensure_addon_template()
     runtime = copy.copy(usual)
-    runtime.postgres = Server(usual.python, home).start()
+    runtime.postgres = Server(usual.python, home).start_server()
     runtime.config = home / 'odoo.conf'
     runtime.config.write_text(
         usual.config.read_text(encoding='utf-8').replace(str(usual.postgres.socket), str(runtime.postgres.socket)),
         encoding='utf-8',
     )
-    runtime.template = lambda: template
-    runtime.postgres.sql(f'CREATE DATABASE "{template}" OWNER odoo', user='postgres')
-    dump = [usual.postgres.program('pg_dump'), '-h', usual.postgres.socket, '-U', 'postgres', template]
+    runtime.ensure_addon_template = lambda: template
+    runtime.postgres.run_sql(f'CREATE DATABASE "{template}" OWNER odoo', user='postgres')
+    dump = [usual.postgres.get_program_path('pg_dump'), '-h', usual.postgres.socket, '-U', 'postgres', template]
     with subprocess.Popen(list(map(str, dump)), stdout=subprocess.PIPE) as process:
         subprocess.run(
-            runtime.postgres.psql(template, '-v', 'ON_ERROR_STOP=1', user='postgres'),
+            runtime.postgres.build_psql_command(template, '-v', 'ON_ERROR_STOP=1', user='postgres'),
             stdin=process.stdout,
             stdout=subprocess.DEVNULL,
             check=True,
@@ -78,7 +79,7 @@ def stage(tmp_path_factory):
     finally:
         if stage:
             stage.close()
-            stage.runtime.postgres.stop()
+            stage.runtime.postgres.stop_server()
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -95,9 +96,9 @@ def test_server_dies_at(stage, boundary, moment):
         if moment == 'while it is down':
             process.go_on()
             outcome = process.wait()
-            stage.runtime.postgres.start()
+            stage.runtime.postgres.start_server()
         else:
-            stage.runtime.postgres.start()
+            stage.runtime.postgres.start_server()
             process.go_on()
             outcome = process.wait()
         stage.forget_marks()

@@ -3,26 +3,34 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from .cache import ADDON, CHECKOUT, cache_dir, compiled_dir, digest
-from .odoo_source import odoo_home
-from .pdf_printer import printer
-from .postgres_server import Postgres
-from .python_env import venv_python
-from .templates import Templates
-from .web_browser import browser_link
+from .cache import ADDON, CHECKOUT, compute_digest, get_cache_dir, get_compiled_dir
+from .odoo_source import find_odoo_home
+from .pdf_printer import find_pdf_printer
+from .postgres_server import PostgresServer
+from .python_env import ensure_venv_python
+from .templates import RuntimeTemplates
+from .web_browser import get_browser_link
 
 
-class Runtime(Templates):
-    """The whole runtime. Call `prepare()` before `odoo()`, `database()` and `environ()`."""
+class OdooRuntime(RuntimeTemplates):
+    """The whole runtime. Call `prepare_machine()` before any other method."""
 
-    def prepare(self):
+    def prepare_machine(self):
+        """Fetch and start what is missing: Odoo, Python, PostgreSQL. Return this runtime.
+
+        Raise `ToolError` if a part cannot be had.
+        """
         with ThreadPoolExecutor() as pool:  # the steps are independent and wait for downloads
-            home, python, found = pool.submit(odoo_home), pool.submit(venv_python), pool.submit(printer)
+            home, python, found = (
+                pool.submit(find_odoo_home),
+                pool.submit(ensure_venv_python),
+                pool.submit(find_pdf_printer),
+            )
         self.home, self.python, self.printer = home.result(), python.result(), found.result()
-        self.postgres = Postgres(self.python).start()
-        self.data_dir = cache_dir() / 'data'
+        self.postgres = PostgresServer(self.python).start_server()
+        self.data_dir = get_cache_dir() / 'data'
         self.data_dir.mkdir(exist_ok=True)
-        self.addons = cache_dir() / 'addons' / digest(CHECKOUT)
+        self.addons = get_cache_dir() / 'addons' / compute_digest(CHECKOUT)
         self.addons.mkdir(parents=True, exist_ok=True)
         self._link_checkout()
         self.addons_path = ','.join(
@@ -31,7 +39,7 @@ class Runtime(Templates):
             if path == self.addons or (path / 'account/__manifest__.py').exists()
         )
         self.config = self.addons / 'odoo.conf'
-        self._write_config()
+        self._write_odoo_config()
         return self
 
     def _link_checkout(self):
@@ -40,7 +48,7 @@ class Runtime(Templates):
             link.unlink(missing_ok=True)
             link.symlink_to(CHECKOUT)
 
-    def _write_config(self):
+    def _write_odoo_config(self):
         config = (
             f'[options]\ndb_host = {self.postgres.socket}\ndb_user = {self.postgres.user}\naddons_path = '
             f'{self.addons_path}\n'
@@ -49,7 +57,7 @@ class Runtime(Templates):
         if not self.config.exists() or self.config.read_text(encoding='utf-8') != config:
             self.config.write_text(config, encoding='utf-8')
 
-    def environ(self):
+    def build_environ(self):
         """Return the environment variables for any Python that imports Odoo."""
         environ = {
             name: value
@@ -62,15 +70,18 @@ class Runtime(Templates):
             'PYTHONPATH': path,
             'ODOO_RC': str(self.config),
             'PATH': os.pathsep.join(
-                map(str, filter(None, [self.python.parent, self.printer, browser_link().parent, environ.get('PATH')]))
+                map(
+                    str,
+                    filter(None, [self.python.parent, self.printer, get_browser_link().parent, environ.get('PATH')]),
+                )
             ),
             # Odoo comes without compiled modules. Compiling them is half of a process's start.
-            'PYTHONPYCACHEPREFIX': str(compiled_dir()),
+            'PYTHONPYCACHEPREFIX': str(get_compiled_dir()),
             'RAMP_SOCKET': str(self.postgres.socket),
         }
 
-    def odoo(self, *arguments):
-        """Return the command line of Odoo with these arguments."""
+    def build_odoo_command(self, *arguments):
+        """Return the command line of Odoo with these arguments, as a list of texts."""
         if arguments and arguments[0] == 'shell':
             return [str(self.python), '-m', 'odoo', 'shell', '-c', str(self.config), *map(str, arguments[1:])]
         return [str(self.python), '-m', 'odoo', '-c', str(self.config), *map(str, arguments)]

@@ -5,9 +5,9 @@ import re
 import shutil
 from pathlib import Path
 
-from .apt_download import apt_folder, unpack_packages, update_lists
-from .cache import cache_dir, locked, need_space
-from .commands import Fail, run, say
+from .apt_download import make_apt_folder, unpack_packages, update_package_lists
+from .cache import get_cache_dir, hold_build_lock, require_disk_space
+from .commands import ToolError, print_progress, run_command
 
 SERIES = '19.0'
 ODOO_GIT = 'https://github.com/odoo/odoo.git'
@@ -29,7 +29,7 @@ DEBIAN_PACKAGES = (
 MISSING_IN_DEBIAN = 'odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js'
 
 
-def odoo_home():
+def find_odoo_home():
     """Return the folder to put on PYTHONPATH for `import odoo`, series 19.0.
 
     It tries `ODOO_HOME`, an Odoo of the system's Python, the cache, Debian's package and a clone of the branch, in this
@@ -37,21 +37,21 @@ def odoo_home():
     """
     given = os.environ.get('ODOO_HOME')
     if given:
-        if _series_of(Path(given)) != SERIES:
-            raise Fail(f'ODOO_HOME={given} is not a source tree of Odoo {SERIES}')
+        if _read_odoo_series(Path(given)) != SERIES:
+            raise ToolError(f'ODOO_HOME={given} is not a source tree of Odoo {SERIES}')
         return Path(given).resolve()
     for path in INSTALLED_IN:
-        if _series_of(Path(path)) == SERIES:
+        if _read_odoo_series(Path(path)) == SERIES:
             return Path(path)
-    with locked('odoo'):
-        cached = cache_dir() / f'odoo-{SERIES}'
+    with hold_build_lock('odoo'):
+        cached = get_cache_dir() / f'odoo-{SERIES}'
         for tree in (cached / PACKAGED_IN, cached):
-            if _series_of(tree) == SERIES:
+            if _read_odoo_series(tree) == SERIES:
                 return tree
-        return _fetch_odoo(cached)
+        return _fetch_odoo_source(cached)
 
 
-def _series_of(path):
+def _read_odoo_series(path):
     release = path / 'odoo' / 'release.py'
     try:
         found = re.search(r'^version_info\s*=\s*\((\d+),\s*(\d+)', release.read_text(encoding='utf-8'), re.M)
@@ -60,15 +60,15 @@ def _series_of(path):
     return found and '.'.join(found.groups())
 
 
-def _fetch_odoo(target):
-    need_space(4, cache_dir())
+def _fetch_odoo_source(target):
+    require_disk_space(4, get_cache_dir())
     reasons = []
-    for fetch in (_fetch_debian, _fetch_git):
+    for fetch in (_fetch_debian_packages, _clone_git_branch):
         try:
             return fetch(target)
-        except Fail as reason:
+        except ToolError as reason:
             reasons.append(str(reason))
-    raise Fail(
+    raise ToolError(
         f'Odoo {SERIES} could not be fetched ({"; ".join(reasons)}); '
         'check the network, or set ODOO_HOME to a source tree of it'
     )
@@ -77,29 +77,29 @@ def _fetch_odoo(target):
 # -- from Debian
 
 
-def _fetch_debian(target):
-    with apt_folder('parts', 'debs', 'tree') as apt:
+def _fetch_debian_packages(target):
+    with make_apt_folder('parts', 'debs', 'tree') as apt:
         apt.chmod(0o755)
-        (apt / 'parts/sid.sources').write_text(_sid_sources(), encoding='utf-8')
-        say(f"fetching Odoo {SERIES} from Debian's packages (about 130 MB)")
-        environ = update_lists(
+        (apt / 'parts/sid.sources').write_text(_format_sid_sources(), encoding='utf-8')
+        print_progress(f"fetching Odoo {SERIES} from Debian's packages (about 130 MB)")
+        environ = update_package_lists(
             apt,
             settings=f'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "{apt}/parts";\n',
             what="Debian's package list was not reached",
         )
         for package in DEBIAN_PACKAGES:
-            run(
+            run_command(
                 ['apt-get', 'download', package],
                 what=f"Debian's package {package} was not fetched",
                 env=environ,
                 cwd=apt / 'debs',
             )
-        say('unpacking Odoo (about 1 GB)')
+        print_progress('unpacking Odoo (about 1 GB)')
         tree = apt / 'tree'
         unpack_packages((apt / 'debs').glob('*.deb'), tree)
         home = tree / PACKAGED_IN
-        if _series_of(home) != SERIES:
-            raise Fail(f"Debian's package is not of series {SERIES}")
+        if _read_odoo_series(home) != SERIES:
+            raise ToolError(f"Debian's package is not of series {SERIES}")
         filler = home / MISSING_IN_DEBIAN
         if not filler.exists():
             filler.parent.mkdir(parents=True, exist_ok=True)
@@ -109,25 +109,25 @@ def _fetch_debian(target):
     return target / PACKAGED_IN
 
 
-def _sid_sources():
+def _format_sid_sources():
     """Return the machine's Debian sources with the suite `sid`, which has `odoo-19`."""
-    for uri, suites, signed_by in _package_sources():
+    for uri, suites, signed_by in _list_package_sources():
         if 'security' not in suites and re.search(r'debian/?$', uri):
             lines = ['Types: deb', f'URIs: {uri}', 'Suites: sid', 'Components: main']
             return '\n'.join(lines + ([f'Signed-By: {signed_by}'] if signed_by else [])) + '\n'
-    raise Fail('this machine has no Debian package source')
+    raise ToolError('this machine has no Debian package source')
 
 
-def _package_sources():
+def _list_package_sources():
     """Yield (address, suites, key or None) per "main" package source, in both of apt's formats."""
     for path in [Path('/etc/apt/sources.list'), *sorted(Path('/etc/apt/sources.list.d').glob('*'))]:
         if not path.is_file() or path.suffix not in ('.list', '.sources'):
             continue
         text = path.read_text(encoding='utf-8', errors='replace')
-        yield from _stanza_sources(text) if path.suffix == '.sources' else _line_sources(text)
+        yield from _parse_stanza_sources(text) if path.suffix == '.sources' else _parse_line_sources(text)
 
 
-def _stanza_sources(text):
+def _parse_stanza_sources(text):
     for stanza in re.split(r'\n\s*\n', text):
         fields = dict(re.findall(r'^(\w[\w-]*):[ \t]*(.*)$', stanza, re.M))
         if 'deb' in fields.get('Types', '').split() and 'main' in fields.get('Components', '').split():
@@ -135,7 +135,7 @@ def _stanza_sources(text):
                 yield uri, fields.get('Suites', ''), fields.get('Signed-By')
 
 
-def _line_sources(text):
+def _parse_line_sources(text):
     for options, uri, suite, components in re.findall(r'^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+(.*)$', text, re.M):
         if 'main' in components.split():
             signed = re.search(r'signed-by=(\S+)', options)
@@ -145,13 +145,13 @@ def _line_sources(text):
 # -- from its repository
 
 
-def _fetch_git(target):
+def _clone_git_branch(target):
     if not shutil.which('git'):
-        raise Fail('git is not available')
-    say(f'cloning Odoo {SERIES} (this takes some minutes)')
+        raise ToolError('git is not available')
+    print_progress(f'cloning Odoo {SERIES} (this takes some minutes)')
     partial = target.with_name(target.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True)
-    run(
+    run_command(
         ['git', 'clone', '--quiet', '--depth=1', f'--branch={SERIES}', ODOO_GIT, partial],
         what='the clone of Odoo failed',
         env={**os.environ, 'GIT_TERMINAL_PROMPT': '0'},

@@ -7,15 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-from .apt_download import apt_folder, unpack_packages, update_lists
-from .cache import cache_dir, digest, locked, need_space
-from .commands import Fail, run, say
+from .apt_download import make_apt_folder, unpack_packages, update_package_lists
+from .cache import compute_digest, get_cache_dir, hold_build_lock, require_disk_space
+from .commands import ToolError, print_progress, run_command
 
 PRINTER = 'wkhtmltopdf'
 RETRY_AFTER = 86400  # seconds before the next attempt to fetch it
 
 
-def printer():
+def find_pdf_printer():
     """Return the folder of a program that makes Odoo's PDF, to put on PATH.
 
     Return None if the machine has one already, or if none can be fetched. The program is unpacked in the cache with the
@@ -25,25 +25,26 @@ def printer():
         return None
     release = Path('/etc/os-release')
     target = (
-        cache_dir() / f'{PRINTER}-{digest(release.read_text(encoding="utf-8") if release.exists() else sys.platform)}'
+        get_cache_dir()
+        / f'{PRINTER}-{compute_digest(release.read_text(encoding="utf-8") if release.exists() else sys.platform)}'
     )
     failed = target.with_suffix('.failed')
-    with locked(PRINTER):
-        if _does_print(target):
+    with hold_build_lock(PRINTER):
+        if _is_printer_working(target):
             return target / 'bin'
         if failed.exists() and failed.stat().st_mtime > time.time() - RETRY_AFTER:
             return None
         try:
-            _fetch_printer(target)
+            _fetch_pdf_printer(target)
             failed.unlink(missing_ok=True)
             return target / 'bin'
-        except (Fail, OSError) as reason:
+        except (ToolError, OSError) as reason:
             failed.touch()
-            say(f'no PDF: {PRINTER} could not be had ({reason})')
+            print_progress(f'no PDF: {PRINTER} could not be had ({reason})')
             return None
 
 
-def _does_print(target):
+def _is_printer_working(target):
     try:
         return not subprocess.run(
             [str(target / 'bin' / PRINTER), '--version'], capture_output=True, check=False
@@ -52,18 +53,18 @@ def _does_print(target):
         return False
 
 
-def _fetch_printer(target):
-    with apt_folder('tree') as apt:
-        need_space(1, cache_dir())
-        say(f"fetching {PRINTER} from this machine's packages, for reports as PDF (about 60 MB)")
+def _fetch_pdf_printer(target):
+    with make_apt_folder('tree') as apt:
+        require_disk_space(1, get_cache_dir())
+        print_progress(f"fetching {PRINTER} from this machine's packages, for reports as PDF (about 60 MB)")
         # Read the machine's own sources and package state. What it has need not be fetched, and its libraries fit.
-        environ = update_lists(
+        environ = update_package_lists(
             apt,
             state='Debug::NoLocking "1";\n',
             what='the package list was not reached',
             DEBIAN_FRONTEND='noninteractive',
         )
-        run(
+        run_command(
             ['apt-get', 'install', '--download-only', '--yes', '--no-install-recommends', PRINTER],
             what='it was not fetched',
             env=environ,
@@ -71,10 +72,10 @@ def _fetch_printer(target):
         unpack_packages((apt / 'cache/archives').glob('*.deb'), apt / 'tree')
         shutil.rmtree(target, ignore_errors=True)
         (apt / 'tree').rename(target)
-    run([_write_wrapper(target), '--version'], what='it does not run')
+    run_command([_write_printer_wrapper(target), '--version'], what='it does not run')
 
 
-def _write_wrapper(target):
+def _write_printer_wrapper(target):
     """Write a script that starts the unpacked program with its own libraries. Return its path."""
     plugged = {str(path.parent) for path in target.rglob('plugins/*/*.so')}
     libraries = sorted({str(path.parent) for path in target.rglob('*.so*')} - plugged)

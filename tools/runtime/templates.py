@@ -4,9 +4,9 @@ import ast
 import hashlib
 from pathlib import Path
 
-from .cache import ADDON, CHECKOUT, digest, locked
-from .commands import Fail, say
-from .databases import Databases
+from .cache import ADDON, CHECKOUT, compute_digest, hold_build_lock
+from .commands import ToolError, print_progress
+from .databases import RuntimeDatabases
 
 TEMPLATE_MODULES = 'account,purchase_stock,hr_expense,l10n_us'
 # The folders that an installation reads: declarations in Python, and data for the database.
@@ -23,29 +23,29 @@ BEGIN
 END $$"""
 
 
-class Templates(Databases):
+class RuntimeTemplates(RuntimeDatabases):
     """The template databases of a runtime.
 
-    The runtime must also set `home` (Odoo's folder) and have `odoo()` (its command line).
+    The runtime must also set `home` (Odoo's folder) and have `build_odoo_command()`.
     """
 
-    def base_template(self):
+    def ensure_base_template(self):
         """Return a database with the modules this addon depends on and the US chart of accounts."""
-        name = (
-            f'template_base_{digest(self.home, (self.home / "odoo/release.py").stat().st_mtime_ns, TEMPLATE_MODULES)}'
-        )
+        name = f'template_base_{compute_digest(self.home, (self.home / "odoo/release.py").stat().st_mtime_ns, TEMPLATE_MODULES)}'
 
-        def build(database):
-            self._run_logged(
+        def build_base_template(database):
+            self._run_logged_command(
                 'template-base',
-                self.odoo('-d', database, '-i', TEMPLATE_MODULES, '--without-demo', *ONCE),
+                self.build_odoo_command('-d', database, '-i', TEMPLATE_MODULES, '--without-demo', *ONCE),
                 'the template database could not be made',
             )
-            self.postgres.sql('ANALYZE', database=database)
+            self.postgres.run_sql('ANALYZE', database=database)
 
-        return self._build_whole(name, 'making a template database, once (one to two minutes)', build)
+        return self._build_whole_database(
+            name, 'making a template database, once (one to two minutes)', build_base_template
+        )
 
-    def template(self, *, new=False):
+    def ensure_addon_template(self, *, new=False):
         """Return the base template with this addon installed.
 
         It is upgraded if something that an upgrade reads has changed. It is installed anew if something that only an
@@ -53,70 +53,79 @@ class Templates(Databases):
 
         :param new: install it anew, as a full test run does
         """
-        with locked('template'):
-            base = self.base_template()
-            name, state = f'template_addon_{digest(base, CHECKOUT)}', f'{self.source_digest()} {CHECKOUT}'
-            self._drop_orphans(name)
+        with hold_build_lock('template'):
+            base = self.ensure_base_template()
+            name, state = (
+                f'template_addon_{compute_digest(base, CHECKOUT)}',
+                f'{self.compute_source_digest()} {CHECKOUT}',
+            )
+            self._drop_orphaned_templates(name)
             if new:
-                self.drop(name)
-            there = self.postgres.comment(name)
+                self.drop_database(name)
+            there = self.postgres.read_database_comment(name)
             if there.partition('-')[0] == state.partition('-')[0]:
                 try:
-                    return self._build_whole(
-                        name, 'upgrading the addon in its template database', self._loader(name, '-u'), state
+                    return self._build_whole_database(
+                        name, 'upgrading the addon in its template database', self._make_addon_loader(name, '-u'), state
                     )
-                except Fail as reason:
-                    say(f'{reason}; installing it anew')
-            return self._build_whole(
-                name, 'installing the addon into a template database', self._loader(base, '-i'), state
+                except ToolError as reason:
+                    print_progress(f'{reason}; installing it anew')
+            return self._build_whole_database(
+                name, 'installing the addon into a template database', self._make_addon_loader(base, '-i'), state
             )
 
-    def _drop_orphans(self, own):
+    def _drop_orphaned_templates(self, own):
         """Drop the templates of checkouts that are gone."""
-        for name in self.postgres.databases():
+        for name in self.postgres.list_databases():
             if name.startswith('template_') and name != own:
-                checkout = self.postgres.comment(name).partition(' ')[2]
+                checkout = self.postgres.read_database_comment(name).partition(' ')[2]
                 if checkout and not Path(checkout).exists():
-                    self.drop(name)
+                    self.drop_database(name)
 
-    def _loader(self, source, option):
+    def _make_addon_loader(self, source, option):
         """Return a function that clones `source` and lets Odoo install (-i) or upgrade (-u) the addon in the clone."""
 
-        def load(database):
-            self.clone(source, database)
-            self._run_logged(
-                'template-addon', self.odoo('-d', database, option, ADDON, *ONCE), 'the addon could not be installed'
+        def load_addon(database):
+            self.clone_database(source, database)
+            self._run_logged_command(
+                'template-addon',
+                self.build_odoo_command('-d', database, option, ADDON, *ONCE),
+                'the addon could not be installed',
             )
 
-        return load
+        return load_addon
 
-    def test_template(self):
+    def ensure_test_template(self):
         """Return the template with the unit tests' company and the assets of the screens, made once for all classes."""
-        template = self.template()
+        template = self.ensure_addon_template()
         made_by = [
             CHECKOUT / 'tools/test_company.py',
             CHECKOUT / 'tests/company.py',
             *sorted(path for path in (CHECKOUT / 'static/src').rglob('*') if path.is_file()),
         ]
-        state = f'{digest(self.postgres.comment(template), NO_AUTOVACUUM, *(path.read_bytes() for path in made_by))} {CHECKOUT}'
+        comment = self.postgres.read_database_comment(template)
+        key = compute_digest(comment, NO_AUTOVACUUM, *(path.read_bytes() for path in made_by))
+        state = f'{key} {CHECKOUT}'
 
-        def build(database):
-            with locked('clone'):
-                self.clone(template, database)
-            self._run_logged(
+        def build_test_template(database):
+            with hold_build_lock('clone'):
+                self.clone_database(template, database)
+            self._run_logged_command(
                 'template-test',
                 [self.python, CHECKOUT / 'tools/test_company.py', database],
                 "the tests' company could not be made",
             )
-            self.postgres.sql('ANALYZE', database=database)
+            self.postgres.run_sql('ANALYZE', database=database)
             # A test is one transaction. Autovacuum in the meantime would count none of its rows, and mislead the
             # planner.
-            self.postgres.sql(NO_AUTOVACUUM, database=database)
+            self.postgres.run_sql(NO_AUTOVACUUM, database=database)
 
-        with locked('test-template'):  # processes that need the other template do not wait
-            return self._build_whole(template.replace('addon', 'test'), "making the tests' company", build, state)
+        with hold_build_lock('test-template'):  # processes that need the other template do not wait
+            return self._build_whole_database(
+                template.replace('addon', 'test'), "making the tests' company", build_test_template, state
+            )
 
-    def source_digest(self):
+    def compute_source_digest(self):
         """Return the identity of everything that an installation writes to the database: two parts with a dash between.
 
         The first part covers what only a new installation reads (records that an upgrade leaves alone, hooks), the
@@ -129,7 +138,7 @@ class Templates(Databases):
             *sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob('*')),
         ]:
             if path.suffix == '.py' and path.name != 'hooks.py':
-                content = declarations(path.read_text(encoding='utf-8')).encode()
+                content = strip_function_bodies(path.read_text(encoding='utf-8')).encode()
             elif path.suffix in ('.py', *LOADED):
                 content = path.read_bytes()
             else:
@@ -139,7 +148,7 @@ class Templates(Databases):
         return '-'.join(part.hexdigest()[:12] for part in found)
 
 
-def declarations(source):
+def strip_function_bodies(source):
     """Return a Python source without function bodies. The rest is what an installation writes down.
 
     These are models, fields, constraints and defaults. `init` and `_auto_init` are kept, because an installation runs
