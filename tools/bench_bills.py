@@ -21,7 +21,7 @@ from datetime import date, timedelta
 
 import bench_transactions
 from bench_side import batches_of, main, run_jobs
-from odoo_env import set_up
+from odoo_env import connect_seeded_company
 
 TABLES = (*bench_transactions.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
 RATES = {'EUR': '1.25', 'JPY': '0.008'}  # units of the company's currency for one unit
@@ -36,7 +36,7 @@ TYPICAL = {'JPY': 30000}
 
 def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp with exactly `size` paid bills to book. Return the connection."""
-    connection = set_up(env, ramp, transactions=0, seed=seed)
+    connection = connect_seeded_company(env, ramp, transactions=0, seed=seed)
     for code, rate in RATES.items():
         env['res.currency.rate'].search([('currency_id.name', '=', code), ('company_id', '=', env.company.id)]).rate = (
             1 / float(rate)
@@ -64,14 +64,16 @@ def prepare_company(env, ramp, size, seed):
 def make_bills(ramp, size, seed):
     """Add bills of some months, oldest first, each paid in full by its own transfer."""
     chance = random.Random(f'bills {seed}')
-    chart = ramp.ask('GET', '/coding')
+    chart = ramp.call_admin('GET', '/coding')
     accounts = [account['id'] for account in chart['accounts']]
     fields = {
         field['id']: [option['id'] for option in chart['options'] if option['field_id'] == field['ramp_id']]
         for field in chart['fields']
     }
-    entity = ramp.ask('GET', '/objects/entities')['data'][0]['id']
-    vendors = [ramp.ask('POST', '/vendors', {'name': f'Bench Vendor {number}'})['id'] for number in range(VENDORS)]
+    entity = ramp.call_admin('GET', '/objects/entities')['data'][0]['id']
+    vendors = [
+        ramp.call_admin('POST', '/vendors', {'name': f'Bench Vendor {number}'})['id'] for number in range(VENDORS)
+    ]
     days = sorted(chance.randrange(10, MONTHS * 30) for _number in range(size))[::-1]
 
     def bill_line(amount):
@@ -88,7 +90,7 @@ def make_bills(ramp, size, seed):
         count = 1 if chance.random() < 0.5 else chance.randint(2, 6)
         total = TYPICAL.get(currency, 25000) * chance.lognormvariate(0, 1)
         issued = date.today() - timedelta(days=day)
-        bill = ramp.ask(
+        bill = ramp.call_admin(
             'POST',
             '/bills',
             {
@@ -101,7 +103,7 @@ def make_bills(ramp, size, seed):
                 'lines': [bill_line(STEP * max(1, round(total / count / STEP))) for _number in range(count)],
             },
         )
-        ramp.ask(
+        ramp.call_admin(
             'POST',
             f'/bills/{bill["id"]}/payments',
             {

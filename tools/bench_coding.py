@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from odoo_env import environment, set_up_empty, simulator
+from odoo_env import connect_empty_company, open_environment, run_simulator
 
 CHART = ('account', 'analytic_plan', 'analytic_account')
 PLANS = 2
@@ -143,7 +143,7 @@ def prepare_chart(env, ramp, accounts, analytics):
         'ANALYZE account_account, account_analytic_account, account_account_res_company_rel'
     )  # they are not new
     env.cr.commit()
-    return set_up_empty(env, ramp, offer_vendors=False, analytic_plan_ids=[(6, 0, plans.ids)])
+    return connect_empty_company(env, ramp, offer_vendors=False, analytic_plan_ids=[(6, 0, plans.ids)])
 
 
 # ------------------------------------------------------------------------------------------ the push
@@ -183,7 +183,7 @@ def measure_pushes(env, connection, watch, ramp):
     ir_cron.MIN_TIME_PER_JOB = 3600
     found = {'first': push_all(env, connection, watch)}
     table = {'account': 'accounts', 'analytic_plan': 'fields', 'analytic_account': 'options'}
-    there = ramp.summary()['objects']
+    there = ramp.fetch_summary()['objects']
     for flow, figures in found['first'].items():
         if not figures['objects'] or there[table[flow]] != figures['objects']:
             raise SystemExit(
@@ -313,7 +313,7 @@ def read_options():
 
 def main():
     options = read_options()
-    with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
+    with run_simulator('--no-validate', '--rate-limit', 0) as ramp, open_environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
         connection = prepare_chart(env, ramp, options.accounts, options.analytics)
         watch = Watch()
@@ -329,7 +329,7 @@ def main():
         figures['hooks'] = measure_saves(env, connection, watch, options.rounds) if options.rounds else {}
         figures['plans'] = PLANS
         figures['labels'] = {**WORDS, **{flow: env[f'ramp.flow.{flow}']._get_flow_label() for flow in CHART}}
-        problems = ramp.summary()['errors']
+        problems = ramp.fetch_summary()['errors']
         if problems:
             raise SystemExit(f'the simulator failed: {problems[0]}')
     Path(options.output).write_text(json.dumps(figures), encoding='utf-8')

@@ -13,7 +13,7 @@ import statistics
 from pathlib import Path
 
 from bench_coding import Watch, push_flow
-from odoo_env import environment, set_up_empty, simulator
+from odoo_env import connect_empty_company, open_environment, run_simulator
 
 LINES = 5  # lines per order
 WARM = 3  # of each kind, first and not counted: they fill the caches, as on a running server
@@ -131,14 +131,14 @@ def main():
     import odoo.addons.base.models.ir_cron as ir_cron
 
     ir_cron.MIN_TIME_PER_JOB = 3600  # no time slices: they are not part of this measurement
-    with environment(options.database) as env:
+    with open_environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
         watch = Watch(ramp=options.side == 'on')
         if options.side == 'on':
-            with simulator('--no-validate', '--rate-limit', 0) as ramp:
-                connection = set_up_empty(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
+            with run_simulator('--no-validate', '--rate-limit', 0) as ramp:
+                connection = connect_empty_company(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
                 figures = measure_orders(env, watch, connection, options.orders)
-                problems = ramp.summary()['errors']
+                problems = ramp.fetch_summary()['errors']
                 if problems:
                     raise SystemExit(f'the simulator failed: {problems[0]}')
         else:

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from bench_webhooks import odoo_server, percentiles_of
-from browser import Browser
-from odoo_env import environment, set_up_empty, simulator
+from browser import HeadlessBrowser
+from odoo_env import connect_empty_company, open_environment, run_simulator
 from runtime import find_chromium, find_free_port
 
 ORDERED, RECEIVED, RETURNED = 10, 6, 2
@@ -37,7 +37,7 @@ class Buyer:
 
     def order(self):
         """Create a request for quotation. Return (id, number)."""
-        with environment(self.database) as env:
+        with open_environment(self.database) as env:
             vendor = env['res.partner'].search([('name', '=', 'Screen Supplier')])
             product = env['product.product'].search([('name', '=', 'Screen Part')])
             order = env['purchase.order'].create(
@@ -57,7 +57,7 @@ class Buyer:
 
     def picking(self, order, state='assigned'):
         """Return the first transfer of an order with this state."""
-        with environment(self.database) as env:
+        with open_environment(self.database) as env:
             return (
                 env['purchase.order']
                 .browse(order)
@@ -74,7 +74,7 @@ class Buyer:
         :param there: function that is true when Ramp has the result
         """
         started = click()
-        self.browser.wait(shown)
+        self.browser.wait_for_script(shown)
         self.pages[name].append(time.monotonic() - started)
         if there:
             while not there():
@@ -86,16 +86,16 @@ class Buyer:
     def press_button(self, *arguments):
         """Click and do not wait for the result. Return the time of the click."""
         started = time.monotonic()
-        self.browser.click(*arguments, settle=False)
+        self.browser.click_element(*arguments, settle=False)
         return started
 
     def enter_value(self, row, field, value):
         """Type a value into a cell of a list."""
         cell = f'{row} td[name={field}]'
-        self.browser.click(cell)
+        self.browser.click_element(cell)
         found = f'document.querySelector({json.dumps(cell)} + " input")'
-        self.browser.wait(f'!!{found}')
-        self.browser.ask(f"""
+        self.browser.wait_for_script(f'!!{found}')
+        self.browser.evaluate_script(f"""
             {found}.focus(); {found}.value = {json.dumps(str(value))};
             {found}.dispatchEvent(new Event('input', {{bubbles: true}})); {found}.dispatchEvent(new Event('change', {{bubbles: true}}))""")
 
@@ -105,7 +105,7 @@ class Buyer:
         """Return what Ramp has of an order."""
         rows = [
             row
-            for row in self.ramp.ask('GET', '/objects/purchase_orders')['data']
+            for row in self.ramp.call_admin('GET', '/objects/purchase_orders')['data']
             if (row['purchase_order_number'] or '').endswith(f'-{order}')
         ]
         return rows[-1] if rows else None
@@ -114,7 +114,7 @@ class Buyer:
         row = self.there(order)
         return sum(
             line['quantity']
-            for receipt in self.ramp.ask('GET', '/objects/item_receipts')['data']
+            for receipt in self.ramp.call_admin('GET', '/objects/item_receipts')['data']
             if row and receipt['purchase_order_id'] == row['id'] and not receipt['archived_at']
             for line in receipt['line_items']
         )
@@ -126,34 +126,34 @@ class Buyer:
         def follows(condition):
             return condition if watch else None
 
-        self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
+        self.browser.open_page(f'{self.address}/odoo/purchase.order/{order}')
         self.time_step(
             'confirm',
             lambda: self.press_button('button[name=button_confirm]'),
             STATUS % "'Purchase Order'",
             follows(lambda: self.there(order)),
         )
-        self.browser.open(f'{self.address}/odoo/stock.picking/{self.picking(order)}')
+        self.browser.open_page(f'{self.address}/odoo/stock.picking/{self.picking(order)}')
         self.enter_value('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
-        self.browser.click('button[name=button_validate]')
+        self.browser.click_element('button[name=button_validate]')
         self.time_step(
             'receive',
             lambda: self.press_button('.modal button[name=process]'),
             STATUS % "'Done'",
             follows(lambda: self.received(order) == RECEIVED),
         )
-        self.browser.click('button', 'Return')
+        self.browser.click_element('button', 'Return')
         self.enter_value('.modal .o_data_row', 'quantity', RETURNED)
-        self.browser.click('.modal button[name=action_create_returns]')
-        self.browser.wait("!document.querySelector('.modal')")
-        self.browser.settle()
+        self.browser.click_element('.modal button[name=action_create_returns]')
+        self.browser.wait_for_script("!document.querySelector('.modal')")
+        self.browser.wait_until_idle()
         self.time_step(
             'return',
             lambda: self.press_button('button[name=button_validate]'),
             STATUS % "'Done'",
             follows(lambda: self.received(order) == RECEIVED - RETURNED),
         )
-        self.browser.open(f'{self.address}/odoo/purchase.order/{order}')
+        self.browser.open_page(f'{self.address}/odoo/purchase.order/{order}')
         self.time_step(
             'cancel',
             lambda: self.press_button('button[name=button_cancel]'),
@@ -174,7 +174,7 @@ def prepare_company(env, ramp):
         }
     )
     env['product.product'].create({'name': 'Screen Part', 'type': 'consu', 'is_storable': True})
-    set_up_empty(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
+    connect_empty_company(env, ramp, pull_bills=True, push_orders=True, push_receipts=True)
     vendor.ramp_spend_vendor = True
     env.cr.commit()
 
@@ -191,18 +191,21 @@ def main():
     options = read_options()
     port = find_free_port(0)
     address = f'http://127.0.0.1:{port}'
-    with simulator('--no-validate', '--rate-limit', 0) as ramp:
-        with environment(options.database) as env:
+    with run_simulator('--no-validate', '--rate-limit', 0) as ramp:
+        with open_environment(options.database) as env:
             prepare_company(env, ramp)
-        with odoo_server(options.database, port, 0), Browser(find_chromium(), width=1280, height=1000) as browser:
-            browser.log_in(address, 'admin', 'admin')
+        with (
+            odoo_server(options.database, port, 0),
+            HeadlessBrowser(find_chromium(), width=1280, height=1000) as browser,
+        ):
+            browser.log_in_user(address, 'admin', 'admin')
             Buyer(browser, address, ramp, options.database).live_once()  # the first visit of a new server is slower
             buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
             for _number in range(options.rounds):
                 buyer.live_once()
-            ramp.ask('POST', '/faults', {'kind': 'timeout_before', 'seconds': HANGS})
+            ramp.call_admin('POST', '/faults', {'kind': 'timeout_before', 'seconds': HANGS})
             stuck.live_once(watch=False)
-            ramp.ask('DELETE', '/faults')
+            ramp.call_admin('DELETE', '/faults')
             if browser.complaints:
                 raise SystemExit(f'the console complains: {browser.complaints[0][:300]}')
     everything = [seconds for step in buyer.follows.values() for seconds in step]

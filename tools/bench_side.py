@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import psycopg2
-from odoo_env import environment, simulator
+from odoo_env import open_environment, run_simulator
 
 BATCH = 100
 STEP = 1000
@@ -351,7 +351,7 @@ def main(kind):
     :param kind: the module that defines TABLES, SIDES, prepare_company, decide_rows, run_ours and check_books
     """
     options = read_options(kind)
-    with simulator('--no-validate', '--rate-limit', 0) as ramp, environment(options.database) as env:
+    with run_simulator('--no-validate', '--rate-limit', 0) as ramp, open_environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
         connection = kind.prepare_company(env, ramp, options.size, options.seed)
         if options.statistics != 'fresh':
@@ -368,7 +368,7 @@ def main(kind):
         kind.check_books(env, connection, options.side, options.size)
         if options.receipts:
             figures['receipts'] = run_receipts(env, meter)
-        problems = ramp.summary()['errors']
+        problems = ramp.fetch_summary()['errors']
         if problems:
             raise SystemExit(f'the simulator failed: {problems[0]}')
     Path(options.output).write_text(json.dumps(figures), encoding='utf-8')

@@ -8,13 +8,14 @@ payment.
 import argparse
 import json
 import statistics
+import time
 import uuid
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 from dateutil.relativedelta import relativedelta
-from odoo_env import activate_currencies, environment, now
+from odoo_env import activate_business_currencies, open_environment
 
 MEASURES = ('spend', 'refund', 'cashback', 'payment')
 PAYLOAD = 2000  # bytes of a transaction's payload, about as much as Ramp sends
@@ -36,7 +37,7 @@ def build_ledger(env, transactions, months):
 
     There are two entities, with USD and EUR.
     """
-    activate_currencies(env)
+    activate_business_currencies(env)
     connection = env['ramp.connection'].create(
         {'name': 'Ramp', 'environment': 'custom', 'api_url': 'http://127.0.0.1:9'}
     )
@@ -272,11 +273,11 @@ def statement_payload(currency, entity, month, last, spent, back, lines):
 
 def time_work(database, work):
     """Return (seconds, queries, result of `work(env)`), with empty caches."""
-    with environment(database) as env:
-        before, started = env.cr.sql_log_count, now()
+    with open_environment(database) as env:
+        before, started = env.cr.sql_log_count, time.monotonic()
         result = work(env)
         env.flush_all()
-        return now() - started, env.cr.sql_log_count - before, result
+        return time.monotonic() - started, env.cr.sql_log_count - before, result
 
 
 def open_figure(env, connection, section, month, measure, side):
@@ -303,7 +304,7 @@ def read_options():
 
 def main():
     options = read_options()
-    with environment(options.database) as env:
+    with open_environment(options.database) as env:
         connection = build_ledger(env, options.transactions, options.months).id
     opened = [
         time_work(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection))

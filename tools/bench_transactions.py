@@ -15,7 +15,7 @@ import math
 import sys
 
 from bench_side import batches_of, main, run_jobs
-from odoo_env import set_up
+from odoo_env import connect_seeded_company
 
 # The tables that booking writes to. Statistics of other tables do not change meanwhile.
 TABLES = (
@@ -39,10 +39,10 @@ def prepare_company(env, ramp, size, seed):
     """Connect the company to a Ramp with exactly `size` transactions to book. Return the connection."""
     from odoo.addons.ramp_connector.models.run_memory import RunMemory
 
-    connection = set_up(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
+    connection = connect_seeded_company(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
     ready = ready_payloads(ramp)
     for payload in ready[size:]:
-        ramp.ask('PATCH', f'/transactions/{payload["id"]}', {'sync_status': 'NOT_SYNC_READY'})
+        ramp.call_admin('PATCH', f'/transactions/{payload["id"]}', {'sync_status': 'NOT_SYNC_READY'})
     if len(ready) < size:
         raise SystemExit(f'the simulator has only {len(ready)} transactions that are ready')
     # A company meets each cardholder once, so every side links them before the clock starts.
@@ -58,7 +58,7 @@ def ready_payloads(ramp):
     """Return the transactions that Ramp offers, in its own order."""
     found = [
         {key: value for key, value in row.items() if key[0] != '_'}
-        for row in ramp.ask('GET', '/transactions?sync_status=SYNC_READY')['data']
+        for row in ramp.call_admin('GET', '/transactions?sync_status=SYNC_READY')['data']
     ]
     return sorted(found, key=lambda row: row['user_transaction_time'])
 

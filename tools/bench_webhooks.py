@@ -18,7 +18,7 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
-from odoo_env import environment, run_flows, set_up, simulator
+from odoo_env import connect_seeded_company, open_environment, run_flow_jobs, run_simulator
 from runtime import OdooRuntime, find_free_port, run_in_background, wait_for_condition
 
 TWICE = LATE = 0.2
@@ -100,18 +100,18 @@ def send_events(ramp, count, port, known):
         started = time.perf_counter()
         is_healthy(port)
         idle.append(time.perf_counter() - started)
-        return not ramp.ask('GET', '/events/counts')['pending']
+        return not ramp.call_admin('GET', '/events/counts')['pending']
 
-    before = ramp.ask('GET', '/events/counts')['log']
-    ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
-    ramp.ask('POST', '/faults', {'kind': 'reorder_event', 'probability': LATE})
+    before = ramp.call_admin('GET', '/events/counts')['log']
+    ramp.call_admin('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
+    ramp.call_admin('POST', '/faults', {'kind': 'reorder_event', 'probability': LATE})
     kinds = ('transactions.cleared', 'bills.updated', 'vendors.updated', 'reimbursements.ready_to_sync')
     source = random.Random(1)
     for start in range(0, count, AT_ONCE):
-        ramp.ask('PATCH', '/webhooks', {'held': True})
+        ramp.call_admin('PATCH', '/webhooks', {'held': True})
         for number in range(start, min(start + AT_ONCE, count)):
             stranger = f'{source.getrandbits(32):08x}-0000-4000-8000-000000000000'
-            ramp.ask(
+            ramp.call_admin(
                 'POST',
                 '/events',
                 {
@@ -119,11 +119,11 @@ def send_events(ramp, count, port, known):
                     'object_id': source.choice(known) if number % KNOWN == 0 else stranger,
                 },
             )
-        ramp.ask('PATCH', '/webhooks', {'held': False})
+        ramp.call_admin('PATCH', '/webhooks', {'held': False})
         wait_for_condition(is_sent, what='the events were not sent', seconds=300)
         time.sleep(0.2)
-    ramp.ask('DELETE', '/faults')
-    log = ramp.ask('GET', '/events')['log'][before:]
+    ramp.call_admin('DELETE', '/faults')
+    log = ramp.call_admin('GET', '/events')['log'][before:]
     refused = [entry for entry in log if entry['status'] != 204]
     if refused or len({entry['id'] for entry in log}) != count:
         raise SystemExit(f'{len(refused)} of {len(log)} events were not taken: {refused[:1]}')
@@ -171,9 +171,9 @@ def read_options():
 
 def connect_company(database, ramp, port):
     """Connect a company with some booked spend. Return (id of its connection, our id of an account to code with)."""
-    with environment(database) as env:
-        connection = set_up(env, ramp, transactions=300)
-        run_flows(env, connection)
+    with open_environment(database) as env:
+        connection = connect_seeded_company(env, ramp, transactions=300)
+        run_flow_jobs(env, connection)
         env['ir.config_parameter'].set_param('web.base.url', f'http://127.0.0.1:{port}')
         env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
         account = env['account.account'].search(
@@ -186,12 +186,12 @@ def connect_company(database, ramp, port):
 
 def object_makers(ramp, code):
     """Return two functions that add a card transaction, or a bill, in Ramp and return its id."""
-    people = [row['id'] for row in ramp.ask('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
-    entity = next(row['id'] for row in ramp.ask('GET', '/objects/entities')['data'] if row['is_primary'])
+    people = [row['id'] for row in ramp.call_admin('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
+    entity = next(row['id'] for row in ramp.call_admin('GET', '/objects/entities')['data'] if row['is_primary'])
     source = random.Random(3)
 
     def spend_once():
-        return ramp.ask(
+        return ramp.call_admin(
             'POST',
             '/transactions',
             {
@@ -204,7 +204,7 @@ def object_makers(ramp, code):
         )['id']
 
     def owe_once():
-        return ramp.ask(
+        return ramp.call_admin(
             'POST',
             '/bills',
             {'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code},
@@ -215,7 +215,7 @@ def object_makers(ramp, code):
 
 def subscribe_webhooks(database, ident):
     """Switch webhooks on as a user does. The server's own job does the rest. Return the seconds it takes."""
-    with environment(database) as env:
+    with open_environment(database) as env:
         env['ramp.connection'].browse(ident).use_webhooks = True
         started = time.monotonic()
         env.cr.commit()
@@ -246,13 +246,13 @@ def measure_answers(ramp, database, port, count):
 def main():
     options = read_options()
     database, port = options.database, find_free_port(0)
-    with simulator('--no-validate', '--rate-limit', 0) as ramp:
+    with run_simulator('--no-validate', '--rate-limit', 0) as ramp:
         ident, code = connect_company(database, ramp, port)
         spend, owe = object_makers(ramp, code)
         with odoo_server(database, port, options.workers):
             verified = subscribe_webhooks(database, ident)
             answered, idle = measure_answers(ramp, database, port, options.events)
-            ramp.ask('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
+            ramp.call_admin('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
             spent = measure_arrivals(ramp, database, options.objects, spend)
             owed = measure_arrivals(ramp, database, max(options.objects // 2, 1), owe)
         twice = value_of(

@@ -38,7 +38,7 @@ AT_REST = """
 """
 
 
-class Browser:
+class HeadlessBrowser:
     """One page of one browser. `complaints` collects the errors of its console."""
 
     def __init__(self, executable, *, width=1280, height=800, scale=1):
@@ -69,15 +69,16 @@ class Browser:
         self.complaints, self._number = [], 0
         self._socket = websocket.create_connection(address, timeout=60)
         self._session = None
-        target = self.call('Target.createTarget', url='about:blank')['targetId']
-        self._session = self.call('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
+        target = self.call_devtools('Target.createTarget', url='about:blank')['targetId']
+        self._session = self.call_devtools('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
         for domain in ('Page', 'Runtime', 'Log', 'Network'):
-            self.call(f'{domain}.enable')
-        self.resize(width, height, scale=scale)
+            self.call_devtools(f'{domain}.enable')
+        self.resize_page(width, height, scale=scale)
 
-    def close(self):
+    def close_browser(self):
+        """End the browser and remove its profile."""
         with contextlib.suppress(Exception):
-            self.call('Browser.close')
+            self.call_devtools('Browser.close')
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
@@ -88,9 +89,10 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        self.close()
+        self.close_browser()
 
-    def call(self, method, **params):
+    def call_devtools(self, method, **params):
+        """Call a method of the DevTools protocol. Return its result, a dict. Raise `ToolError` if it is refused."""
         self._number += 1
         message = {'id': self._number, 'method': method, 'params': params}
         if self._session:
@@ -98,13 +100,13 @@ class Browser:
         self._socket.send(json.dumps(message))
         while True:
             answer = json.loads(self._socket.recv())
-            self._listen(answer)
+            self._collect_complaints(answer)
             if answer.get('id') == self._number:
                 if 'error' in answer:
                     raise ToolError(f'the browser refused {method}: {answer["error"]["message"]}')
                 return answer['result']
 
-    def _listen(self, event):
+    def _collect_complaints(self, event):
         params = event.get('params', {})
         if event.get('method') == 'Runtime.exceptionThrown':
             details = params['exceptionDetails']
@@ -116,58 +118,66 @@ class Browser:
         elif event.get('method') == 'Log.entryAdded' and params['entry']['level'] in ('error', 'warning'):
             self.complaints.append(f'{params["entry"]["text"]} {params["entry"].get("url", "")}')
 
-    def resize(self, width, height, *, mobile=False, scale=1):
-        self.call(
+    def resize_page(self, width, height, *, mobile=False, scale=1):
+        """Give the page this size in CSS pixels. `scale`: device pixels for each of them."""
+        self.call_devtools(
             'Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=scale, mobile=mobile
         )
-        self.call('Emulation.setTouchEmulationEnabled', enabled=mobile)
+        self.call_devtools('Emulation.setTouchEmulationEnabled', enabled=mobile)
 
-    def ask(self, script):
-        """Return the value of a JavaScript expression."""
-        answer = self.call('Runtime.evaluate', expression=script, returnByValue=True, awaitPromise=True)
+    def evaluate_script(self, script):
+        """Return the value of a JavaScript expression. Raise `ToolError` if it throws an exception."""
+        answer = self.call_devtools('Runtime.evaluate', expression=script, returnByValue=True, awaitPromise=True)
         if 'exceptionDetails' in answer:
             details = answer['exceptionDetails']
             raise ToolError(f'in the browser: {details.get("exception", {}).get("description", details["text"])}')
         return answer['result'].get('value')
 
-    def wait(self, condition, *, seconds=40):
+    def wait_for_script(self, condition, *, seconds=40):
+        """Wait until a JavaScript expression is true. Raise `ToolError` after this many seconds."""
         end = time.monotonic() + seconds
-        while not self.ask(condition):
+        while not self.evaluate_script(condition):
             if time.monotonic() > end:
                 raise ToolError(f'the browser waited in vain for {" ".join(condition.split())[:200]}')
             time.sleep(0.1)
 
-    def settle(self, pause=0.7):
+    def wait_until_idle(self, pause=0.7):
         """Wait until the page is idle and stays so for a moment (lazily loaded parts, transitions)."""
-        self.wait(AT_REST)
+        self.wait_for_script(AT_REST)
         time.sleep(pause)
-        self.wait(AT_REST)
+        self.wait_for_script(AT_REST)
 
-    def open(self, url, *, settle=True):
-        self.call('Page.navigate', url=url)
+    def open_page(self, url, *, settle=True):
+        """Open an address. `settle`: wait until the page is idle."""
+        self.call_devtools('Page.navigate', url=url)
         time.sleep(0.3)
-        self.wait("document.readyState === 'complete'")
+        self.wait_for_script("document.readyState === 'complete'")
         if settle:
-            self.settle()
+            self.wait_until_idle()
 
-    def log_in(self, address, login, password):
-        self.open(f'{address}/web/login?redirect=/odoo/discuss', settle=False)
-        self.ask(f"""
+    def log_in_user(self, address, login, password):
+        """Log in to the Odoo at an address, and wait for its web client."""
+        self.open_page(f'{address}/web/login?redirect=/odoo/discuss', settle=False)
+        self.evaluate_script(f"""
             document.querySelector('input[name=login]').value = {json.dumps(login)};
             document.querySelector('input[name=password]').value = {json.dumps(password)};
             document.querySelector('form.oe_login_form').submit()""")
-        self.wait("!!document.querySelector('.o_main_navbar')")
+        self.wait_for_script("!!document.querySelector('.o_main_navbar')")
 
-    def click(self, selector, text=None, *, settle=True):
-        """Click the first visible element of a selector, with this text if one is given."""
+    def click_element(self, selector, text=None, *, settle=True):
+        """Click the first visible element of a selector, with this text if one is given.
+
+        :param settle: wait until the page is idle
+        """
         found = f"""[...document.querySelectorAll({json.dumps(selector)})].find(
             node => node.offsetParent && ({json.dumps(text)} === null || node.textContent.includes({json.dumps(text)})))"""
-        self.wait(f'!!{found}')
-        self.ask(f'{found}.click()')
+        self.wait_for_script(f'!!{found}')
+        self.evaluate_script(f'{found}.click()')
         if settle:
-            self.settle()
+            self.wait_until_idle()
 
-    def picture(self, path, *, full=False):
+    def save_screenshot(self, path, *, full=False):
+        """Write a picture of the page to a PNG file. `full`: with the parts outside of the window."""
         options = {'captureBeyondViewport': True} if full else {}
-        data = self.call('Page.captureScreenshot', format='png', **options)['data']
+        data = self.call_devtools('Page.captureScreenshot', format='png', **options)['data']
         path.write_bytes(base64.b64decode(data))

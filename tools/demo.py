@@ -30,7 +30,15 @@ from demo_report import (
     show_result,
     tie_out_table,
 )
-from odoo_env import analytic_accounts, card_liability, emit_json, environment, run_flows, set_up_empty, simulator
+from odoo_env import (
+    connect_empty_company,
+    ensure_analytic_accounts,
+    open_environment,
+    print_json_result,
+    read_card_liability,
+    run_flow_jobs,
+    run_simulator,
+)
 from runtime import (
     OdooRuntime,
     ToolError,
@@ -54,7 +62,9 @@ def add_chart(env):
     """Add analytic plans, suppliers and an account for every tax to the demo company."""
     Plan = env['account.analytic.plan']
     for name, accounts in PLANS.items():
-        analytic_accounts(env, Plan.search([('name', '=', name)], limit=1) or Plan.create({'name': name}), accounts)
+        ensure_analytic_accounts(
+            env, Plan.search([('name', '=', name)], limit=1) or Plan.create({'name': name}), accounts
+        )
     env['res.partner'].create([{'name': name, 'supplier_rank': 1} for name in SUPPLIERS])
     taxes = (
         env['account.tax']
@@ -101,7 +111,7 @@ def begin_company(env, ramp, seed):
     """Connect the demo company to a simulated Ramp without a chart. Return the connection."""
     print_progress('connecting the demo company to a simulated Ramp that has no chart')
     add_chart(env)
-    connection = set_up_empty(
+    connection = connect_empty_company(
         env,
         ramp,
         seed=seed,
@@ -120,13 +130,13 @@ def begin_company(env, ramp, seed):
 def order_and_spend(env, connection, ramp, options):
     """Send the coding data, buy, and let people in Ramp spend. Return (runs, table of what was sent, orders)."""
     print_progress('sending the chart, analytic accounts, taxes and suppliers to Ramp')
-    runs = run_flows(env, connection, sends=True)
-    sent = sent_table(row_states(env, connection), ramp.ask('GET', '/coding'))
+    runs = run_flow_jobs(env, connection, sends=True)
+    sent = sent_table(row_states(env, connection), ramp.call_admin('GET', '/coding'))
     print_progress(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
-    orders = procurement.buy_orders(env, connection, options.orders, options.seed)
-    runs += run_flows(env, connection, sends=True)
-    procurement.bill_orders(env, connection, ramp, orders)
-    ramp.spend(
+    orders = procurement.buy_demo_orders(env, connection, options.orders, options.seed)
+    runs += run_flow_jobs(env, connection, sends=True)
+    procurement.bill_received_orders(env, connection, ramp, orders)
+    ramp.let_people_spend(
         transactions=options.transactions,
         bills=options.bills,
         reimbursements=options.reimbursements,
@@ -143,7 +153,7 @@ def synchronize(env, connection, options):
         f'{options.reimbursements} reimbursements'
     )
     started = time.monotonic()
-    runs = run_flows(env, connection)
+    runs = run_flow_jobs(env, connection)
     seconds = time.monotonic() - started
     if entered := enter_payments(env, connection):
         print_progress(
@@ -152,8 +162,8 @@ def synchronize(env, connection, options):
             f'{"its payment is" if entered == 1 else "their payments are"} entered'
         )
     # Run again, as the scheduler would. A card charge that pays a bill is booked anew, and Ramp gets the change.
-    once_more = run_flows(env, connection, sends=False)
-    runs += run_flows(
+    once_more = run_flow_jobs(env, connection, sends=False)
+    runs += run_flow_jobs(
         env, connection, sends=True
     )  # vendors from Ramp are suppliers now, and sent to Ramp as coding values
     return runs, once_more, seconds
@@ -162,22 +172,22 @@ def synchronize(env, connection, options):
 def synchronize_again(env, connection, ramp):
     """Synchronize again without changes. Return (runs, write calls to Ramp, whether something changed)."""
     print_progress('synchronizing again: nothing may change, and nothing may be written to Ramp')
-    before = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
-    runs = run_flows(env, connection)
-    after = ramp.summary()['write_calls'], row_states(env, connection), card_liability(env, connection)
+    before = ramp.fetch_summary()['write_calls'], row_states(env, connection), read_card_liability(env, connection)
+    runs = run_flow_jobs(env, connection)
+    after = ramp.fetch_summary()['write_calls'], row_states(env, connection), read_card_liability(env, connection)
     return runs, after[0] - before[0], before[1:] != after[1:]
 
 
 def run_demo(ramp, options):
     """Synchronize twice. Return the figures, with the reasons of a failure (an empty list on success)."""
-    with environment(options.database) as env:
+    with open_environment(options.database) as env:
         connection = begin_company(env, ramp, options.seed)
         runs, sent, orders = order_and_spend(env, connection, ramp, options)
         arrived, once_more, seconds = synchronize(env, connection, options)
         runs += arrived
         flows = [row for row in flow_table(runs, row_states(env, connection), once_more) if row['flow'] not in SENT]
         others = {flow._flow for flow in connection._flow_models() if flow._sends}
-        bought = procurement.compare_orders(env, connection, ramp, orders)
+        bought = procurement.compare_orders_with_ramp(env, connection, ramp, orders)
         ties, owed = tie_out_table(env, connection, ramp), payables_table(env, connection, ramp)
         proof, odd, rates = owed_to_ramp(env, connection)
         again, write_calls, has_changed = synchronize_again(env, connection, ramp)
@@ -194,7 +204,7 @@ def run_demo(ramp, options):
             'seconds': round(seconds, 1),
             'second_run': {'write_calls': write_calls, 'changed': has_changed},
         }
-        summary = ramp.summary()
+        summary = ramp.fetch_summary()
         reasons = [
             *reasons_of_runs([*runs, *once_more, *again]),
             *reasons_of_rows(sent, flows),
@@ -209,7 +219,7 @@ def run_demo(ramp, options):
 
 def let_ramp_tell(database, address):
     """Switch on webhooks from Ramp to this Odoo. Return our id of an account to code with."""
-    with environment(database) as env:
+    with open_environment(database) as env:
         env['ir.config_parameter'].set_param('web.base.url', address)
         env['ir.config_parameter'].set_param('web.base.url.freeze', 'True')
         connection = env['ramp.connection'].search([], limit=1)
@@ -277,10 +287,10 @@ def main():
     runtime = OdooRuntime().prepare_machine()
     os.environ.update(runtime.build_environ())
     runtime.ensure_database(options.database, fresh=True)
-    with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
+    with tempfile.TemporaryFile('w+') as log, run_simulator(log=log) as ramp:
         result = run_demo(ramp, options)
         if options.json:
-            emit_json(result)
+            print_json_result(result)
         else:
             show_result(result)
         for reason in result['problems']:

@@ -6,7 +6,7 @@ Amounts in the tables are texts in major units of their currency, unless a name 
 from collections import Counter
 from decimal import Decimal
 
-from odoo_env import card_liability, open_payables
+from odoo_env import read_card_liability, read_open_payables
 
 # flow -> key of the objects it sends in the simulated Ramp
 SENT = {
@@ -72,7 +72,7 @@ def sent_table(records, there):
 def coding_table(ramp):
     """Return how the booked transactions were coded in Ramp: one row per way, with its number."""
     found = Counter()
-    for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']:
+    for row in ramp.call_admin('GET', '/transactions?sync_status=SYNCED')['data']:
         lines = [[selection['type'] for selection in line['accounting_field_selections']] for line in row['line_items']]
         found.update(
             {
@@ -88,9 +88,9 @@ def coding_table(ramp):
 
 def tie_out_table(env, connection, ramp):
     """Return the card liability in the ledger beside cleared and synced spend in Ramp, per entity and currency."""
-    ledger = card_liability(env, connection)
+    ledger = read_card_liability(env, connection)
     rows = []
-    for total in ramp.totals(sync_status='SYNCED'):
+    for total in ramp.fetch_spend_totals(sync_status='SYNCED'):
         amount, count = ledger.pop((total['entity_id'], total['currency']), (Decimal(0), 0))
         spent = Decimal(total['amount_minor']).scaleb(-EXPONENTS.get(total['currency'], 2))
         rows.append(
@@ -121,9 +121,9 @@ def tie_out_table(env, connection, ramp):
 
 def payables_table(env, connection, ramp):
     """Return what is owed to vendors, per currency: Ramp beside the payable accounts of the ledger."""
-    ledger = open_payables(env, connection)
+    ledger = read_open_payables(env, connection)
     rows = {}
-    for total in ramp.ask('GET', '/payables')['payables']:
+    for total in ramp.call_admin('GET', '/payables')['payables']:
         row = rows.setdefault(total['currency'], Counter())
         row.update(
             {name: total[name] for name in ('bills', 'billed_minor', 'credited_minor', 'paid_minor', 'open_minor')}

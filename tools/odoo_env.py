@@ -1,6 +1,6 @@
-"""Odoo inside this process, for the scripts in this folder.
+"""Odoo inside this process, a simulated Ramp in another one, and a company that both share.
 
-Run these with the environment of `runtime.OdooRuntime.build_environ`.
+Run scripts that import this module with the environment of `runtime.OdooRuntime.build_environ`.
 """
 
 import contextlib
@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import requests
@@ -18,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
 @contextlib.contextmanager
-def environment(database, *, user=None):
+def open_environment(database, *, user=None):
     """Yield an Odoo environment of the superuser with its own cursor. Only the caller commits."""
     import odoo.api
     import odoo.tools
@@ -33,8 +32,12 @@ def environment(database, *, user=None):
 
 
 @contextlib.contextmanager
-def simulator(*arguments, log=None):
-    """Run a simulated Ramp in its own process. Yield an object for its administration."""
+def run_simulator(*arguments, log=None):
+    """Run a simulated Ramp in its own process. Yield its `SimulatedRamp`.
+
+    :param arguments: options of its command line
+    :param log: file for its errors; None: they are not kept
+    """
     command = [sys.executable, '-m', 'simulator', '--port', '0', *map(str, arguments)]
     environ = {
         **os.environ,
@@ -60,7 +63,7 @@ def simulator(*arguments, log=None):
                 break
         if not address:
             raise SystemExit('dev: the simulator did not start.')
-        yield Ramp(address, process)
+        yield SimulatedRamp(address, process)
     finally:
         process.terminate()
         try:
@@ -69,7 +72,7 @@ def simulator(*arguments, log=None):
             process.kill()
 
 
-class Ramp:
+class SimulatedRamp:
     """The simulated Ramp for scripts: its address and its administration."""
 
     client_id = 'ramp_id_simulator'
@@ -80,30 +83,37 @@ class Ramp:
         self.admin = api_url.removesuffix('/developer/v1') + '/_simulator'
         self.process = process
 
-    def ask(self, method, path, body=None):
+    def call_admin(self, method, path, body=None):
+        """Send a request to the administration. Return its JSON answer, or None if it is empty.
+
+        Raise `requests.HTTPError` if the simulator refuses the request.
+        """
         answer = requests.request(method, self.admin + path, json=body, timeout=120)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def reset(self, **options):
-        return self.ask('POST', '/reset', options)
+    def reset_business(self, **options):
+        """Begin a new business with these options of `simulator.seed.Seed`."""
+        return self.call_admin('POST', '/reset', options)
 
-    def spend(self, **options):
+    def let_people_spend(self, **options):
         """Let people spend, coded with the data that Odoo sent."""
-        return self.ask('POST', '/spend', options)
+        return self.call_admin('POST', '/spend', options)
 
-    def totals(self, **query):
+    def fetch_spend_totals(self, **query):
+        """Return the sums of card transactions by entity and currency, in minor units."""
         text = '&'.join(f'{key}={value}' for key, value in query.items())
-        return self.ask('GET', f'/totals?{text}')['totals']
+        return self.call_admin('GET', f'/totals?{text}')['totals']
 
-    def summary(self):
-        return self.ask('GET', '/')
+    def fetch_summary(self):
+        """Return what the simulator has and what it complains of, as a dict."""
+        return self.call_admin('GET', '/')
 
 
 RATES = {'EUR': 0.92, 'JPY': 149.0, 'KWD': 0.307, 'GBP': 0.79, 'CHF': 0.88}
 
 
-def activate_currencies(env):
+def activate_business_currencies(env):
     """Activate the currencies of the simulated business, each with a rate."""
     for currency in env['res.currency'].with_context(active_test=False).search([('name', 'in', list(RATES))]):
         currency.active = True
@@ -118,7 +128,7 @@ def activate_currencies(env):
             )
 
 
-def analytic_accounts(env, plan, names):
+def ensure_analytic_accounts(env, plan, names):
     """Return the analytic accounts with these names in a plan. Create missing ones."""
     there = env['account.analytic.account'].search([('plan_id', '=', plan.id), ('name', 'in', names)])
     return there + env['account.analytic.account'].create(
@@ -130,9 +140,9 @@ def analytic_accounts(env, plan, names):
     )
 
 
-def hire_people(env, ramp):
-    """Make the people of the simulated business employees."""
-    people = ramp.ask('GET', '/objects/users')['data']
+def hire_business_people(env, ramp):
+    """Create employees for the people of the simulated business that Odoo does not know."""
+    people = ramp.call_admin('GET', '/objects/users')['data']
     known = set(env['hr.employee'].with_context(active_test=False).search([]).mapped('work_email'))
     env['hr.employee'].create(
         [
@@ -148,7 +158,7 @@ def hire_people(env, ramp):
     )
 
 
-def connect_company(env, ramp, **values):
+def connect_to_ramp(env, ramp, **values):
     """Connect the company to the simulated business and commit. Return the connection."""
     connection = env['ramp.connection'].create(
         {
@@ -169,20 +179,20 @@ def connect_company(env, ramp, **values):
     return connection
 
 
-def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
+def connect_seeded_company(env, ramp, *, transactions=600, months=6, seed=1, **options):
     """Prepare the demo company for the simulated business, add its chart to Ramp, and connect both.
 
     Return the connection. The people of the business become employees, and its currencies are activated with a rate.
     The chart is in Ramp with the ids that the addon uses, as if it had been sent long ago.
     """
-    activate_currencies(env)
+    activate_business_currencies(env)
     plan = env['account.analytic.plan'].search([], limit=1) or env['account.analytic.plan'].create({'name': 'Projects'})
-    analytics = analytic_accounts(env, plan, ('Office Move', 'Website', 'Trade Fair', 'Customer Support'))
+    analytics = ensure_analytic_accounts(env, plan, ('Office Move', 'Website', 'Trade Fair', 'Customer Support'))
     coding = env['ramp.coding']
     accounts = env['account.account'].search(
         [('account_type', 'in', ('expense', 'asset_prepayments')), ('company_ids', 'in', env.company.ids)]
     )
-    ramp.reset(
+    ramp.reset_business(
         transactions=transactions,
         months=months,
         seed=seed,
@@ -211,24 +221,24 @@ def set_up(env, ramp, *, transactions=600, months=6, seed=1, **options):
         ],
         **options,
     )
-    hire_people(env, ramp)
-    return connect_company(env, ramp)
+    hire_business_people(env, ramp)
+    return connect_to_ramp(env, ramp)
 
 
-def set_up_empty(env, ramp, *, seed=1, **values):
-    """Do the same with a Ramp without chart and spend. Return the connection.
+def connect_empty_company(env, ramp, *, seed=1, **values):
+    """Connect the demo company to a simulated Ramp without chart and spend. Return the connection.
 
-    `run_flows` sends the chart, and `Ramp.spend` adds the spend.
+    `run_flow_jobs` sends the chart, and `SimulatedRamp.let_people_spend` adds the spend.
 
     :param values: of the connection
     """
-    activate_currencies(env)
-    ramp.reset(transactions=0, seed=seed, accounts=[], analytics=[])
-    hire_people(env, ramp)
-    return connect_company(env, ramp, **values)
+    activate_business_currencies(env)
+    ramp.reset_business(transactions=0, seed=seed, accounts=[], analytics=[])
+    hire_business_people(env, ramp)
+    return connect_to_ramp(env, ramp, **values)
 
 
-def run_flows(env, connection, limit=50, sends=None):
+def run_flow_jobs(env, connection, limit=50, sends=None):
     """Run every flow's job, as the scheduler would, until nothing is left to do. Return its runs.
 
     :param sends: True: only flows from Odoo to Ramp; False: only the others; None: all
@@ -265,7 +275,7 @@ def run_flows(env, connection, limit=50, sends=None):
     return env['ramp.run'].search([('id', '>', last)], order='id')
 
 
-def card_liability(env, connection):
+def read_card_liability(env, connection):
     """Return {(Ramp entity id, currency): (amount, number of entries)} of the card account.
 
     Only entries of card transactions count. Amounts are major units of the currency; a liability is positive.
@@ -284,7 +294,7 @@ def card_liability(env, connection):
     return {(entity, currency): (amount, count) for entity, currency, amount, count in env.cr.fetchall()}
 
 
-def open_payables(env, connection):
+def read_open_payables(env, connection):
     """Return what the general ledger owes by Ramp vendor and currency, in minor units.
 
     Other entries of the partner count too.
@@ -309,9 +319,6 @@ def open_payables(env, connection):
     }
 
 
-def emit_json(result):
+def print_json_result(result):
+    """Print a result as JSON, with texts for values that JSON does not have."""
     print(json.dumps(result, indent=2, default=str), flush=True)
-
-
-def now():
-    return time.monotonic()

@@ -5,7 +5,7 @@ The tables also show how much of it Ramp has.
 
 import random
 
-from odoo_env import RATES, run_flows
+from odoo_env import RATES, run_flow_jobs
 
 SUPPLIERS = (  # name, country, state, currency
     ('Redwood Timber Co', 'us', 'base.state_us_5', 'USD'),
@@ -25,7 +25,7 @@ SERVICE = ('Delivery', 'unit', 75.0)
 FATES = ('whole', 'part', 'returned', 'rest', 'amended', 'cancelled', 'again', 'open')
 
 
-def make_catalogue(env):
+def create_purchase_catalogue(env):
     """Create the suppliers that Ramp gets, and their products. Return (partners with their currencies, products)."""
     Currency = env['res.currency'].with_context(active_test=False)
     partners = env['res.partner'].create(
@@ -59,28 +59,31 @@ def make_catalogue(env):
     ], products
 
 
-def buy_orders(env, connection, count, seed):
+def buy_demo_orders(env, connection, count, seed):
     """Confirm this many orders, send them to Ramp, and let typical things happen to them. Return the orders."""
     source = random.Random(seed)
-    suppliers, products = make_catalogue(env)
+    suppliers, products = create_purchase_catalogue(env)
     expense = env['account.account'].search(
         [('account_type', '=', 'expense'), ('company_ids', 'in', env.company.ids)], order='code', limit=1
     )
     products.property_account_expense_id = expense
     analytics = env['account.analytic.account'].search([('company_id', 'in', (False, env.company.id))])
     orders = env['purchase.order'].create(
-        [_order_values(source, *suppliers[number % len(suppliers)], products, analytics) for number in range(count)]
+        [
+            _draw_order_values(source, *suppliers[number % len(suppliers)], products, analytics)
+            for number in range(count)
+        ]
     )
     orders.button_confirm()
     env.cr.commit()
-    run_flows(env, connection, sends=True)
+    run_flow_jobs(env, connection, sends=True)
     for number, order in enumerate(orders):
-        _let_happen(env, source, order, FATES[number % len(FATES)])
+        _apply_order_fate(env, source, order, FATES[number % len(FATES)])
     env.cr.commit()
     return orders
 
 
-def _order_values(source, partner, currency, products, analytics):
+def _draw_order_values(source, partner, currency, products, analytics):
     kilogram = products.env.ref('uom.product_uom_kgm')
     lines = [
         (
@@ -109,8 +112,8 @@ def _order_values(source, partner, currency, products, analytics):
     return {'partner_id': partner.id, 'currency_id': currency.id, 'order_line': notes + lines}
 
 
-def _let_happen(env, source, order, fate):
-    """Let something happen to a confirmed order."""
+def _apply_order_fate(env, source, order, fate):
+    """Let something typical happen to a confirmed order: one of `FATES`."""
     if fate in ('cancelled', 'again'):
         order.button_cancel()
         if fate == 'again':
@@ -137,16 +140,16 @@ def _let_happen(env, source, order, fate):
             }
         )
     elif fate != 'open' and order.picking_ids:
-        picking = receive_order(order, 1 if fate == 'whole' else 0.5)
+        picking = receive_order_share(order, 1 if fate == 'whole' else 0.5)
         if fate == 'returned':
-            _give_back(env, picking)
+            _return_received_units(env, picking)
         if fate == 'rest' and order.picking_ids.filtered(lambda left: left.state == 'assigned'):
-            receive_order(order, 1)
+            receive_order_share(order, 1)
     for line in order.order_line.filtered(lambda line: line.product_id.type == 'service') if fate == 'whole' else ():
         line.qty_received = line.product_qty  # a user enters this for services
 
 
-def receive_order(order, share):
+def receive_order_share(order, share):
     """Validate the open quantity of an order's receipt, or a part of each line with a back-order.
 
     Return the receipt.
@@ -159,7 +162,7 @@ def receive_order(order, share):
     return picking
 
 
-def _give_back(env, picking):
+def _return_received_units(env, picking):
     """Return one unit of each line of a receipt, to be refunded."""
     wizard = (
         env['stock.return.picking']
@@ -173,18 +176,20 @@ def _give_back(env, picking):
     back.with_context(skip_backorder=True, skip_sms=True).button_validate()
 
 
-def bill_orders(env, connection, ramp, orders):
+def bill_received_orders(env, connection, ramp, orders):
     """Add bills in Ramp for the first line of each received order."""
-    there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data']}
-    received = {row['purchase_order_id'] for row in ramp.ask('GET', '/objects/item_receipts')['data']}
-    for row in _order_rows(env, connection, orders):
+    there = {row['id']: row for row in ramp.call_admin('GET', '/objects/purchase_orders')['data']}
+    received = {row['purchase_order_id'] for row in ramp.call_admin('GET', '/objects/item_receipts')['data']}
+    for row in _find_order_rows(env, connection, orders):
         order = there.get(row.ramp_id)
         if order and not order['archived_at'] and order['id'] in received:
             line = order['line_items'][0]
-            ramp.ask('POST', f'/purchase-orders/{order["id"]}/bills', {'quantities': {line['id']: line['quantity']}})
+            ramp.call_admin(
+                'POST', f'/purchase-orders/{order["id"]}/bills', {'quantities': {line['id']: line['quantity']}}
+            )
 
 
-def _order_rows(env, connection, orders):
+def _find_order_rows(env, connection, orders):
     return env['ramp.record'].search(
         [
             ('connection_id', '=', connection.id),
@@ -195,19 +200,21 @@ def _order_rows(env, connection, orders):
     )
 
 
-def compare_orders(env, connection, ramp, orders):
+def compare_orders_with_ramp(env, connection, ramp, orders):
     """Return one row per supplier: its orders, ordered and received amounts, Odoo beside Ramp.
 
     Amounts are in the orders' currency.
     """
     env.invalidate_all()
-    there = {row['id']: row for row in ramp.ask('GET', '/objects/purchase_orders')['data'] if not row['archived_at']}
+    there = {
+        row['id']: row for row in ramp.call_admin('GET', '/objects/purchase_orders')['data'] if not row['archived_at']
+    }
     arrived = {}
-    for receipt in ramp.ask('GET', '/objects/item_receipts')['data']:
+    for receipt in ramp.call_admin('GET', '/objects/item_receipts')['data']:
         for line in receipt['line_items'] if not receipt['archived_at'] else ():
             ident = line['purchase_order_line_item_id']
             arrived[ident] = arrived.get(ident, 0) + line['quantity']
-    sent = {row.res_id: row for row in _order_rows(env, connection, orders)}
+    sent = {row.res_id: row for row in _find_order_rows(env, connection, orders)}
     table = {}
     for order in orders:
         row = table.setdefault(

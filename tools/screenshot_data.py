@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 
 import procurement
-from odoo_env import run_flows, set_up
+from odoo_env import connect_seeded_company, run_flow_jobs
 
 ACCOUNTS = {
     'Cloud Hosting': ('Amazon Web Services',),
@@ -44,7 +44,7 @@ def make_bills(ramp, codes, number=None, count=None):
     """Add bills of some vendors, two of them paid by one transfer. Return {number: Ramp id}."""
     made = {}
     for vendor, invoice, account, lines in BILLS[:count]:
-        made[invoice] = ramp.ask(
+        made[invoice] = ramp.call_admin(
             'POST',
             '/bills',
             {
@@ -69,7 +69,7 @@ def make_bills(ramp, codes, number=None, count=None):
             },
         )['id']
     if not count:
-        ramp.ask('POST', '/bills/payments', {'ids': [made['ACS-7731'], made['ACS-7732']]})
+        ramp.call_admin('POST', '/bills/payments', {'ids': [made['ACS-7731'], made['ACS-7732']]})
     return made
 
 
@@ -86,7 +86,7 @@ def prepare_company(env, ramp):
     env.ref('base.user_admin').group_ids += env.ref(
         'account.group_account_user'
     )  # only these users see the lines of entries
-    connection = set_up(
+    connection = connect_seeded_company(
         env,
         ramp,
         transactions=70,
@@ -111,17 +111,17 @@ def prepare_company(env, ramp):
         for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True)
         for merchant in merchants
     }
-    for row in ramp.ask('GET', '/transactions')['data']:
+    for row in ramp.call_admin('GET', '/transactions')['data']:
         merchant = row['merchant_name'] if row['merchant_name'] in codes else 'Staples'
         memo = row['memo'] if row['memo'] in ('Team lunch', 'Client visit', 'Monthly plan') else None
         if row['sync_status'] == 'SYNC_READY':
-            ramp.ask(
+            ramp.call_admin(
                 'PATCH',
                 f'/transactions/{row["id"]}',
                 {'merchant_name': merchant, 'memo': memo, 'account': codes[merchant]},
             )
         for receipt in row['receipts']:
-            ramp.ask(
+            ramp.call_admin(
                 'PATCH',
                 f'/objects/receipts/{receipt}',
                 {
@@ -136,9 +136,9 @@ def prepare_company(env, ramp):
                     ],
                 },
             )
-    run_flows(env, connection)
+    run_flow_jobs(env, connection)
     bills = make_bills(ramp, codes)
-    run_flows(env, connection)
+    run_flow_jobs(env, connection)
     primary = codes['Uber']
     for values in (
         {'merchant': 'Blue Bottle Coffee', 'amount_minor': 4210, 'account': None},
@@ -161,19 +161,19 @@ def prepare_company(env, ramp):
             'broken': True,
         },
     ):
-        ramp.ask('POST', '/transactions', {'currency': 'USD', **values})
+        ramp.call_admin('POST', '/transactions', {'currency': 'USD', **values})
     changed = next(
         row
-        for row in ramp.ask('GET', '/transactions?sync_status=SYNCED')['data']
+        for row in ramp.call_admin('GET', '/transactions?sync_status=SYNCED')['data']
         if row['_money']['amount_minor'] > 2000
     )
-    ramp.ask(
+    ramp.call_admin(
         'PATCH',
         f'/transactions/{changed["id"]}',
         {'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'},
     )
     make_bills(ramp, codes, number='GPG-2041', count=1)  # the books have this number already
-    ramp.ask(
+    ramp.call_admin(
         'PATCH',
         f'/bills/{bills["BDS-118"]}',
         {
@@ -186,7 +186,7 @@ def prepare_company(env, ramp):
     # Rows confirmed less than a minute ago count as seen before.
     env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
     env.cr.commit()
-    run_flows(env, connection)
+    run_flow_jobs(env, connection)
     return connection
 
 
@@ -197,11 +197,11 @@ def make_differences(env, ramp):
         [('type', '=', 'bank')], limit=1
     )
     first = datetime.now(timezone.utc).replace(day=1)
-    ramp.ask('POST', '/statements', {'end': f'{first:%Y-%m-%d}', 'cashback_bps': 150})
-    ramp.ask('POST', '/transfers', {'amount_minor': 100000, 'currency': 'USD'})
+    ramp.call_admin('POST', '/statements', {'end': f'{first:%Y-%m-%d}', 'cashback_bps': 150})
+    ramp.call_admin('POST', '/transfers', {'amount_minor': 100000, 'currency': 'USD'})
     connection.statement_policy = 'closed'
     env.cr.commit()
-    run_flows(env, connection)
+    run_flow_jobs(env, connection)
     entries = env['account.move'].search(
         [
             ('ramp_id', '!=', False),
@@ -228,7 +228,7 @@ def make_differences(env, ramp):
     )
     by_hand.action_post()
     env.cr.commit()
-    run_flows(env, connection)
+    run_flow_jobs(env, connection)
     return entries[0].id, by_hand.id
 
 
@@ -244,23 +244,23 @@ def mend_differences(env, ramp, entry_id, by_hand_id):
     account = env['ramp.coding']._get_external_id(
         env['account.account'].search([('name', '=', 'Office Supplies')], limit=1)
     )
-    for row in ramp.ask('GET', '/transactions')['data']:
+    for row in ramp.call_admin('GET', '/transactions')['data']:
         if row['sync_status'] != 'SYNCED' and row['state'] == 'CLEARED':
-            ramp.ask('PATCH', f'/transactions/{row["id"]}', {'account': account, 'sync_status': 'SYNC_READY'})
+            ramp.call_admin('PATCH', f'/transactions/{row["id"]}', {'account': account, 'sync_status': 'SYNC_READY'})
     for row in env['ramp.record'].search([('has_changed', '=', True)]):
         row.action_rebook()
     for row in env['ramp.record'].search([('flow', '=', 'bill'), ('state', '=', 'held')]):
-        ramp.ask('PATCH', f'/bills/{row.ramp_id}', {'invoice_number': 'GPG-2042'})
+        ramp.call_admin('PATCH', f'/bills/{row.ramp_id}', {'invoice_number': 'GPG-2042'})
     env.cr.commit()
     for _time in range(2):
-        run_flows(env, connection)
+        run_flow_jobs(env, connection)
 
 
 def make_purchase(env, ramp):
     """Add a partly received and billed order, and a new employee. Return (order, receipt, employee)."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.write({'push_orders': True, 'push_receipts': True})
-    suppliers, products = procurement.make_catalogue(env)
+    suppliers, products = procurement.create_purchase_catalogue(env)
     products.property_account_expense_id = env['account.account'].search([('name', '=', 'Office Supplies')], limit=1)
     [project] = env['account.analytic.account'].search([('name', '=', 'Office Move')], limit=1)
     order = env['purchase.order'].create(
@@ -291,12 +291,12 @@ def make_purchase(env, ramp):
         {'name': 'Grace Hopper', 'work_email': 'grace@widgetworks.example', 'department_id': department.id}
     )
     env.cr.commit()
-    run_flows(env, connection, sends=True)
-    picking = procurement.receive_order(order, 0.5)
+    run_flow_jobs(env, connection, sends=True)
+    picking = procurement.receive_order_share(order, 0.5)
     env.cr.commit()
-    run_flows(env, connection, sends=True)
+    run_flow_jobs(env, connection, sends=True)
     row = env['ramp.record'].search([('flow', '=', 'purchase_order'), ('res_id', '=', order.id)])
     first = next(iter(row.payload['line_ids'].values()))
-    ramp.ask('POST', f'/purchase-orders/{row.ramp_id}/bills', {'quantities': {first: 12}})
-    run_flows(env, connection)
+    ramp.call_admin('POST', f'/purchase-orders/{row.ramp_id}/bills', {'quantities': {first: 12}})
+    run_flow_jobs(env, connection)
     return order.id, picking.id, person.id

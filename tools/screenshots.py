@@ -18,8 +18,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from browser import Browser
-from odoo_env import environment, simulator
+from browser import HeadlessBrowser
+from odoo_env import open_environment, run_simulator
 from runtime import (
     CHECKOUT,
     OdooRuntime,
@@ -45,8 +45,8 @@ LARGEST = 200 * 1024
 def odoo_stage(runtime, database, port, jobs):
     """Run Odoo with the data, and the simulated Ramp. Yield (address of Odoo, Ramp)."""
     runtime.ensure_database(database, fresh=True)
-    with tempfile.TemporaryFile('w+') as log, simulator(log=log) as ramp:
-        with environment(database) as env:
+    with tempfile.TemporaryFile('w+') as log, run_simulator(log=log) as ramp:
+        with open_environment(database) as env:
             prepare_company(env, ramp)
         address = f'http://127.0.0.1:{port}'
         command = runtime.build_odoo_command(
@@ -75,7 +75,7 @@ def call_method(browser, model, method, *args, **kwargs):
             'params': {'model': model, 'method': method, 'args': args, 'kwargs': kwargs},
         }
     )
-    answer = browser.ask(
+    answer = browser.evaluate_script(
         "fetch('/web/dataset/call_kw', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
         f'body: {json.dumps(body)}}}).then(answer => answer.json())'
     )
@@ -90,9 +90,9 @@ def save_picture(browser, name, *, width=WIDTH, height=None):
 
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch) / 'raw.png'
-        browser.ask('document.activeElement.blur()')  # a form focuses its first button
+        browser.evaluate_script('document.activeElement.blur()')  # a form focuses its first button
         time.sleep(0.3)
-        browser.picture(raw)
+        browser.save_screenshot(raw)
         image = Image.open(raw).convert('RGB')
     if image.width != width:
         image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
@@ -111,23 +111,23 @@ def save_picture(browser, name, *, width=WIDTH, height=None):
 
 def take_pictures(browser, address):
     """Go through the screens."""
-    browser.log_in(address, 'admin', 'admin')
-    browser.open(f'{address}/odoo/ramp-connections')
-    browser.click('.o_data_row .o_data_cell', 'Ramp')
+    browser.log_in_user(address, 'admin', 'admin')
+    browser.open_page(f'{address}/odoo/ramp-connections')
+    browser.click_element('.o_data_row .o_data_cell', 'Ramp')
     save_picture(browser, 'connection')
-    browser.click('.o_notebook .nav-link', 'Payables')
-    browser.resize(WIDTH, 1300)
-    browser.settle()
+    browser.click_element('.o_notebook .nav-link', 'Payables')
+    browser.resize_page(WIDTH, 1300)
+    browser.wait_until_idle()
     save_picture(browser, 'payables', height=1120)
-    browser.click('.o_notebook .nav-link', 'Coding Options')
+    browser.click_element('.o_notebook .nav-link', 'Coding Options')
     save_picture(browser, 'offers', height=1290)
-    browser.resize(WIDTH, 800)
-    browser.open(f'{address}/odoo/ramp-inbox')
+    browser.resize_page(WIDTH, 800)
+    browser.open_page(f'{address}/odoo/ramp-inbox')
     save_picture(browser, 'inbox', height=740)
-    browser.click('.o_data_row .o_data_cell', 'Marriott')
+    browser.click_element('.o_data_row .o_data_cell', 'Marriott')
     save_picture(browser, 'held', height=620)
     bill_pages(browser, address)
-    browser.open(f'{address}/odoo/ramp-records')
+    browser.open_page(f'{address}/odoo/ramp-records')
     save_picture(browser, 'records')
     [expense] = call_method(
         browser,
@@ -142,15 +142,15 @@ def take_pictures(browser, address):
         fields=['account_move_id'],
         limit=1,
     )
-    browser.resize(WIDE, 900)
-    browser.open(f'{address}/odoo/action-hr_expense.action_hr_expense_account/{expense["id"]}')
-    browser.wait(
+    browser.resize_page(WIDE, 900)
+    browser.open_page(f'{address}/odoo/action-hr_expense.action_hr_expense_account/{expense["id"]}')
+    browser.wait_for_script(
         "!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')"
     )
-    browser.settle()
+    browser.wait_until_idle()
     save_picture(browser, 'expense')
-    browser.resize(WIDTH, 800)
-    browser.open(f'{address}/odoo/account.move/{expense["account_move_id"][0]}')
+    browser.resize_page(WIDTH, 800)
+    browser.open_page(f'{address}/odoo/account.move/{expense["account_move_id"][0]}')
     save_picture(browser, 'entry')
     [row] = call_method(
         browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]], fields=['res_id']
@@ -158,73 +158,73 @@ def take_pictures(browser, address):
     call_method(
         browser, 'ramp.record', 'action_rebook', [row['id']]
     )  # last, because the inbox looks different from here on
-    browser.resize(WIDTH, 1100)
-    browser.open(f'{address}/odoo/account.move/{row["res_id"]}')
+    browser.resize_page(WIDTH, 1100)
+    browser.open_page(f'{address}/odoo/account.move/{row["res_id"]}')
     save_picture(browser, 'reversed', height=1080)
 
 
 def bill_pages(browser, address):
     """Make pictures of a held bill, a bill that Ramp changed after it was booked, and a paid bill with its payment."""
-    browser.open(f'{address}/odoo/ramp-inbox')
-    browser.click('.o_data_row .o_data_cell', 'Gotham Property Group')
+    browser.open_page(f'{address}/odoo/ramp-inbox')
+    browser.click_element('.o_data_row .o_data_cell', 'Gotham Property Group')
     save_picture(browser, 'duplicate', height=620)
-    browser.open(f'{address}/odoo/ramp-inbox')
-    browser.click('.o_data_row .o_data_cell', 'Bright Design Studio')
+    browser.open_page(f'{address}/odoo/ramp-inbox')
+    browser.click_element('.o_data_row .o_data_cell', 'Bright Design Studio')
     save_picture(browser, 'changed', height=700)
     [paid] = call_method(
         browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']], fields=['name']
     )
-    browser.resize(WIDE, 960)
-    browser.open(f'{address}/odoo/account.move/{paid["id"]}')
-    browser.wait(
+    browser.resize_page(WIDE, 960)
+    browser.open_page(f'{address}/odoo/account.move/{paid["id"]}')
+    browser.wait_for_script(
         "!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')"
     )
-    browser.settle()
+    browser.wait_until_idle()
     save_picture(browser, 'bill')
-    browser.resize(WIDTH, 800)
+    browser.resize_page(WIDTH, 800)
     [payment] = call_method(
         browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'], limit=1
     )
-    browser.open(f'{address}/odoo/account.payment/{payment["id"]}')
+    browser.open_page(f'{address}/odoo/account.payment/{payment["id"]}')
     save_picture(browser, 'payment', height=580)
 
 
 def tie_out_pages(browser, address, database, ramp):
     """Make pictures of the tie-out with differences, of its analysis, and of the tie-out without any."""
-    with environment(database) as env:
+    with open_environment(database) as env:
         done = make_differences(env, ramp)
-    browser.resize(WIDTH, 1180)
-    browser.open(f'{address}/odoo/ramp-tie-out')
-    browser.click('.o_ramp_period')
-    browser.click('.o-dropdown-item', 'This month')
+    browser.resize_page(WIDTH, 1180)
+    browser.open_page(f'{address}/odoo/ramp-tie-out')
+    browser.click_element('.o_ramp_period')
+    browser.click_element('.o-dropdown-item', 'This month')
     save_picture(browser, 'tie_out')
-    browser.resize(WIDTH, 800)
-    browser.open(f'{address}/odoo/ramp-tie-out-analysis')
+    browser.resize_page(WIDTH, 800)
+    browser.open_page(f'{address}/odoo/ramp-tie-out-analysis')
     save_picture(browser, 'tie_out_analysis', height=620)
-    with environment(database) as env:
+    with open_environment(database) as env:
         mend_differences(env, ramp, *done)
-    browser.open(f'{address}/odoo/ramp-tie-out')
+    browser.open_page(f'{address}/odoo/ramp-tie-out')
     save_picture(browser, 'tie_out_green')
 
 
 def purchase_pages(browser, address, database, ramp):
     """Make pictures of orders, receipts, people, and the connection's pages for them."""
-    with environment(database) as env:
+    with open_environment(database) as env:
         order, picking, person = make_purchase(env, ramp)
-    browser.resize(WIDE, 1000)
-    browser.open(f'{address}/odoo/purchase.order/{order}')
+    browser.resize_page(WIDE, 1000)
+    browser.open_page(f'{address}/odoo/purchase.order/{order}')
     save_picture(browser, 'order', height=680)
-    browser.open(f'{address}/odoo/stock.picking/{picking}')
+    browser.open_page(f'{address}/odoo/stock.picking/{picking}')
     save_picture(browser, 'receipt', height=560)
-    browser.resize(WIDTH, 1000)
-    browser.open(f'{address}/odoo/hr.employee/{person}')
-    browser.click('.o_notebook .nav-link', 'Settings')
+    browser.resize_page(WIDTH, 1000)
+    browser.open_page(f'{address}/odoo/hr.employee/{person}')
+    browser.click_element('.o_notebook .nav-link', 'Settings')
     save_picture(browser, 'employee', height=760)
-    browser.open(f'{address}/odoo/ramp-connections')
-    browser.click('.o_data_row .o_data_cell', 'Ramp')
+    browser.open_page(f'{address}/odoo/ramp-connections')
+    browser.click_element('.o_data_row .o_data_cell', 'Ramp')
     for name, page in (('procurement', 'Procurement'), ('people', 'People'), ('real_time', 'Real Time')):
-        browser.click('.o_notebook .nav-link', page)
-        browser.settle()
+        browser.click_element('.o_notebook .nav-link', page)
+        browser.wait_until_idle()
         save_picture(browser, name, height=900)
 
 
@@ -256,7 +256,7 @@ def main():
                 while True:
                     time.sleep(3600)
         else:
-            with Browser(executable, width=WIDTH, height=800) as browser:
+            with HeadlessBrowser(executable, width=WIDTH, height=800) as browser:
                 take_pictures(browser, address)
                 tie_out_pages(browser, address, options.database, ramp)
                 purchase_pages(browser, address, options.database, ramp)

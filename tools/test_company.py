@@ -10,14 +10,14 @@ Run it with the environment of `runtime.OdooRuntime.build_environ`. A database t
 import argparse
 import importlib
 
-from odoo_env import environment
+from odoo_env import open_environment
 from runtime import ADDON, run_script
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('database')
-    with environment(parser.parse_args().database) as env:
+    with open_environment(parser.parse_args().database) as env:
         company = importlib.import_module(f'odoo.addons.{ADDON}.tests.company').company_of(env)
         env['ir.qweb']._pregenerate_assets_bundles()
         env.cr.commit()

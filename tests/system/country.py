@@ -11,7 +11,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
 
 import demo  # noqa: E402
 import odoo_env  # noqa: E402
-from odoo_env import environment, simulator  # noqa: E402
+from odoo_env import open_environment, run_simulator  # noqa: E402
 
 # rates of the currencies that the simulated business spends, and of the companies
 RATES = {**odoo_env.RATES, 'USD': 1.0, 'CAD': 1.36, 'MXN': 17.1, 'RON': 4.58, 'KWD': 0.307, 'TWD': 32.0}
@@ -108,14 +108,14 @@ def documents(env):
 
 
 def main(database, chart, currency, habit, seed):
-    with environment(database) as env:
+    with open_environment(database) as env:
         currency = settle(env, chart, currency, habit)
-    with simulator() as ramp:
+    with run_simulator() as ramp:
         result = demo.run_demo(
             ramp,
             SimpleNamespace(database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6),
         )
-    with environment(database) as env:
+    with open_environment(database) as env:
         found = documents(env)
     print(
         json.dumps(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
 
-from odoo_env import environment, run_flows, set_up, simulator  # noqa: E402
+from odoo_env import connect_seeded_company, open_environment, run_flow_jobs, run_simulator  # noqa: E402
 
 
 def business(env, journal):
@@ -33,9 +33,9 @@ def main(database):
     from odoo.modules.registry import Registry
 
     found = {}
-    with environment(database) as env, simulator('--no-validate') as ramp:
-        connection = set_up(env, ramp, transactions=40)
-        run_flows(env, connection)
+    with open_environment(database) as env, run_simulator('--no-validate') as ramp:
+        connection = connect_seeded_company(env, ramp, transactions=40)
+        run_flow_jobs(env, connection)
         journal = connection.card_journal_id.id
         found['before'] = business(env, journal)
         found['records'] = env['ramp.record'].search_count([('state', '=', 'confirmed')])
@@ -56,7 +56,7 @@ def main(database):
             found['jobs'] = (
                 env['ir.cron'].with_context(active_test=False).search_count([('cron_name', 'like', 'Ramp:')])
             )
-        found['seats'] = [seat['is_active'] for seat in ramp.summary()['connections']]
+        found['seats'] = [seat['is_active'] for seat in ramp.fetch_summary()['connections']]
     print(json.dumps(found))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
 
 from bench_tie_out import add_spend  # noqa: E402
-from odoo_env import environment, set_up, simulator  # noqa: E402
+from odoo_env import connect_seeded_company, open_environment, run_simulator  # noqa: E402
 
 MONTHS = 24
 
@@ -50,7 +50,7 @@ def peak(database, work):
     if not pid:
         before = int(Path('/proc/self/statm').read_text(encoding='utf-8').split()[1]) * resource.getpagesize()
         try:
-            with environment(database) as env:
+            with open_environment(database) as env:
                 work(env)
             os.write(writer, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before).encode())
         except BaseException:
@@ -67,16 +67,16 @@ def peak(database, work):
 
 def main(database, *counts):
     found, there = [], 0
-    with simulator('--no-validate') as ramp:
-        with environment(database) as env:
-            connection = set_up(env, ramp, transactions=40, months=2)
-            entity = ramp.ask('GET', '/objects/entities')['data'][0]['id']
+    with run_simulator('--no-validate') as ramp:
+        with open_environment(database) as env:
+            connection = connect_seeded_company(env, ramp, transactions=40, months=2)
+            entity = ramp.call_admin('GET', '/objects/entities')['data'][0]['id']
             connection.use_webhooks = False
             env.cr.commit()
         for work in MEASURED.values():  # the first run also fills caches
             peak(database, work)
         for code, count in zip(('USD', 'EUR'), map(int, counts), strict=True):  # each count has entries of its own
-            with environment(database) as env:
+            with open_environment(database) as env:
                 connection = env['ramp.connection'].search([('state', '=', 'connected')])
                 account = env['account.account'].search([('account_type', '=', 'expense')], limit=1)
                 first = date.today().replace(day=1, year=date.today().year - 2)

@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 
 from jobs import FILES, FLOWS, JOBS, PAYABLES, STATEMENTS
-from odoo_env import Ramp, environment, set_up
+from odoo_env import SimulatedRamp, connect_seeded_company, open_environment
 
 # Boundaries inside the transactions of payables, for the flows that have the method.
 INSIDE = {
@@ -522,7 +522,7 @@ def operate(command, result):
 
     cuts = Cuts(command['database'], **command.get('cut') or {})
     Registry.delete(command['database'])
-    with environment(command['database']) as env:
+    with open_environment(command['database']) as env:
         cut_requests(cuts)
         cut_structure(cuts)
         cut_database(cuts)
@@ -591,7 +591,7 @@ def take(env, step):
 
 def act(command, result):
     cuts = Cuts(command['database'], **command.get('cut') or {})
-    with environment(command['database']) as env:
+    with open_environment(command['database']) as env:
         shrink(env, **command.get('shrink') or {})
         cut_client(cuts)
         cut_flows(cuts, env, result['booked'])
@@ -646,8 +646,8 @@ def wait(pid, seconds):
 
 def connect(database, address):
     """Set the company up and connect it, once, in a process of its own."""
-    with environment(database) as env:
-        set_up(env, Ramp(address), transactions=0)
+    with open_environment(database) as env:
+        connect_seeded_company(env, SimulatedRamp(address), transactions=0)
         change(env, 'set up')
 
 
@@ -657,7 +657,7 @@ def warm(database):
     """
     import odoo.sql_db
 
-    with environment(database) as env:
+    with open_environment(database) as env:
         from odoo.addons.ramp_connector.flows.bills import bill
         from odoo.addons.ramp_connector.flows.reimbursements import reimbursement
         from odoo.addons.ramp_connector.flows.statements import transfer
