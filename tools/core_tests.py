@@ -20,7 +20,7 @@ import subprocess
 import time
 from collections import Counter
 
-from run_tests import database
+from run_tests import make_test_database
 from runtime import (
     ADDON,
     CHECKOUT,
@@ -51,12 +51,12 @@ TOTALS = re.compile(r'(\d+) failed, (\d+) error\(s\) of (\d+) tests when loading
 UPGRADE = ' (during the upgrade)'
 
 
-def address(logger, name):
+def format_test_address(logger, name):
     """Return a test's name in the form of `--tags`: `/account/tests/test_tax.py:TestTax.test_division`."""
     return f'/{logger.removeprefix("odoo.addons.").replace(".", "/")}.py:{name}'
 
 
-def records(log):
+def read_log_records(log):
     """Yield level, logger and text of all records in a log of Odoo, tracebacks included."""
     found = None
     with open(log, encoding='utf-8', errors='replace') as lines:
@@ -72,7 +72,7 @@ def records(log):
         yield found
 
 
-class Result:
+class LogResult:
     """The results in a log of Odoo, of a run that is finished or still going on."""
 
     def __init__(self, log):
@@ -83,10 +83,10 @@ class Result:
         self.phase = UPGRADE
         self.started = Counter()
         self.flavours = Counter()
-        for level, logger, text in records(log):
-            self._read_record(level, logger, text)
+        for level, logger, text in read_log_records(log):
+            self._read_log_record(level, logger, text)
 
-    def _read_record(self, level, logger, text):
+    def _read_log_record(self, level, logger, text):
         if logger == 'odoo.tests.result':
             match = TOTALS.match(text)
             if match:
@@ -98,20 +98,20 @@ class Result:
         match = STARTED.match(text)
         if match:
             self.started[logger.split('.')[2]] += 1
-            self.outcomes.setdefault(self._name_of(logger, match[1]), 'passed')
+            self.outcomes.setdefault(self._get_test_name(logger, match[1]), 'passed')
         match = SKIPPED.match(text)
         if match:
-            self.outcomes[self._name_of(logger, match['name'], match['holder']) + match['which']] = 'skipped'
+            self.outcomes[self._get_test_name(logger, match['name'], match['holder']) + match['which']] = 'skipped'
         match = FAILED.match(text)
         if match and level == 'ERROR':
-            name = self._name_of(logger, match[2], match[3])
+            name = self._get_test_name(logger, match[2], match[3])
             self.flavours[match[1]] += 1
             self.outcomes[name] = match[1] if self.outcomes.get(name) != 'ERROR' else 'ERROR'
             self.details.setdefault(name, []).append(
                 [line for line in (TAIL.sub('', line) for line in text.splitlines()) if line]
             )
 
-    def _name_of(self, logger, name, holder=None):
+    def _get_test_name(self, logger, name, holder=None):
         """Return the name of a test, or of `setUpClass` and `tearDownClass`.
 
         Odoo logs the latter two under the runner's name.
@@ -121,12 +121,13 @@ class Result:
         if holder:
             logger, _dot, class_name = holder.rpartition('.')
             name = f'{class_name}.{name}'
-        return address(logger, name) + self.phase
+        return format_test_address(logger, name) + self.phase
 
-    def count(self, outcome):
+    def count_outcomes(self, outcome):
+        """Return the number of tests with this outcome: passed, skipped, FAIL or ERROR."""
         return sum(found == outcome for found in self.outcomes.values())
 
-    def check(self):
+    def check_odoo_totals(self):
         """Check that Odoo's own totals match what was read.
 
         Raise `ToolError` if not, because a comparison would be wrong.
@@ -140,11 +141,12 @@ class Result:
             raise ToolError(f'no test was run (see {self.log})')
         return self
 
-    def last_lines(self, name, count):
+    def list_last_lines(self, name, count):
+        """Return the last lines of each traceback of a test, this many of each."""
         return [line for traceback in self.details.get(name, ()) for line in traceback[-count:]]
 
 
-class Comparison:
+class SideComparison:
     """The runs for one choice of modules and tags: their logs, and what they depend on."""
 
     def __init__(self, runtime, modules, tags):
@@ -170,32 +172,35 @@ class Comparison:
         )
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def log(self, side):
+    def get_log_path(self, side):
+        """Return the path of the log of one side. A checkout has its own log of the side with the addon."""
         return self.folder / ('without.log' if side == 'without' else f'with-{compute_digest(CHECKOUT)}.log')
 
-    def note(self, side):
+    def get_note_path(self, side):
         """Return the path of the note of a finished run: the installed modules, and the seconds."""
-        return self.log(side).with_suffix('.json')
+        return self.get_log_path(side).with_suffix('.json')
 
-    def installed(self, name):
+    def list_installed_modules(self, name):
+        """Return the names of the modules that are installed in a database, sorted."""
         return self.runtime.postgres.run_sql(
             "SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY name", database=name
         ).split()
 
-    def reusable(self, side):
-        return side == 'without' and self.note(side).exists() and self.log(side).exists()
+    def is_side_reusable(self, side):
+        """Return whether a former run of this side has a result that still holds."""
+        return side == 'without' and self.get_note_path(side).exists() and self.get_log_path(side).exists()
 
-    def run(self, side):
-        """Run the tests of one side. Return its result."""
-        log, note = self.log(side), self.note(side)
+    def run_core_side(self, side):
+        """Run the tests of one side. Return its `LogResult`. Raise `ToolError` if they cannot be run."""
+        log, note = self.get_log_path(side), self.get_note_path(side)
         note.unlink(missing_ok=True)
         runtime = self.runtime
         # Odoo's switches in the shell (retries, a limit of failures) would make the sides differ.
         environ = {name: value for name, value in runtime.build_environ().items() if not name.startswith('ODOO_TEST_')}
-        with database(
+        with make_test_database(
             runtime, runtime.ensure_base_template() if side == 'without' else runtime.ensure_addon_template()
         ) as name:
-            missing = [module for module in self.modules if module not in self.installed(name)]
+            missing = [module for module in self.modules if module not in self.list_installed_modules(name)]
             if missing:
                 print_progress(f'core tests {side} {ADDON}: installing {", ".join(missing)}')
                 run_command(
@@ -206,7 +211,7 @@ class Comparison:
                     env=environ,
                     cwd=CHECKOUT,
                 )
-            installed = self.installed(name)
+            installed = self.list_installed_modules(name)
             lost = [module for module in self.modules if module not in installed]
             if lost:
                 raise ToolError(f'there is no module {", ".join(lost)} in this Odoo')
@@ -237,15 +242,15 @@ class Comparison:
                         process.wait(PROGRESS)
                         break
                     except subprocess.TimeoutExpired:
-                        self._show_progress(side, started)
-            result = Result(log).check()
+                        self._print_side_progress(side, started)
+            result = LogResult(log).check_odoo_totals()
             note.write_text(
                 json.dumps({'installed': installed, 'seconds': round(time.monotonic() - started)}), encoding='utf-8'
             )
         return result
 
-    def _show_progress(self, side, started):
-        result = Result(self.log(side))
+    def _print_side_progress(self, side, started):
+        result = LogResult(self.get_log_path(side))
         tests = list(result.outcomes)
         print_progress(
             f'core tests {side} {ADDON}: {result.started.total()} tests, {result.flavours["FAIL"]} failed, '
@@ -253,16 +258,17 @@ class Comparison:
             + (f', now {tests[-1]}' if tests else ', Odoo is upgrading the modules')
         )
 
-    def same_modules(self):
-        """Check that the two databases differ in the addon only."""
+    def check_same_modules(self):
+        """Check that the two databases differ in the addon only. Raise `ToolError` if not."""
         without, with_addon = (
-            set(json.loads(self.note(side).read_text(encoding='utf-8'))['installed']) for side in SIDES
+            set(json.loads(self.get_note_path(side).read_text(encoding='utf-8'))['installed']) for side in SIDES
         )
         if without ^ with_addon != {ADDON}:
             raise ToolError(f'the sides differ in more than the addon: {", ".join(sorted(without ^ with_addon))}')
 
 
-def print_totals(comparison, results):
+def print_side_totals(comparison, results):
+    """Print one line per side: how many tests ran, failed and were skipped, and by module."""
     print(f"\nOdoo's own tests, {comparison.tags}\n")
     modules = sorted({module for result in results.values() for module in result.started})
     print(
@@ -270,16 +276,16 @@ def print_totals(comparison, results):
         + ''.join(f'{module:>17}' for module in modules)
     )
     for side, result in results.items():
-        seconds = json.loads(comparison.note(side).read_text(encoding='utf-8'))['seconds']
+        seconds = json.loads(comparison.get_note_path(side).read_text(encoding='utf-8'))['seconds']
         print(
             f'{side + " " + ADDON:24}{result.totals["run"]:>8}{result.totals["failed"]:>8}{result.totals["errors"]:>8}'
-            f'{result.count("skipped"):>9}{seconds / 60:>9.1f}  '
+            f'{result.count_outcomes("skipped"):>9}{seconds / 60:>9.1f}  '
             + ''.join(f'{result.started[module]:>17}' for module in modules)
         )
     print()
 
 
-def print_difference(without, with_addon):
+def print_side_difference(without, with_addon):
     """Print what differs, and a summary of what fails on both sides. Return the number of tests that differ."""
     names = [*with_addon.outcomes, *(name for name in without.outcomes if name not in with_addon.outcomes)]
     both = [name for name in names if without.outcomes.get(name) == with_addon.outcomes.get(name) in ('FAIL', 'ERROR')]
@@ -287,7 +293,7 @@ def print_difference(without, with_addon):
         print(f'Not passed on both sides, so not because of the addon: {len(both)}')
         for name in both:
             print(f'  {with_addon.outcomes[name]:8} {name}')
-            for line in with_addon.last_lines(name, 1)[:1]:
+            for line in with_addon.list_last_lines(name, 1)[:1]:
                 print(f'           {line.strip()[:120]}')
         print()
     different = [name for name in names if without.outcomes.get(name) != with_addon.outcomes.get(name)]
@@ -300,13 +306,13 @@ def print_difference(without, with_addon):
             f'{with_addon.outcomes.get(name, "not run")}'
         )
         for side, result in (('without', without), ('with', with_addon)):
-            for line in result.last_lines(name, 6):
+            for line in result.list_last_lines(name, 6):
                 print(f'      {side}: {line}')
     print(f'\nLogs: {without.log}\n      {with_addon.log}')
     return len(different)
 
 
-def read_options():
+def read_core_options():
     parser = argparse.ArgumentParser(prog='./dev core-tests')
     parser.add_argument('--modules', default=','.join(MODULES), help='whose tests, by commas')
     parser.add_argument('--tags', help="Odoo's --test-tags, in place of all tests of the modules")
@@ -318,7 +324,7 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_core_options()
     modules = sorted(filter(None, options.modules.split(',')))
     if not modules or ADDON in modules:
         raise ToolError('name modules of Odoo in --modules')
@@ -326,20 +332,20 @@ def main():
     os.environ.update(runtime.build_environ())
     if not find_chromium():
         print_progress('there is no Chromium here: the browser tours are SKIPPED on both sides')
-    comparison = Comparison(runtime, modules, options.tags)
+    comparison = SideComparison(runtime, modules, options.tags)
     results = {}
     for side in [options.only] if options.only else SIDES:
-        if options.reuse and comparison.reusable(side):
+        if options.reuse and comparison.is_side_reusable(side):
             print_progress(f'core tests {side} {ADDON}: the result of a former run is reused')
-            results[side] = Result(comparison.log(side)).check()
+            results[side] = LogResult(comparison.get_log_path(side)).check_odoo_totals()
         else:
-            results[side] = comparison.run(side)
-    print_totals(comparison, results)
+            results[side] = comparison.run_core_side(side)
+    print_side_totals(comparison, results)
     if options.only:
         print(f'Log: {results[options.only].log}')
         return 0
-    comparison.same_modules()
-    return 1 if print_difference(*results.values()) else 0
+    comparison.check_same_modules()
+    return 1 if print_side_difference(*results.values()) else 0
 
 
 if __name__ == '__main__':

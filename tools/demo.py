@@ -17,18 +17,18 @@ import urllib.request
 import procurement
 from demo_report import (
     SENT,
-    coding_table,
-    flow_table,
-    owed_to_ramp,
-    payables_table,
-    reasons_of_books,
-    reasons_of_ramp,
-    reasons_of_rows,
-    reasons_of_runs,
-    row_states,
-    sent_table,
-    show_result,
-    tie_out_table,
+    build_coding_table,
+    build_flow_table,
+    build_owed_tables,
+    build_payables_table,
+    build_sent_table,
+    build_tie_out_table,
+    count_row_states,
+    list_book_differences,
+    list_failed_runs,
+    list_ramp_complaints,
+    list_unfinished_rows,
+    print_demo_result,
 )
 from odoo_env import (
     connect_empty_company,
@@ -58,7 +58,7 @@ PLANS = {
 SUPPLIERS = ('Amazon Web Services', 'Delta Air Lines', 'FedEx', 'GitHub', 'Staples', 'Uber', 'Verizon')
 
 
-def add_chart(env):
+def add_demo_chart(env):
     """Add analytic plans, suppliers and an account for every tax to the demo company."""
     Plan = env['account.analytic.plan']
     for name, accounts in PLANS.items():
@@ -75,7 +75,7 @@ def add_chart(env):
         line.account_id = taxes.account_id[:1]  # Ramp requires one, even for 0 %
 
 
-def salaries_account(env):
+def find_salaries_account(env):
     """Return the account of what employees get, or another one of what is owed.
 
     Paybacks without a transfer are deducted from it.
@@ -88,7 +88,7 @@ def salaries_account(env):
     return (owed.filtered(lambda account: 'salar' in account.name.lower()) or owed)[:1]
 
 
-def enter_payments(env, connection):
+def enter_manual_payments(env, connection):
     """Enter the payments of the bills that were paid outside of Ramp, as the reasons ask for. Return how many."""
     held = env['ramp.record'].search(
         [
@@ -107,10 +107,10 @@ def enter_payments(env, connection):
     return len(bills)
 
 
-def begin_company(env, ramp, seed):
+def connect_demo_company(env, ramp, seed):
     """Connect the demo company to a simulated Ramp without a chart. Return the connection."""
     print_progress('connecting the demo company to a simulated Ramp that has no chart')
-    add_chart(env)
+    add_demo_chart(env)
     connection = connect_empty_company(
         env,
         ramp,
@@ -118,7 +118,7 @@ def begin_company(env, ramp, seed):
         offer_taxes=True,
         push_orders=True,
         push_receipts=True,
-        repayment_account_id=salaries_account(env).id,
+        repayment_account_id=find_salaries_account(env).id,
         statement_policy='closed',
     )  # some transactions stay unfinished
     # Odoo shows the lines of an entry only to users with its full accounting features.
@@ -127,11 +127,11 @@ def begin_company(env, ramp, seed):
     return connection
 
 
-def order_and_spend(env, connection, ramp, options):
+def order_and_spend_money(env, connection, ramp, options):
     """Send the coding data, buy, and let people in Ramp spend. Return (runs, table of what was sent, orders)."""
     print_progress('sending the chart, analytic accounts, taxes and suppliers to Ramp')
     runs = run_flow_jobs(env, connection, sends=True)
-    sent = sent_table(row_states(env, connection), ramp.call_admin('GET', '/coding'))
+    sent = build_sent_table(count_row_states(env, connection), ramp.call_admin('GET', '/coding'))
     print_progress(f'{options.orders} purchase orders: amended, received in part or whole, returned, cancelled')
     orders = procurement.buy_demo_orders(env, connection, options.orders, options.seed)
     runs += run_flow_jobs(env, connection, sends=True)
@@ -146,7 +146,7 @@ def order_and_spend(env, connection, ramp, options):
     return runs, sent, orders
 
 
-def synchronize(env, connection, options):
+def synchronize_books(env, connection, options):
     """Book what arrived, and enter payments. Return (runs, runs that saw it again, seconds of the first)."""
     print_progress(
         f'synchronizing {options.transactions} card transactions, {options.bills} bills, '
@@ -155,7 +155,7 @@ def synchronize(env, connection, options):
     started = time.monotonic()
     runs = run_flow_jobs(env, connection)
     seconds = time.monotonic() - started
-    if entered := enter_payments(env, connection):
+    if entered := enter_manual_payments(env, connection):
         print_progress(
             f'{entered} {"bill that is" if entered == 1 else "bills that are"} marked as paid in the accounting '
             'system: '
@@ -169,32 +169,44 @@ def synchronize(env, connection, options):
     return runs, once_more, seconds
 
 
-def synchronize_again(env, connection, ramp):
+def synchronize_without_changes(env, connection, ramp):
     """Synchronize again without changes. Return (runs, write calls to Ramp, whether something changed)."""
     print_progress('synchronizing again: nothing may change, and nothing may be written to Ramp')
-    before = ramp.fetch_summary()['write_calls'], row_states(env, connection), read_card_liability(env, connection)
+    before = (
+        ramp.fetch_summary()['write_calls'],
+        count_row_states(env, connection),
+        read_card_liability(env, connection),
+    )
     runs = run_flow_jobs(env, connection)
-    after = ramp.fetch_summary()['write_calls'], row_states(env, connection), read_card_liability(env, connection)
+    after = (
+        ramp.fetch_summary()['write_calls'],
+        count_row_states(env, connection),
+        read_card_liability(env, connection),
+    )
     return runs, after[0] - before[0], before[1:] != after[1:]
 
 
-def run_demo(ramp, options):
+def run_whole_demo(ramp, options):
     """Synchronize twice. Return the figures, with the reasons of a failure (an empty list on success)."""
     with open_environment(options.database) as env:
-        connection = begin_company(env, ramp, options.seed)
-        runs, sent, orders = order_and_spend(env, connection, ramp, options)
-        arrived, once_more, seconds = synchronize(env, connection, options)
+        connection = connect_demo_company(env, ramp, options.seed)
+        runs, sent, orders = order_and_spend_money(env, connection, ramp, options)
+        arrived, once_more, seconds = synchronize_books(env, connection, options)
         runs += arrived
-        flows = [row for row in flow_table(runs, row_states(env, connection), once_more) if row['flow'] not in SENT]
+        flows = [
+            row
+            for row in build_flow_table(runs, count_row_states(env, connection), once_more)
+            if row['flow'] not in SENT
+        ]
         others = {flow._flow for flow in connection._flow_models() if flow._sends}
         bought = procurement.compare_orders_with_ramp(env, connection, ramp, orders)
-        ties, owed = tie_out_table(env, connection, ramp), payables_table(env, connection, ramp)
-        proof, odd, rates = owed_to_ramp(env, connection)
-        again, write_calls, has_changed = synchronize_again(env, connection, ramp)
+        ties, owed = build_tie_out_table(env, connection, ramp), build_payables_table(env, connection, ramp)
+        proof, odd, rates = build_owed_tables(env, connection)
+        again, write_calls, has_changed = synchronize_without_changes(env, connection, ramp)
         result = {
             'sent': sent,
             'followed': [row for row in flows if row['flow'] in others],
-            'coded': coding_table(ramp),
+            'coded': build_coding_table(ramp),
             'orders': bought,
             'flows': [row for row in flows if row['flow'] not in others],
             'tie_out': ties,
@@ -206,10 +218,10 @@ def run_demo(ramp, options):
         }
         summary = ramp.fetch_summary()
         reasons = [
-            *reasons_of_runs([*runs, *once_more, *again]),
-            *reasons_of_rows(sent, flows),
-            *reasons_of_books(result, odd),
-            *reasons_of_ramp(result, summary),
+            *list_failed_runs([*runs, *once_more, *again]),
+            *list_unfinished_rows(sent, flows),
+            *list_book_differences(result, odd),
+            *list_ramp_complaints(result, summary),
         ]
         return {**result, 'contract_checked': summary['contract'], 'ok': not reasons, 'problems': reasons}
 
@@ -217,7 +229,7 @@ def run_demo(ramp, options):
 # -- an Odoo to look at
 
 
-def let_ramp_tell(database, address):
+def let_ramp_send_events(database, address):
     """Switch on webhooks from Ramp to this Odoo. Return our id of an account to code with."""
     with open_environment(database) as env:
         env['ir.config_parameter'].set_param('web.base.url', address)
@@ -231,8 +243,8 @@ def let_ramp_tell(database, address):
         return env['ramp.coding']._get_external_id(account)
 
 
-def serve_odoo(runtime, ramp, port, database):
-    """Run Odoo with its jobs until Ctrl-C."""
+def serve_demo_odoo(runtime, ramp, port, database):
+    """Run Odoo with its jobs until Ctrl-C, and print how to look at it. Raise `ToolError` if it does not start."""
     command = runtime.build_odoo_command(
         '-d', database, '--http-port', port, '--max-cron-threads', 1, '--log-level', 'warn'
     )
@@ -241,14 +253,14 @@ def serve_odoo(runtime, ramp, port, database):
     ) as process:
         address = f'http://127.0.0.1:{port}'
 
-        def is_answering():
+        def is_odoo_answering():
             try:
                 return urllib.request.urlopen(f'{address}/web/login', timeout=5).status == 200
             except (urllib.error.URLError, OSError):
                 return False
 
-        wait_for_condition(is_answering, what='Odoo did not start', seconds=120, process=process)
-        code = let_ramp_tell(database, address)  # a running server is notified of jobs and runs them at once
+        wait_for_condition(is_odoo_answering, what='Odoo did not start', seconds=120, process=process)
+        code = let_ramp_send_events(database, address)  # a running server is notified of jobs and runs them at once
         print(
             f'\nOdoo:      {address}/odoo/ramp-connections\nuser:      admin\npassword:  admin\n'
             f'Ramp:      {ramp.admin}/  (the simulator; it sends its events to Odoo)\n\n'
@@ -262,7 +274,7 @@ def serve_odoo(runtime, ramp, port, database):
             process.wait()
 
 
-def read_options():
+def read_demo_options():
     parser = argparse.ArgumentParser(prog='./dev demo')
     parser.add_argument(
         '--no-serve',
@@ -281,22 +293,22 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_demo_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped too
     port = None if options.no_serve else find_free_port(options.port)
     runtime = OdooRuntime().prepare_machine()
     os.environ.update(runtime.build_environ())
     runtime.ensure_database(options.database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, run_simulator(log=log) as ramp:
-        result = run_demo(ramp, options)
+        result = run_whole_demo(ramp, options)
         if options.json:
             print_json_result(result)
         else:
-            show_result(result)
+            print_demo_result(result)
         for reason in result['problems']:
             print(f'dev: {reason}', file=sys.stderr)
         if not options.no_serve:
-            serve_odoo(runtime, ramp, port, options.database)
+            serve_demo_odoo(runtime, ramp, port, options.database)
     return 0 if result['ok'] else 1
 
 

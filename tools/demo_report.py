@@ -24,7 +24,7 @@ EXPONENTS = {'JPY': 0, 'KWD': 3}
 # -- tables
 
 
-def flow_table(runs, records, once_more=()):
+def build_flow_table(runs, records, once_more=()):
     """Return one row per flow: what was seen, created, confirmed and held, and how long it took.
 
     :param once_more: runs that saw again what others had seen
@@ -45,7 +45,7 @@ def flow_table(runs, records, once_more=()):
     return [{**row, 'seconds': round(row['seconds'], 1)} for row in table.values()]
 
 
-def row_states(env, connection):
+def count_row_states(env, connection):
     """Return {flow: {state: number of rows}}. `waiting`: Ramp has not finished with it, and the row says so."""
     found = {}
     for record in env['ramp.record'].search_fetch(
@@ -56,7 +56,7 @@ def row_states(env, connection):
     return found
 
 
-def sent_table(records, there):
+def build_sent_table(records, there):
     """Return one row per flow that sends: the number of confirmed and held rows, and what Ramp has."""
     return [
         {
@@ -69,7 +69,7 @@ def sent_table(records, there):
     ]
 
 
-def coding_table(ramp):
+def build_coding_table(ramp):
     """Return how the booked transactions were coded in Ramp: one row per way, with its number."""
     found = Counter()
     for row in ramp.call_admin('GET', '/transactions?sync_status=SYNCED')['data']:
@@ -86,7 +86,7 @@ def coding_table(ramp):
     return [{'coding': way, 'transactions': count} for way, count in found.items()]
 
 
-def tie_out_table(env, connection, ramp):
+def build_tie_out_table(env, connection, ramp):
     """Return the card liability in the ledger beside cleared and synced spend in Ramp, per entity and currency."""
     ledger = read_card_liability(env, connection)
     rows = []
@@ -119,7 +119,7 @@ def tie_out_table(env, connection, ramp):
     return sorted(rows, key=lambda row: row['currency'])
 
 
-def payables_table(env, connection, ramp):
+def build_payables_table(env, connection, ramp):
     """Return what is owed to vendors, per currency: Ramp beside the payable accounts of the ledger."""
     ledger = read_open_payables(env, connection)
     rows = {}
@@ -147,8 +147,12 @@ def payables_table(env, connection, ramp):
     ]
 
 
-def owed_to_ramp(env, connection):
-    """Return the tie-out report as shown: what is owed on the cards, and the explanation of each difference."""
+def build_owed_tables(env, connection):
+    """Return the tie-out report as shown, as three results.
+
+    These are the rows of what is owed on the cards, with the explanation of each difference; {kind of document: number
+    of differences}; and the rows of foreign currencies.
+    """
     report = env['report.ramp_connector.tie_out'].get_report(connection.id)
     rows = []
     for section in report['sections']:
@@ -191,11 +195,12 @@ def owed_to_ramp(env, connection):
 # -- why a demo failed
 
 
-def reasons_of_runs(runs):
+def list_failed_runs(runs):
+    """Return the runs that did not end well, as reasons."""
     return [f'the {run.flow} run failed: {run.message}' for run in runs if run.state != 'done']
 
 
-def reasons_of_rows(sent, flows):
+def list_unfinished_rows(sent, flows):
     """Return the rows that are not in their final state, as reasons."""
     return [
         *(
@@ -210,7 +215,7 @@ def reasons_of_rows(sent, flows):
     ]
 
 
-def reasons_of_books(result, odd):
+def list_book_differences(result, odd):
     """Return the differences between the books and Ramp, as reasons. odd: {kind of document: number of differences}."""
     return [
         *(
@@ -249,7 +254,7 @@ def reasons_of_books(result, odd):
     ]
 
 
-def reasons_of_ramp(result, summary):
+def list_ramp_complaints(result, summary):
     """Return the complaints of the simulated Ramp and the effects of the second run, as reasons."""
     reasons = []
     if result['second_run']['write_calls'] or result['second_run']['changed']:
@@ -262,7 +267,8 @@ def reasons_of_ramp(result, summary):
 # -- output
 
 
-def show_table(title, rows, columns):
+def print_demo_table(title, rows, columns):
+    """Print rows, which are dicts, under the names of their columns. Columns of words are aligned left."""
     print(f'\n{title}')
     widths = (
         {column: max(len(column), *(len(str(row.get(column, ''))) for row in rows)) for column in columns}
@@ -278,14 +284,15 @@ def show_table(title, rows, columns):
         )
 
 
-def show_result(result):
-    show_table('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
-    show_table(
+def print_demo_result(result):
+    """Print all tables of a demo, and what its second run did."""
+    print_demo_table('What Odoo offers in Ramp', result['sent'], ['flow', 'confirmed', 'in Ramp', 'held'])
+    print_demo_table(
         'People, vendors, orders and receipts, from Odoo to Ramp',
         result['followed'],
         ['flow', 'seen', 'confirmed', 'waiting', 'held', 'seconds'],
     )
-    show_table(
+    print_demo_table(
         'Purchase orders and what is received of them: Odoo beside Ramp',
         result['orders'],
         [
@@ -300,25 +307,27 @@ def show_result(result):
             'different',
         ],
     )
-    show_table('What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds'])
-    show_table('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
-    show_table(
+    print_demo_table(
+        'What arrived', result['flows'], ['flow', 'seen', 'created', 'confirmed', 'waiting', 'held', 'seconds']
+    )
+    print_demo_table('Coded by people in Ramp with what Odoo offers', result['coded'], ['coding', 'transactions'])
+    print_demo_table(
         'Card liability in Odoo, beside what Ramp says was spent',
         result['tie_out'],
         ['currency', 'entity', 'transactions', 'entries', 'ramp', 'odoo', 'difference'],
     )
-    show_table(
+    print_demo_table(
         'Open bills: what Ramp says is owed to vendors, beside the ledger',
         result['payables'],
         ['currency', 'vendors', 'bills', 'billed', 'credited', 'paid', 'open', 'odoo', 'different'],
     )
-    show_table(
+    print_demo_table(
         'The tie-out: what is owed on the cards, Ramp beside Odoo',
         result['owed_to_ramp'],
         ['currency', 'entity', 'spend', 'refund', 'cashback', 'payment', 'owed', 'odoo', 'difference', 'named'],
     )
     if result['rates']:
-        show_table(
+        print_demo_table(
             "Foreign currencies in the company's: as posted, beside Odoo's rates of the days",
             result['rates'],
             [column for column in result['rates'][0] if column != 'odd'],

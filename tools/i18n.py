@@ -26,7 +26,7 @@ HEADER = {
 }
 
 
-def export_terms(runtime):
+def export_addon_terms(runtime):
     """Return the .pot text of the addon in the checkout, without dates and in a fixed order."""
     name = f'ramp_i18n_{os.getpid()}'
     runtime.ensure_database(name, fresh=True)
@@ -54,12 +54,13 @@ def export_terms(runtime):
                 env=runtime.build_environ(),
                 cwd=CHECKOUT,
             )
-            return normalise_catalogue(polib.pofile(str(target)))
+            return normalize_term_catalogue(polib.pofile(str(target)))
     finally:
         runtime.drop_database(name)
 
 
-def normalise_catalogue(catalogue):
+def normalize_term_catalogue(catalogue):
+    """Return a catalogue as text, without what changes from one export to the next."""
     catalogue.metadata = dict(HEADER)
     catalogue.header = (
         f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'
@@ -75,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(prog='./dev i18n')
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when the file is out of date')
     options = parser.parse_args()
-    wanted = export_terms(OdooRuntime().prepare_machine())
+    wanted = export_addon_terms(OdooRuntime().prepare_machine())
     current = POT.read_text(encoding='utf-8') if POT.exists() else ''
     if wanted == current:
         print_progress(f'{POT.relative_to(CHECKOUT)} is up to date')

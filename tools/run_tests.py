@@ -44,19 +44,22 @@ TOURS = 'Tours'  # suffix of classes that drive a browser: Odoo's runner has the
 
 
 @dataclasses.dataclass(frozen=True)
-class Lane:
-    """run(runtime, arguments) -> (command, environment, folder), in a context that lasts while the command runs.
+class TestLane:
+    """A part of the tests that one command runs.
 
-    cores: the number it keeps busy. seconds: more than this prints a warning, so that slow growth is noticed.
+    :param prepare: function of (runtime, options) that returns a context, which lasts while the command runs; it yields
+        (command, environment variables, folder)
+    :param cores: the number that the command keeps busy
+    :param seconds: more than this prints a warning, so that slow growth is noticed
     """
 
-    run: Callable
+    prepare: Callable
     cores: int
     seconds: int
 
 
 @contextlib.contextmanager
-def database(runtime, source=None, suite='any'):
+def make_test_database(runtime, source=None, suite='any'):
     """Yield the name of a database for this run only. Databases of killed runs are dropped.
 
     :param source: the template to clone; default: the one with the addon
@@ -73,58 +76,59 @@ def database(runtime, source=None, suite='any'):
         runtime.drop_database(name)
 
 
-def pytest_command(runtime, *arguments):
+def build_pytest_command(runtime, *arguments):
+    """Return the command line of pytest with these arguments."""
     return [runtime.python, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-ra', '--durations=10', *arguments]
 
 
-def shuffled(options):
+def list_order_options(options):
     """Return pytest's options for a random order of classes and tests in a full run. No test may depend on another."""
     return ('--random-order-bucket=class', f'--random-order-seed={os.environ["RAMP_ROTATION"]}') if options.full else ()
 
 
-def with_tools(runtime):
+def build_plugin_environ(runtime):
     """Return the environment in which pytest finds the plugins beside this file."""
     return {'PYTHONPATH': f'{CHECKOUT / "tools"}{os.pathsep}{runtime.build_environ()["PYTHONPATH"]}'}
 
 
-def shared_out(options, by):
+def list_distribution_options(options, by):
     """Return pytest's options to distribute tests over processes, unless the user chose some by name."""
     return () if options.names or WORKERS < 2 else ('-n', WORKERS, '--dist', by)
 
 
 @contextlib.contextmanager
-def run_lint(runtime, options):
+def prepare_lint_lane(runtime, options):
     yield [runtime.python, CHECKOUT / 'tools/lint.py'], {}, CHECKOUT
 
 
 @contextlib.contextmanager
-def run_translations(runtime, options):
+def prepare_translations_lane(runtime, options):
     yield [runtime.python, CHECKOUT / 'tools/i18n.py', '--check'], {}, CHECKOUT
 
 
 @contextlib.contextmanager
-def run_plain(runtime, options):
+def prepare_plain_lane(runtime, options):
     files = options.files.get('plain') or [
         path.name for path in sorted(TESTS.glob('test_*.py')) if path.name.startswith(PLAIN)
     ]
     yield (
-        pytest_command(
+        build_pytest_command(
             runtime,
             '-p',
             'no:odoo',
             '-p',
             'plain_tests',
-            *shuffled(options),
+            *list_order_options(options),
             *(runtime.addons / ADDON / 'tests' / name for name in files),
             *options.arguments,
         ),
-        with_tools(runtime),
+        build_plugin_environ(runtime),
         runtime.addons / ADDON,
     )
 
 
 @contextlib.contextmanager
-def run_unit(runtime, options):
+def prepare_unit_lane(runtime, options):
     tests = runtime.addons / ADDON / 'tests'
     if options.full:
         fetch_browser()
@@ -134,15 +138,15 @@ def run_unit(runtime, options):
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
     # In a whole run, Odoo's runner has them already.
     smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
-    with database(runtime, runtime.ensure_test_template(), 'unit') as name:
+    with make_test_database(runtime, runtime.ensure_test_template(), 'unit') as name:
         yield (
-            pytest_command(
+            build_pytest_command(
                 runtime,
                 f'--odoo-database={name}',
                 '--odoo-http',
                 f'--odoo-config={runtime.config}',
-                *shared_out(options, 'loadscope'),
-                *shuffled(options),
+                *list_distribution_options(options, 'loadscope'),
+                *list_order_options(options),
                 *tours,
                 *smoke,
                 *(tests / name for name in files),
@@ -151,7 +155,7 @@ def run_unit(runtime, options):
             # The processes clone the database with PostgreSQL's own programs.
             {
                 **CALM,
-                **with_tools(runtime),
+                **build_plugin_environ(runtime),
                 'PGHOST': runtime.postgres.socket,
                 'PGUSER': runtime.postgres.user,
                 'PATH': f'{runtime.postgres.get_program_path("psql").parent}{os.pathsep}{runtime.build_environ()["PATH"]}',
@@ -161,10 +165,10 @@ def run_unit(runtime, options):
 
 
 @contextlib.contextmanager
-def run_odoo(runtime, options):
+def prepare_odoo_lane(runtime, options):
     tags = f'/{ADDON}' if options.full else f'ramp_smoke/{ADDON}'
     fetch_browser()  # waits if it is under way
-    with database(runtime, runtime.ensure_test_template(), 'odoo') as name:
+    with make_test_database(runtime, runtime.ensure_test_template(), 'odoo') as name:
         yield (
             runtime.build_odoo_command(
                 '-d',
@@ -192,15 +196,15 @@ def run_odoo(runtime, options):
 
 
 @contextlib.contextmanager
-def run_system(runtime, options):
+def prepare_system_lane(runtime, options):
     yield (
-        pytest_command(
+        build_pytest_command(
             runtime,
             '-p',
             'no:odoo',
-            *shared_out(options, 'loadgroup'),
+            *list_distribution_options(options, 'loadgroup'),
             '--no-loadscope-reorder',
-            *shuffled(options),
+            *list_order_options(options),
             *(TESTS / 'system' / name for name in options.files.get('system', ['.'])),
             *options.arguments,
         ),
@@ -210,19 +214,19 @@ def run_system(runtime, options):
 
 
 LANES = {  # in starting order; seconds on two cores
-    'plain': Lane(run_plain, 1, 120),
-    'lint': Lane(run_lint, 1, 90),
-    'translations': Lane(run_translations, 1, 90),
-    'system': Lane(run_system, WORKERS, 540),  # needs less than the other lanes
-    'odoo': Lane(run_odoo, 1, 540),
-    'unit': Lane(run_unit, WORKERS, 540),
+    'plain': TestLane(prepare_plain_lane, 1, 120),
+    'lint': TestLane(prepare_lint_lane, 1, 90),
+    'translations': TestLane(prepare_translations_lane, 1, 90),
+    'system': TestLane(prepare_system_lane, WORKERS, 540),  # needs less than the other lanes
+    'odoo': TestLane(prepare_odoo_lane, 1, 540),
+    'unit': TestLane(prepare_unit_lane, WORKERS, 540),
 }
 
 
 # -- choice by name
 
 
-def named(name):
+def find_named_tests(name):
     """Return ({lane: matching files}, the keyword for pytest, whether these files have other tests).
 
     `name` is a file, a class or a part of a test's name. Raise `ToolError` if nothing matches.
@@ -250,11 +254,11 @@ def named(name):
 # -- running
 
 
-def run(runtime, name, options, output=None):
+def run_test_lane(runtime, name, options, output=None):
     """Return the exit code of a lane. `output`: a file for its output, if that is shown later."""
     lane, started, pid = LANES[name], time.monotonic(), None
     print_progress(f'tests: {name}')
-    with lane.run(runtime, options) as (command, environ, folder):
+    with lane.prepare(runtime, options) as (command, environ, folder):
         process = subprocess.Popen(
             list(map(str, command)),
             cwd=folder,
@@ -272,7 +276,7 @@ def run(runtime, name, options, output=None):
     seconds = time.monotonic() - started
     if output:
         if name == 'odoo':
-            slowest_of_odoo(output)
+            append_slowest_tests(output)
         output.seek(0)
         shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.flush()
@@ -286,12 +290,12 @@ def run(runtime, name, options, output=None):
     return process.returncode
 
 
-def is_passed(codes):
+def have_lanes_passed(codes):
     """Return whether the lanes passed. A lane without matching tests passes, unless all are without."""
     return set(codes) <= {0, NO_TEST} and 0 in codes
 
 
-def slowest_of_odoo(output):
+def append_slowest_tests(output):
     """Append the slowest ten tests to Odoo's log, as pytest does. Each test is logged when it starts."""
     output.seek(0)
     starts = re.findall(
@@ -308,7 +312,7 @@ def slowest_of_odoo(output):
     output.write(f'slowest 10 of {len(moments)}, with the set-up of the class that begins after them\n{text}'.encode())
 
 
-def run_side_by_side(runtime, names, options):
+def run_lanes_side_by_side(runtime, names, options):
     """Return the exit codes of all lanes. A lane begins when a core is free.
 
     One that needs a single core may run beside one that takes all.
@@ -316,15 +320,15 @@ def run_side_by_side(runtime, names, options):
     waiting, running, codes = list(names), {}, []
     with ThreadPoolExecutor() as pool:
 
-        def start(function, cores, *arguments):
+        def start_lane_task(function, cores, *arguments):
             running[pool.submit(function, *arguments)] = cores
 
-        start(fetch_browser, 0)  # waits for the network
-        start(prepare, 1, runtime)
+        start_lane_task(fetch_browser, 0)  # waits for the network
+        start_lane_task(prepare_test_template, 1, runtime)
         while waiting or running:
             while waiting and sum(running.values()) < CORES:
                 name = waiting.pop(0)
-                start(run_and_show, LANES[name].cores, runtime, name, options)
+                start_lane_task(run_lane_and_show, LANES[name].cores, runtime, name, options)
             done, _others = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 del running[future]
@@ -332,25 +336,27 @@ def run_side_by_side(runtime, names, options):
     return codes
 
 
-def prepare(runtime):
-    """Prepare what several lanes need, while lanes that do not need it run."""
+def prepare_test_template(runtime):
+    """Make the template that several lanes need, while other lanes run. Return 0, an exit code."""
     runtime.ensure_test_template()
     return 0
 
 
 @functools.cache  # reported once
 def fetch_browser():
+    """Fetch the browser of the tours, if it can be had. Return 0, an exit code."""
     if not find_chromium():
         print_progress('there is no Chromium here: the browser tests are SKIPPED')
     return 0
 
 
-def run_and_show(runtime, name, options):
+def run_lane_and_show(runtime, name, options):
+    """Run a lane and print its output at the end, so that the outputs of several lanes do not mix."""
     with tempfile.TemporaryFile() as output:
-        return run(runtime, name, options, output)
+        return run_test_lane(runtime, name, options, output)
 
 
-def rotation():
+def choose_test_rotation():
     """Return a number that changes with each commit and selects which of several cases of a kind run.
 
     RAMP_ROTATION overrides it.
@@ -364,8 +370,8 @@ def rotation():
     return str(int(commit[:8] or '0', 16))
 
 
-def beyond(runtime):
-    """Return what a full run has beyond `./dev test`, in words."""
+def describe_full_run(runtime):
+    """Return what a full run has beyond `./dev test`, as a text of several lines."""
     command = [
         runtime.python,
         '-m',
@@ -379,7 +385,7 @@ def beyond(runtime):
         TESTS / 'system',
     ]
 
-    def cases(full):
+    def count_system_cases(full):
         found = subprocess.run(
             list(map(str, command)),
             cwd=CHECKOUT,
@@ -394,8 +400,8 @@ def beyond(runtime):
     return '\n'.join(
         [
             'A full run has beyond ./dev test:',
-            f'  system: {cases("1")} cases instead of {cases("")}, and in those of push every kill instead of one of '
-            'its kind',
+            f'  system: {count_system_cases("1")} cases instead of {count_system_cases("")}, '
+            'and in those of push every kill instead of one of its kind',
             '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too',
             f'  unit and plain: twenty times as many examples of {properties} properties, by a new chance',
             '  classes, and the tests of each, in another order',
@@ -419,7 +425,7 @@ def main():
     if options.arguments and not (options.only or options.names):
         parser.error(f'{" ".join(options.arguments)}: options of a runner need --only LANE, or names')
     names = options.only or list(LANES)
-    found = [named(name) for name in options.names]
+    found = [find_named_tests(name) for name in options.names]
     for files, _keyword, _others in found:
         for lane, paths in files.items():
             options.files.setdefault(lane, []).extend(paths)
@@ -430,19 +436,19 @@ def main():
     options.whole = names == list(LANES) and not options.names
     runtime = OdooRuntime().prepare_machine()
     os.environ.update(runtime.build_environ())
-    os.environ['RAMP_ROTATION'] = rotation()
+    os.environ['RAMP_ROTATION'] = choose_test_rotation()
     if options.full:
         os.environ['RAMP_FULL'] = '1'
         os.environ['RAMP_ROTATION'] = str(secrets.randbits(32))
         runtime.ensure_addon_template(new=True)
     print_progress(f'tests: RAMP_ROTATION={os.environ["RAMP_ROTATION"]}')
     if options.names or len(names) == 1:
-        codes = [run(runtime, name, options) for name in names]
+        codes = [run_test_lane(runtime, name, options) for name in names]
     else:
-        codes = run_side_by_side(runtime, names, options)
+        codes = run_lanes_side_by_side(runtime, names, options)
     if options.full:
-        print(beyond(runtime))
-    return 0 if is_passed(codes) else 1
+        print(describe_full_run(runtime))
+    return 0 if have_lanes_passed(codes) else 1
 
 
 if __name__ == '__main__':

@@ -40,7 +40,7 @@ PEOPLE = [
 ]
 
 
-def make_bills(ramp, codes, number=None, count=None):
+def add_vendor_bills(ramp, codes, number=None, count=None):
     """Add bills of some vendors, two of them paid by one transfer. Return {number: Ramp id}."""
     made = {}
     for vendor, invoice, account, lines in BILLS[:count]:
@@ -73,7 +73,7 @@ def make_bills(ramp, codes, number=None, count=None):
     return made
 
 
-def prepare_company(env, ramp):
+def prepare_picture_company(env, ramp):
     """Prepare a company with some weeks of card spend and a few bills, most of it booked and some of it held."""
     company = env.company
     company.name = 'Widget Works'
@@ -137,7 +137,7 @@ def prepare_company(env, ramp):
                 },
             )
     run_flow_jobs(env, connection)
-    bills = make_bills(ramp, codes)
+    bills = add_vendor_bills(ramp, codes)
     run_flow_jobs(env, connection)
     primary = codes['Uber']
     for values in (
@@ -172,7 +172,7 @@ def prepare_company(env, ramp):
         f'/transactions/{changed["id"]}',
         {'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'},
     )
-    make_bills(ramp, codes, number='GPG-2041', count=1)  # the books have this number already
+    add_vendor_bills(ramp, codes, number='GPG-2041', count=1)  # the books have this number already
     ramp.call_admin(
         'PATCH',
         f'/bills/{bills["BDS-118"]}',
@@ -190,7 +190,7 @@ def prepare_company(env, ramp):
     return connection
 
 
-def make_differences(env, ramp):
+def make_tie_out_differences(env, ramp):
     """Add a statement with its payment, and changes that people make to entries in Odoo afterwards."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.payment_journal_id = connection.payment_journal_id or env['account.journal'].search(
@@ -232,7 +232,7 @@ def make_differences(env, ramp):
     return entries[0].id, by_hand.id
 
 
-def mend_differences(env, ramp, entry_id, by_hand_id):
+def mend_tie_out_differences(env, ramp, entry_id, by_hand_id):
     """Resolve the differences as their names say, until none is left."""
     connection = env['ramp.connection'].search([], limit=1)
     Move = env['account.move']
@@ -256,7 +256,7 @@ def mend_differences(env, ramp, entry_id, by_hand_id):
         run_flow_jobs(env, connection)
 
 
-def make_purchase(env, ramp):
+def make_picture_purchase(env, ramp):
     """Add a partly received and billed order, and a new employee. Return (order, receipt, employee)."""
     connection = env['ramp.connection'].search([], limit=1)
     connection.write({'push_orders': True, 'push_receipts': True})

@@ -31,7 +31,12 @@ from runtime import (
     run_script,
     wait_for_condition,
 )
-from screenshot_data import make_differences, make_purchase, mend_differences, prepare_company
+from screenshot_data import (
+    make_picture_purchase,
+    make_tie_out_differences,
+    mend_tie_out_differences,
+    prepare_picture_company,
+)
 
 DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
@@ -42,12 +47,12 @@ LARGEST = 200 * 1024
 
 
 @contextlib.contextmanager
-def odoo_stage(runtime, database, port, jobs):
+def run_picture_stage(runtime, database, port, jobs):
     """Run Odoo with the data, and the simulated Ramp. Yield (address of Odoo, Ramp)."""
     runtime.ensure_database(database, fresh=True)
     with tempfile.TemporaryFile('w+') as log, run_simulator(log=log) as ramp:
         with open_environment(database) as env:
-            prepare_company(env, ramp)
+            prepare_picture_company(env, ramp)
         address = f'http://127.0.0.1:{port}'
         command = runtime.build_odoo_command(
             '-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn'
@@ -56,18 +61,18 @@ def odoo_stage(runtime, database, port, jobs):
             command, name='Odoo', log=get_cache_dir() / 'screenshots-odoo.log', env=runtime.build_environ()
         ) as process:
 
-            def is_answering():
+            def is_odoo_answering():
                 try:
                     return urllib.request.urlopen(f'{address}/web/login', timeout=5).status == 200
                 except (urllib.error.URLError, OSError):
                     return False
 
-            wait_for_condition(is_answering, what='Odoo did not start', seconds=120, process=process)
+            wait_for_condition(is_odoo_answering, what='Odoo did not start', seconds=120, process=process)
             yield address, ramp
 
 
-def call_method(browser, model, method, *args, **kwargs):
-    """Call a method of a model as the browser's user."""
+def call_model_method(browser, model, method, *args, **kwargs):
+    """Call a method of a model as the browser's user. Return its result. Raise `ToolError` if Odoo refuses it."""
     body = json.dumps(
         {
             'jsonrpc': '2.0',
@@ -84,8 +89,12 @@ def call_method(browser, model, method, *args, **kwargs):
     return answer['result']
 
 
-def save_picture(browser, name, *, width=WIDTH, height=None):
-    """Take a picture, reduce it to 256 colours, and write it to its place."""
+def save_page_picture(browser, name, *, width=WIDTH, height=None):
+    """Take a picture, reduce it to 256 colours, and write it to its place. Raise `ToolError` if it is too large.
+
+    :param width: of the picture, in pixels; a larger one is reduced
+    :param height: the rest is cut off, in pixels
+    """
     from PIL import Image
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -109,27 +118,27 @@ def save_picture(browser, name, *, width=WIDTH, height=None):
     print_progress(f'docs/images/{name}.png ({data.tell() // 1024} KB)')
 
 
-def take_pictures(browser, address):
-    """Go through the screens."""
+def save_all_pictures(browser, address):
+    """Go through the screens and save the pictures of connection, inbox, records, bills and expenses."""
     browser.log_in_user(address, 'admin', 'admin')
     browser.open_page(f'{address}/odoo/ramp-connections')
     browser.click_element('.o_data_row .o_data_cell', 'Ramp')
-    save_picture(browser, 'connection')
+    save_page_picture(browser, 'connection')
     browser.click_element('.o_notebook .nav-link', 'Payables')
     browser.resize_page(WIDTH, 1300)
     browser.wait_until_idle()
-    save_picture(browser, 'payables', height=1120)
+    save_page_picture(browser, 'payables', height=1120)
     browser.click_element('.o_notebook .nav-link', 'Coding Options')
-    save_picture(browser, 'offers', height=1290)
+    save_page_picture(browser, 'offers', height=1290)
     browser.resize_page(WIDTH, 800)
     browser.open_page(f'{address}/odoo/ramp-inbox')
-    save_picture(browser, 'inbox', height=740)
+    save_page_picture(browser, 'inbox', height=740)
     browser.click_element('.o_data_row .o_data_cell', 'Marriott')
-    save_picture(browser, 'held', height=620)
-    bill_pages(browser, address)
+    save_page_picture(browser, 'held', height=620)
+    save_bill_pictures(browser, address)
     browser.open_page(f'{address}/odoo/ramp-records')
-    save_picture(browser, 'records')
-    [expense] = call_method(
+    save_page_picture(browser, 'records')
+    [expense] = call_model_method(
         browser,
         'hr.expense',
         'search_read',
@@ -148,30 +157,30 @@ def take_pictures(browser, address):
         "!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')"
     )
     browser.wait_until_idle()
-    save_picture(browser, 'expense')
+    save_page_picture(browser, 'expense')
     browser.resize_page(WIDTH, 800)
     browser.open_page(f'{address}/odoo/account.move/{expense["account_move_id"][0]}')
-    save_picture(browser, 'entry')
-    [row] = call_method(
+    save_page_picture(browser, 'entry')
+    [row] = call_model_method(
         browser, 'ramp.record', 'search_read', [['flow', '=', 'bill'], ['has_changed', '=', True]], fields=['res_id']
     )
-    call_method(
+    call_model_method(
         browser, 'ramp.record', 'action_rebook', [row['id']]
     )  # last, because the inbox looks different from here on
     browser.resize_page(WIDTH, 1100)
     browser.open_page(f'{address}/odoo/account.move/{row["res_id"]}')
-    save_picture(browser, 'reversed', height=1080)
+    save_page_picture(browser, 'reversed', height=1080)
 
 
-def bill_pages(browser, address):
+def save_bill_pictures(browser, address):
     """Make pictures of a held bill, a bill that Ramp changed after it was booked, and a paid bill with its payment."""
     browser.open_page(f'{address}/odoo/ramp-inbox')
     browser.click_element('.o_data_row .o_data_cell', 'Gotham Property Group')
-    save_picture(browser, 'duplicate', height=620)
+    save_page_picture(browser, 'duplicate', height=620)
     browser.open_page(f'{address}/odoo/ramp-inbox')
     browser.click_element('.o_data_row .o_data_cell', 'Bright Design Studio')
-    save_picture(browser, 'changed', height=700)
-    [paid] = call_method(
+    save_page_picture(browser, 'changed', height=700)
+    [paid] = call_model_method(
         browser, 'account.move', 'search_read', [['ramp_id', '!=', False], ['ref', '=', 'ACS-7731']], fields=['name']
     )
     browser.resize_page(WIDE, 960)
@@ -180,55 +189,55 @@ def bill_pages(browser, address):
         "!!document.querySelector('.o_attachment_preview iframe')?.contentDocument?.querySelector('.textLayer span')"
     )
     browser.wait_until_idle()
-    save_picture(browser, 'bill')
+    save_page_picture(browser, 'bill')
     browser.resize_page(WIDTH, 800)
-    [payment] = call_method(
+    [payment] = call_model_method(
         browser, 'account.payment', 'search_read', [['ramp_id', '!=', False]], fields=['name'], limit=1
     )
     browser.open_page(f'{address}/odoo/account.payment/{payment["id"]}')
-    save_picture(browser, 'payment', height=580)
+    save_page_picture(browser, 'payment', height=580)
 
 
-def tie_out_pages(browser, address, database, ramp):
+def save_tie_out_pictures(browser, address, database, ramp):
     """Make pictures of the tie-out with differences, of its analysis, and of the tie-out without any."""
     with open_environment(database) as env:
-        done = make_differences(env, ramp)
+        done = make_tie_out_differences(env, ramp)
     browser.resize_page(WIDTH, 1180)
     browser.open_page(f'{address}/odoo/ramp-tie-out')
     browser.click_element('.o_ramp_period')
     browser.click_element('.o-dropdown-item', 'This month')
-    save_picture(browser, 'tie_out')
+    save_page_picture(browser, 'tie_out')
     browser.resize_page(WIDTH, 800)
     browser.open_page(f'{address}/odoo/ramp-tie-out-analysis')
-    save_picture(browser, 'tie_out_analysis', height=620)
+    save_page_picture(browser, 'tie_out_analysis', height=620)
     with open_environment(database) as env:
-        mend_differences(env, ramp, *done)
+        mend_tie_out_differences(env, ramp, *done)
     browser.open_page(f'{address}/odoo/ramp-tie-out')
-    save_picture(browser, 'tie_out_green')
+    save_page_picture(browser, 'tie_out_green')
 
 
-def purchase_pages(browser, address, database, ramp):
+def save_purchase_pictures(browser, address, database, ramp):
     """Make pictures of orders, receipts, people, and the connection's pages for them."""
     with open_environment(database) as env:
-        order, picking, person = make_purchase(env, ramp)
+        order, picking, person = make_picture_purchase(env, ramp)
     browser.resize_page(WIDE, 1000)
     browser.open_page(f'{address}/odoo/purchase.order/{order}')
-    save_picture(browser, 'order', height=680)
+    save_page_picture(browser, 'order', height=680)
     browser.open_page(f'{address}/odoo/stock.picking/{picking}')
-    save_picture(browser, 'receipt', height=560)
+    save_page_picture(browser, 'receipt', height=560)
     browser.resize_page(WIDTH, 1000)
     browser.open_page(f'{address}/odoo/hr.employee/{person}')
     browser.click_element('.o_notebook .nav-link', 'Settings')
-    save_picture(browser, 'employee', height=760)
+    save_page_picture(browser, 'employee', height=760)
     browser.open_page(f'{address}/odoo/ramp-connections')
     browser.click_element('.o_data_row .o_data_cell', 'Ramp')
     for name, page in (('procurement', 'Procurement'), ('people', 'People'), ('real_time', 'Real Time')):
         browser.click_element('.o_notebook .nav-link', page)
         browser.wait_until_idle()
-        save_picture(browser, name, height=900)
+        save_page_picture(browser, name, height=900)
 
 
-def read_options():
+def read_picture_options():
     parser = argparse.ArgumentParser(prog='./dev screenshots')
     parser.add_argument('--serve', action='store_true', help='take none; leave Odoo running')
     parser.add_argument('--port', type=int, default=8169)
@@ -237,7 +246,7 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_picture_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are stopped too
     executable = find_chromium()
     if not executable and not options.serve:
@@ -245,7 +254,7 @@ def main():
     runtime = OdooRuntime().prepare_machine()
     os.environ.update(runtime.build_environ())
     # While pictures are made, jobs run only when the script says so.
-    with odoo_stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
+    with run_picture_stage(runtime, options.database, options.port, jobs=int(options.serve)) as (address, ramp):
         if options.serve:
             print(
                 f'Odoo:      {address}/odoo/ramp-connections (admin, admin)\nRamp:      {ramp.admin}/\nCtrl-C stops '
@@ -257,9 +266,9 @@ def main():
                     time.sleep(3600)
         else:
             with HeadlessBrowser(executable, width=WIDTH, height=800) as browser:
-                take_pictures(browser, address)
-                tie_out_pages(browser, address, options.database, ramp)
-                purchase_pages(browser, address, options.database, ramp)
+                save_all_pictures(browser, address)
+                save_tie_out_pictures(browser, address, options.database, ramp)
+                save_purchase_pictures(browser, address, options.database, ramp)
                 if browser.complaints:
                     raise ToolError(f'the console complains: {browser.complaints[0][:300]}')
     return 0

@@ -111,7 +111,7 @@ def main(database, chart, currency, habit, seed):
     with open_environment(database) as env:
         currency = settle(env, chart, currency, habit)
     with run_simulator() as ramp:
-        result = demo.run_demo(
+        result = demo.run_whole_demo(
             ramp,
             SimpleNamespace(database=database, seed=int(seed), transactions=60, bills=24, reimbursements=16, orders=6),
         )
