@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from coverage import CoverageData
-from mutant_workers import PASSED, REFUSED, Workers
+from mutant_workers import PASSED, REFUSED, WorkerCrew
 from runtime import CHECKOUT, ToolError, compute_digest, get_cache_dir, hold_build_lock, print_progress
 
 CLASS = 6  # maximum seconds that a test class takes to begin
@@ -25,11 +25,11 @@ MAPPING = 5400  # seconds that a test file may take under coverage
 # ------------------------------------------------------------------------------------------------ making it
 
 
-def test_files():
+def list_test_files():
     return sorted(str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / 'tests').glob('test_*.py'))
 
 
-def map_part(test_file):
+def get_map_path(test_file):
     """Return the path of the map of a test file."""
     name = Path(test_file)
     return (
@@ -39,7 +39,7 @@ def map_part(test_file):
     )
 
 
-def test_seconds(junit):
+def read_test_seconds(junit):
     """Return the seconds of each test in pytest's report, or None for a test that did not pass.
 
     Tests are given as (module with class, name).
@@ -52,9 +52,9 @@ def test_seconds(junit):
     return found
 
 
-def measure_file(worker, test_file):
+def map_test_file(worker, test_file):
     """Run a test file under coverage. Save, for each line, the tests that reached it."""
-    target = map_part(test_file)
+    target = get_map_path(test_file)
     data, junit, config = worker.home / 'coverage', worker.home / 'junit.xml', worker.home / 'coveragerc'
     # Not sys.monitoring: it reports a line once, not once per test.
     config.write_text(
@@ -79,7 +79,7 @@ def measure_file(worker, test_file):
         raise ToolError(f'{test_file} could not be run under coverage (see {get_cache_dir() / "mutate.log"})')
     found = CoverageData(str(data))
     found.read()
-    took = test_seconds(junit)
+    took = read_test_seconds(junit)
     tests, sources, lines = {}, {}, {}
     for measured in found.measured_files():
         path = Path(measured)
@@ -124,20 +124,20 @@ def measure_file(worker, test_file):
     )
 
 
-def make_map(runtime, options):
+def renew_test_map(runtime, options):
     """Map the test files that have no map of their current text."""
     with hold_build_lock('mutants-map'):  # a process that waited may find the map already made
-        wanted = [name for name in test_files() if options.map or not map_part(name).exists()]
+        wanted = [name for name in list_test_files() if options.map or not get_map_path(name).exists()]
         if not wanted:
             return
         print_progress(
-            f'running {len(wanted)} of {len(test_files())} test files under coverage: '
+            f'running {len(wanted)} of {len(list_test_files())} test files under coverage: '
             f'{", ".join(Path(name).stem for name in wanted)}'
         )
         started = time.monotonic()
         wanted.sort(key=lambda name: -(CHECKOUT / name).stat().st_size)  # the long ones first: no core waits at the end
-        with Workers(runtime, options.jobs) as crew:
-            for _done in crew.share(measure_file, wanted):
+        with WorkerCrew(runtime, options.jobs) as crew:
+            for _done in crew.share_work_items(map_test_file, wanted):
                 pass
         print_progress(f'the map took {time.monotonic() - started:.0f} s')
 
@@ -145,7 +145,7 @@ def make_map(runtime, options):
 # ------------------------------------------------------------------------------------------------ reading it
 
 
-class Map:
+class TestMap:
     """Which tests reach a line of the addon as it is now."""
 
     def __init__(self, sources):
@@ -158,8 +158,8 @@ class Map:
         self.changed = set()
         self.trees = {}
         moves = {}
-        for test_file in test_files():
-            content = json.loads(map_part(test_file).read_text(encoding='utf-8'))
+        for test_file in list_test_files():
+            content = json.loads(get_map_path(test_file).read_text(encoding='utf-8'))
             names = [name for name, _seconds in content['tests']]
             self.seconds.update(content['tests'])
             for test, took in content['tests']:
@@ -170,13 +170,13 @@ class Map:
                     continue
                 was = content['sources'][path]
                 if (path, was) not in moves:
-                    moves[path, was] = self._moved_lines(path, was)
+                    moves[path, was] = self._find_moved_lines(path, was)
                 for line, numbers in lines.items():
                     now = moves[path, was].get(int(line)) if moves[path, was] is not None else int(line)
                     if now:
                         self.reached[path][now].update(names[number] for number in numbers)
 
-    def _moved_lines(self, path, was):
+    def _find_moved_lines(self, path, was):
         """Return where the lines of a former version of a file are now, or None if it did not change."""
         new = self.sources[path]
         if compute_digest(new) == was:
@@ -186,7 +186,7 @@ class Map:
         blocks = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).get_matching_blocks()
         return {block.a + offset + 1: block.b + offset + 1 for block in blocks for offset in range(block.size)}
 
-    def _parsed_lines(self, path):
+    def _parse_source_lines(self, path):
         """Return the lines of a file's functions (with decorators, without, last) and statements (first, last)."""
         if path not in self.trees:
             functions, statements = [], []
@@ -211,36 +211,36 @@ class Map:
             self.trees[path] = functions, statements
         return self.trees[path]
 
-    def _tests_between(self, path, first, last):
+    def _list_tests_between(self, path, first, last):
         lines = self.reached[path]
         return set().union(*(lines[line] for line in range(first, last + 1) if line in lines))
 
-    def tests(self, path, line):
+    def list_line_tests(self, path, line):
         """Return the tests that depend on a line."""
-        functions, statements = self._parsed_lines(path)
+        functions, statements = self._parse_source_lines(path)
         lines = self.reached[path]
         around = [function for function in functions if function[0] <= line <= function[2]]
         if not around:  # module level: all tests that use the module
             if path not in self.modules:
                 self.modules[path] = set().union(
-                    *(self._tests_between(path, first, last) for _head, first, last in functions)
+                    *(self._list_tests_between(path, first, last) for _head, first, last in functions)
                 )
             return self.modules[path] or set().union(*lines.values())
         _head, first, last = min(around, key=lambda function: function[2] - function[0])
         if line < first:  # a decorator or default
-            return self._tests_between(path, first, last)
+            return self._list_tests_between(path, first, last)
         if line in lines:
             return lines[line]
         # A line within a statement counts as the whole statement. A line changed since the mapping counts as the line
         # before it.
         spans = [(end - start, start, end) for start, end in statements if start <= line <= end]
-        found = self._tests_between(path, *min(spans)[1:]) if spans else set()
+        found = self._list_tests_between(path, *min(spans)[1:]) if spans else set()
         if not found and path in self.changed:
             known = sorted(number for number in lines if first <= number <= last)
             found = lines[known[max(0, bisect.bisect(known, line) - 1)]] if known else set()
         return found
 
-    def choose_tests(self, path, line, longest):
+    def choose_nearest_tests(self, path, line, longest):
         """Return the nearest tests that fit in the time, the seconds they should take, and the number of all tests.
 
         Tests of modules named like the file come first. The modules take turns, each with its quick tests first.
@@ -248,16 +248,18 @@ class Map:
         :param longest: seconds; 0 for all tests
         """
 
-        def words_of(name):
+        def split_name_words(name):
             return {
                 word.rstrip('s') for word in re.split(r'[/_]', name.removesuffix('.py').removeprefix('tests/test_'))
             } - {'ramp'}
 
         turns = defaultdict(int)
         order = []
-        for test in sorted(self.tests(path, line), key=lambda test: (self.seconds[test], test)):
+        for test in sorted(self.list_line_tests(path, line), key=lambda test: (self.seconds[test], test)):
             module = test.partition('::')[0]
-            order.append((-len(words_of(path) & words_of(module)), turns[module], self.seconds[test], test))
+            order.append(
+                (-len(split_name_words(path) & split_name_words(module)), turns[module], self.seconds[test], test)
+            )
             turns[module] += 1
         taken, spent = defaultdict(list), 0  # by class: each class sets up its own company
         for _far, _turn, seconds, test in sorted(order):

@@ -17,7 +17,7 @@ PASSED, REFUSED = 0, 1  # pytest's exit codes: all passed, some failed
 SKIPPED = ('.git', '__pycache__', '.hypothesis', '.pytest_cache', '.ruff_cache')
 
 
-class Worker:
+class MutantWorker:
     """A copy of the addon with its own database, so mutants do not affect each other."""
 
     def __init__(self, runtime, number):
@@ -33,18 +33,18 @@ class Worker:
             runtime.config.read_text(encoding='utf-8').replace(str(runtime.addons), str(self.home)), encoding='utf-8'
         )
         self.template = runtime.ensure_addon_template()  # of the copy's code, even if the checkout changes meanwhile
-        self.renew_database()
+        self.renew_worker_database()
 
-    def renew_database(self):
+    def renew_worker_database(self):
         self.runtime.ensure_database(self.name, fresh=True, source=self.template)
 
-    def close(self):
-        self.stop()
+    def close_worker(self):
+        self.stop_running_process()
         self.runtime.drop_database(self.name)
         for path in (self.home, get_compiled_dir() / str(self.home).lstrip('/')):
             shutil.rmtree(path, ignore_errors=True)
 
-    def stop(self):
+    def stop_running_process(self):
         """End the running process, with the browser and other processes it started."""
         process, self.process = self.process, None  # only once: the pid may be reused
         if process:
@@ -85,11 +85,11 @@ class Worker:
             except subprocess.TimeoutExpired:
                 code = None
             finally:
-                self.stop()
+                self.stop_running_process()
         return code, log.read_text(encoding='utf-8', errors='replace')
 
     @contextlib.contextmanager
-    def with_mutant(self, path, code):
+    def place_mutant_code(self, path, code):
         """Give a file of the copy another text within this context.
 
         It also gets another modification time. Otherwise Python would use the code it compiled before.
@@ -107,7 +107,7 @@ class Worker:
             os.utime(target, (self.stamp, self.stamp))
 
 
-class Workers:
+class WorkerCrew:
     """Several workers, for the duration of a `with`. Remains of killed runs are removed."""
 
     def __init__(self, runtime, count):
@@ -126,7 +126,7 @@ class Workers:
                     shutil.rmtree(left, ignore_errors=True)
         try:
             for number in range(self.count):
-                self.all.append(Worker(self.runtime, number))
+                self.all.append(MutantWorker(self.runtime, number))
                 self.free.put(self.all[-1])
         except BaseException:
             self.__exit__()
@@ -135,12 +135,12 @@ class Workers:
 
     def __exit__(self, *_reason):
         for worker in self.all:
-            worker.close()
+            worker.close_worker()
 
-    def share(self, function, items):
+    def share_work_items(self, function, items):
         """Yield the results of function(worker, item) as they arrive. Each worker has one item at a time."""
 
-        def run_one(item):
+        def run_one_item(item):
             worker = self.free.get()
             try:
                 return function(worker, item)
@@ -148,7 +148,7 @@ class Workers:
                 self.free.put(worker)
 
         with ThreadPoolExecutor(self.count) as pool:
-            tasks = [pool.submit(run_one, item) for item in items]
+            tasks = [pool.submit(run_one_item, item) for item in items]
             try:
                 for task in as_completed(tasks):
                     yield task.result()
@@ -156,5 +156,5 @@ class Workers:
                 for task in tasks:
                     task.cancel()
                 for worker in self.all:
-                    worker.stop()
+                    worker.stop_running_process()
                 raise

@@ -63,7 +63,7 @@ SEEDS = 'simulator/seed'
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Mutant:
+class CodeMutant:
     """One way to break one place. occurrence: the operator's index in the file, as cosmic-ray counts."""
 
     path: str
@@ -74,7 +74,7 @@ class Mutant:
     def __str__(self):
         return f'{self.path}:{self.line}:{self.operator}#{self.occurrence}'
 
-    def code(self, source):
+    def build_broken_code(self, source):
         """Return the broken file. Return None if it is the same program or not a valid one."""
         broken = mutate_code(source, OPERATORS[self.operator], self.occurrence)
         try:
@@ -83,14 +83,14 @@ class Mutant:
             return None
         return None if same else broken
 
-    def diff(self, source):
+    def build_code_diff(self, source):
         lines = difflib.unified_diff(
-            source.splitlines(), self.code(source).splitlines(), self.path, self.path, n=1, lineterm=''
+            source.splitlines(), self.build_broken_code(source).splitlines(), self.path, self.path, n=1, lineterm=''
         )
         return '\n'.join(lines)
 
 
-def source_files(checkout, only=()):
+def list_breakable_files(checkout, only=()):
     """Return the paths of the files to break, relative to the addon's folder."""
     found = [
         path
@@ -103,7 +103,7 @@ def source_files(checkout, only=()):
     return [name for name in names if not name.startswith(SEEDS)]
 
 
-def _counts(name, node):
+def _is_noticeable_change(name, node):
     """Return whether a test could notice a change at this place."""
     parent = node.parent
     if name.startswith('ReplaceBinary'):
@@ -129,20 +129,20 @@ def _counts(name, node):
     return True
 
 
-def mutants_of(path, source):
+def list_file_mutants(path, source):
     """Return all mutants of a file, in order."""
     counts = dict.fromkeys(OPERATORS, 0)
     found = []
     for node in ast_nodes(get_ast(source)):
         for name, operator in OPERATORS.items():
             for start, _end in operator.mutation_positions(node):
-                if _counts(name, node):
-                    found.append(Mutant(path, start[0], name, counts[name]))
+                if _is_noticeable_change(name, node):
+                    found.append(CodeMutant(path, start[0], name, counts[name]))
                 counts[name] += 1
     return sorted(found)
 
 
-def choose_sample(candidates, sources, count, seed):
+def choose_mutant_sample(candidates, sources, count, seed):
     """Return this many of them, always the same for a seed."""
     order = sorted(candidates)
     random.Random(seed).shuffle(order)
@@ -150,6 +150,6 @@ def choose_sample(candidates, sources, count, seed):
     for mutant in order:
         if len(chosen) == count:
             break
-        if mutant.code(sources[mutant.path]):
+        if mutant.build_broken_code(sources[mutant.path]):
             chosen.append(mutant)
     return chosen

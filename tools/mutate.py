@@ -18,9 +18,9 @@ import re
 import signal
 
 import mutants
-from mutant_map import Map, make_map
-from mutant_workers import PASSED, Workers
-from mutants import Mutant
+from mutant_map import TestMap, renew_test_map
+from mutant_workers import PASSED, WorkerCrew
+from mutants import CodeMutant
 from runtime import CHECKOUT, OdooRuntime, ToolError, get_cache_dir, print_progress, run_script
 
 PATIENCE = 120  # seconds that a run may take before its tests begin
@@ -29,33 +29,33 @@ FAILED = re.compile(r'^(?:(?:SUB)?FAILED.*?|ERROR) (tests/\S+\.py(?:::\S+)?)', r
 
 
 @dataclasses.dataclass
-class Outcome:
-    mutant: Mutant
+class MutantOutcome:
+    mutant: CodeMutant
     verdict: str
     caught: bool
 
 
 def judge_mutant(worker, mutant, reach, sources, longest):
     """Run the tests of a mutant."""
-    tests, spent, known = reach.choose_tests(mutant.path, mutant.line, longest)
+    tests, spent, known = reach.choose_nearest_tests(mutant.path, mutant.line, longest)
     if not tests:
-        return Outcome(mutant, 'NOT COVERED', False)
-    with worker.with_mutant(mutant.path, mutant.code(sources[mutant.path])):
+        return MutantOutcome(mutant, 'NOT COVERED', False)
+    with worker.place_mutant_code(mutant.path, mutant.build_broken_code(sources[mutant.path])):
         code, output = worker.run_pytest(
             '-x', *(worker.addon / test for test in tests), timeout=PATIENCE + SLOWER * spent
         )
     if code == PASSED:
-        return Outcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
-    worker.renew_database()  # the mutant may have damaged it
+        return MutantOutcome(mutant, f'SURVIVED {len(tests)} of the {known} tests that reach it', False)
+    worker.renew_worker_database()  # the mutant may have damaged it
     if code is None:
-        return Outcome(mutant, 'caught: takes too long', True)
+        return MutantOutcome(mutant, 'caught: takes too long', True)
     failed = FAILED.search(output)
     if not failed:
-        return Outcome(mutant, f'caught: the tests cannot be run (pytest ends with {code})', True)
-    return Outcome(mutant, f'caught by {failed.group(1).removeprefix("tests/")}', True)
+        return MutantOutcome(mutant, f'caught: the tests cannot be run (pytest ends with {code})', True)
+    return MutantOutcome(mutant, f'caught by {failed.group(1).removeprefix("tests/")}', True)
 
 
-def try_out(worker, test):
+def check_unbroken_test(worker, test):
     """Check that the test passes without a mutant. Otherwise every mutant would look caught."""
     code, output = worker.run_pytest(worker.addon / test, timeout=PATIENCE * SLOWER)
     if code != PASSED:
@@ -63,7 +63,7 @@ def try_out(worker, test):
         raise ToolError(f'{test} fails although nothing is broken (see {get_cache_dir() / "mutate.log"})')
 
 
-def read_options():
+def read_mutate_options():
     parser = argparse.ArgumentParser(
         prog='./dev mutate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -87,49 +87,49 @@ def read_options():
     return parser.parse_args()
 
 
-def choose_mutants(options):
+def choose_run_mutants(options):
     """Return the mutants of this run, and the text of every file."""
-    paths = mutants.source_files(CHECKOUT, options.paths)
+    paths = mutants.list_breakable_files(CHECKOUT, options.paths)
     if not paths:
         raise ToolError(f'no file of the addon is in {" ".join(options.paths)}')
     if options.mutant:
         paths = sorted({name.partition(':')[0] for name in options.mutant})
-        if missing := set(paths) - set(mutants.source_files(CHECKOUT, paths)):
+        if missing := set(paths) - set(mutants.list_breakable_files(CHECKOUT, paths)):
             raise ToolError(f'{", ".join(sorted(missing))} is no file of the addon that can be broken')
     sources = {path: (CHECKOUT / path).read_text(encoding='utf-8') for path in paths}
-    candidates = [mutant for path, source in sources.items() for mutant in mutants.mutants_of(path, source)]
+    candidates = [mutant for path, source in sources.items() for mutant in mutants.list_file_mutants(path, source)]
     if options.mutant:
         candidates = [
             mutant
             for mutant in candidates
             if any(re.match(rf'{re.escape(name)}\b', str(mutant)) for name in options.mutant)
         ]
-        return mutants.choose_sample(candidates, sources, len(candidates), options.seed), sources
-    return mutants.choose_sample(candidates, sources, options.sample or 40, options.seed), sources
+        return mutants.choose_mutant_sample(candidates, sources, len(candidates), options.seed), sources
+    return mutants.choose_mutant_sample(candidates, sources, options.sample or 40, options.seed), sources
 
 
 def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the tests are ended too
-    options = read_options()
-    chosen, sources = choose_mutants(options)
+    options = read_mutate_options()
+    chosen, sources = choose_run_mutants(options)
     if not chosen:
         raise ToolError('there is nothing to break')
     if options.list:
-        print('\n'.join(f'{mutant}\n{mutant.diff(sources[mutant.path])}\n' for mutant in sorted(chosen)))
+        print('\n'.join(f'{mutant}\n{mutant.build_code_diff(sources[mutant.path])}\n' for mutant in sorted(chosen)))
         return 0
     runtime = OdooRuntime().prepare_machine()
-    make_map(runtime, options)
+    renew_test_map(runtime, options)
     if options.map and not options.sample and not options.mutant:
         return 0
-    reach = Map(sources)
+    reach = TestMap(sources)
     if reach.changed:
         print_progress(f'changed since they were mapped, the lines found again: {", ".join(sorted(reach.changed))}')
-    with Workers(runtime, options.jobs) as crew:
+    with WorkerCrew(runtime, options.jobs) as crew:
         easy = min(reach.seconds, key=reach.seconds.get)
-        for _done in crew.share(try_out, [easy] * options.jobs):
+        for _done in crew.share_work_items(check_unbroken_test, [easy] * options.jobs):
             pass
         outcomes = []
-        for outcome in crew.share(
+        for outcome in crew.share_work_items(
             lambda worker, mutant: judge_mutant(worker, mutant, reach, sources, options.seconds), chosen
         ):
             outcomes.append(outcome)
@@ -137,7 +137,9 @@ def main():
     caught = sum(outcome.caught for outcome in outcomes)
     for outcome in sorted(outcomes, key=lambda outcome: outcome.mutant):
         if not outcome.caught:
-            print(f'\n{outcome.mutant}: {outcome.verdict}\n{outcome.mutant.diff(sources[outcome.mutant.path])}')
+            print(
+                f'\n{outcome.mutant}: {outcome.verdict}\n{outcome.mutant.build_code_diff(sources[outcome.mutant.path])}'
+            )
     print(f'\n{caught} of {len(outcomes)} caught ({100 * caught // len(outcomes)} %)')
     return 0
 

@@ -118,7 +118,7 @@ def save_page_picture(browser, name, *, width=WIDTH, height=None):
     print_progress(f'docs/images/{name}.png ({data.tell() // 1024} KB)')
 
 
-def save_all_pictures(browser, address):
+def save_main_pictures(browser, address):
     """Go through the screens and save the pictures of connection, inbox, records, bills and expenses."""
     browser.log_in_user(address, 'admin', 'admin')
     browser.open_page(f'{address}/odoo/ramp-connections')
@@ -266,7 +266,7 @@ def main():
                     time.sleep(3600)
         else:
             with HeadlessBrowser(executable, width=WIDTH, height=800) as browser:
-                save_all_pictures(browser, address)
+                save_main_pictures(browser, address)
                 save_tie_out_pictures(browser, address, options.database, ramp)
                 save_purchase_pictures(browser, address, options.database, ramp)
                 if browser.complaints:
