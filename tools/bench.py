@@ -27,7 +27,7 @@ import tempfile
 from pathlib import Path
 
 from bench_kinds import BILLS, TRANSACTIONS, WITHOUT
-from bench_report import ORDER_SIDES, how_it_runs, judge_result, show_result
+from bench_report import ORDER_SIDES, describe_server_processes, judge_bench_result, print_bench_result
 from runtime import ADDON, CHECKOUT, OdooRuntime, ToolError, print_progress, run_script
 
 SECTIONS = ('transactions', 'bills', 'coding', 'orders', 'screens', 'tie-out', 'webhooks')
@@ -35,8 +35,11 @@ PREFIX = 'rp_bench_'
 START = f'{PREFIX}start'  # every measurement begins with a copy of it
 
 
-def figures_of(runtime, script, database, *arguments, source=START):
-    """Run one of the bench scripts with a database of its own. Return its figures."""
+def run_bench_script(runtime, script, database, *arguments, source=START):
+    """Run one of the bench scripts with a database of its own. Return its figures. Raise `ToolError` if it fails.
+
+    :param source: the database that the script begins with a copy of
+    """
     runtime.drop_database(database)
     runtime.clone_database(source, database)
     try:
@@ -62,9 +65,9 @@ def figures_of(runtime, script, database, *arguments, source=START):
         runtime.drop_database(database)
 
 
-def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=False):
-    """Measure one side once."""
-    return figures_of(
+def measure_side_once(runtime, kind, side, size, statistics_mode, seed, receipts=False):
+    """Measure one side of a kind of document once. Return its figures."""
+    return run_bench_script(
         runtime,
         kind.script,
         f'{PREFIX}{side}',
@@ -80,7 +83,7 @@ def measure_side(runtime, kind, side, size, statistics_mode, seed, receipts=Fals
     )
 
 
-def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
+def compare_sides_in_turns(runtime, kind, sides, size, rounds, statistics_mode, seed, receipts=False):
     """Measure all sides in turns. Return the figures by side. `receipts`: also measure receipts, in our last run."""
     found = {side: [] for side in sides}
     for number in range(rounds):
@@ -90,7 +93,7 @@ def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, rec
                 f'round {number + 1} of {rounds}, statistics {statistics_mode}: {kind.sides[side]}, {size} '
                 f'{kind.objects}'
             )
-            figures = measure_side(
+            figures = measure_side_once(
                 runtime, kind, side, size, statistics_mode, seed, receipts and side == 'ours' and number == rounds - 1
             )
             print_progress(
@@ -101,7 +104,7 @@ def compare_sides(runtime, kind, sides, size, rounds, statistics_mode, seed, rec
     return found
 
 
-def summarize_sides(kind, found):
+def summarize_side_figures(kind, found):
     """Return one row per side: medians, and the median of its ratios to our side within a round."""
     rows = []
     for side, runs in found.items():
@@ -134,7 +137,7 @@ def summarize_sides(kind, found):
     return rows
 
 
-def machine_facts(runtime):
+def read_machine_facts(runtime):
     """Return the facts of the machine that matter for the figures, without its name."""
     odoo = subprocess.run(
         [str(runtime.python), '-c', 'import odoo.release as r; print(r.version)'],
@@ -152,14 +155,14 @@ def machine_facts(runtime):
     }
 
 
-def measure_orders(runtime, count, rounds):
+def measure_order_sides(runtime, count, rounds):
     """Measure buttons on every side, in turns. Return medians of the rounds, and what the connected side pushed."""
     found = {side: [] for side in ORDER_SIDES}
     for number in range(rounds):
         for side in list(ORDER_SIDES)[:: -1 if number % 2 else 1]:
             print_progress(f'{count} purchase orders, {ORDER_SIDES[side]}')
             found[side].append(
-                figures_of(
+                run_bench_script(
                     runtime,
                     'bench_orders.py',
                     f'{PREFIX}orders',
@@ -180,7 +183,7 @@ def measure_orders(runtime, count, rounds):
     return {**found['on'][-1], 'buttons': buttons}
 
 
-def read_options():
+def read_bench_options():
     parser = argparse.ArgumentParser(prog='./dev bench')
     parser.add_argument(
         '--full', action='store_true', help='also long runs of ours, and both sides without planner statistics'
@@ -229,23 +232,24 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_bench_options()
     runtime = OdooRuntime().prepare_machine()
     runtime.ensure_database(START, fresh=True)
     try:
-        result = run_benchmark(runtime, options)
+        result = run_all_sections(runtime, options)
     finally:
         runtime.drop_database(START)
     if options.json:
         print(json.dumps(result, indent=2))
     else:
-        show_result(result)
+        print_bench_result(result)
     return 0
 
 
-def run_benchmark(runtime, options):
+def run_all_sections(runtime, options):
+    """Measure every section that the options ask for. Return all figures with their verdicts."""
     result = {
-        'machine': machine_facts(runtime),
+        'machine': read_machine_facts(runtime),
         'addon': ADDON,
         'comparisons': {},
         'long': {},
@@ -259,64 +263,66 @@ def run_benchmark(runtime, options):
         f'{options.size:,} transactions, fresh planner statistics on every side',
         f'{options.bill_size:,} bills with their payments, fresh planner statistics on every side',
     ]
-    run_comparisons(runtime, options, result, first)
-    run_long(runtime, options, result)
-    run_parts(runtime, options, result)
-    run_webhooks(runtime, options, result)
-    result['verdicts'] = judge_result(result, first)
+    measure_side_comparisons(runtime, options, result, first)
+    measure_long_runs(runtime, options, result)
+    measure_other_sections(runtime, options, result)
+    measure_webhook_servers(runtime, options, result)
+    result['verdicts'] = judge_bench_result(result, first)
     return result
 
 
-def wanted_size(options, section, given, full, usual=0):
+def choose_section_size(options, section, given, full, usual=0):
     """Return the size of a part: as given, else by --full, and none if the section is left out."""
     if options.only and section not in options.only:
         return 0
     return given if given is not None else full if options.full else usual
 
 
-def run_comparisons(runtime, options, result, first):
+def measure_side_comparisons(runtime, options, result, first):
     for name, kind, size, sides in zip(
         first, (TRANSACTIONS, BILLS), (options.size, options.bill_size), (options.sides, options.bill_sides)
     ):
         sides = [side for side in kind.sides if side in sides.split(',')]
-        if not (wanted_size(options, kind.objects, size, size) and options.rounds and sides):
+        if not (choose_section_size(options, kind.objects, size, size) and options.rounds and sides):
             continue
-        found = compare_sides(
+        found = compare_sides_in_turns(
             runtime, kind, sides, size, options.rounds, 'fresh', options.seed, receipts=kind is TRANSACTIONS
         )
-        result['comparisons'][name] = summarize_sides(kind, found)
+        result['comparisons'][name] = summarize_side_figures(kind, found)
         result['receipts'] = found.get('ours', [{}])[-1].get('receipts') or result.get('receipts')
-    without = wanted_size(options, 'transactions', options.without, 3000)
+    without = choose_section_size(options, 'transactions', options.without, 3000)
     if without:
         sides = [side for side in WITHOUT.sides if side == 'still' or side in options.sides.split(',')]
         result['comparisons'][f'{without:,} transactions into tables without planner statistics, autovacuum off'] = (
-            summarize_sides(WITHOUT, compare_sides(runtime, WITHOUT, sides, without, 1, 'own', options.seed))
+            summarize_side_figures(
+                WITHOUT, compare_sides_in_turns(runtime, WITHOUT, sides, without, 1, 'own', options.seed)
+            )
         )
 
 
-def run_long(runtime, options, result):
-    long = wanted_size(options, 'transactions', options.long, 10000)
+def measure_long_runs(runtime, options, result):
+    long = choose_section_size(options, 'transactions', options.long, 10000)
     for kind, side, size in (
         (TRANSACTIONS, 'ours', long),
         (TRANSACTIONS, 'bare', options.long_bare and long),
-        (BILLS, 'ours', wanted_size(options, 'bills', options.bills, 5000)),
+        (BILLS, 'ours', choose_section_size(options, 'bills', options.bills, 5000)),
     ):
         if size:
             print_progress(f'{kind.sides[side]}: {size} {kind.objects} in one go')
             title = f'{kind.sides[side]}: {size:,} {kind.objects} in one go, nothing analyzed from outside'
-            result['long'][title] = measure_side(runtime, kind, side, size, 'own', options.seed)
+            result['long'][title] = measure_side_once(runtime, kind, side, size, 'own', options.seed)
 
 
-def run_parts(runtime, options, result):
+def measure_other_sections(runtime, options, result):
     """Measure the chart, purchase orders, screens and the tie-out. Without rounds, only those that are asked for."""
 
-    def usual(size):
+    def get_usual_size(size):
         return size if options.rounds else 0
 
-    coding = wanted_size(options, 'coding', options.coding, 5000, usual(500))
+    coding = choose_section_size(options, 'coding', options.coding, 5000, get_usual_size(500))
     if coding:
         print_progress(f'the chart: {coding} accounts, {4 * coding} analytic accounts')
-        result['coding'] = figures_of(
+        result['coding'] = run_bench_script(
             runtime,
             'bench_coding.py',
             f'{PREFIX}coding',
@@ -327,27 +333,27 @@ def run_parts(runtime, options, result):
             '--rounds',
             2 * options.rounds + 1,
         )
-    bought = wanted_size(options, 'orders', options.orders, 300, usual(50))
+    bought = choose_section_size(options, 'orders', options.orders, 300, get_usual_size(50))
     if bought:
-        result['orders'] = measure_orders(runtime, bought, options.rounds)
-    rounds = wanted_size(options, 'screens', options.screens, 25, usual(5))
+        result['orders'] = measure_order_sides(runtime, bought, options.rounds)
+    rounds = choose_section_size(options, 'screens', options.screens, 25, get_usual_size(5))
     if rounds:
         print_progress(f"{rounds} orders on Odoo's screens")
-        result['screens'] = figures_of(runtime, 'bench_screens.py', f'{PREFIX}screens', '--rounds', rounds)
-    ledger = wanted_size(options, 'tie-out', options.tie_out, 200000, usual(200000))
+        result['screens'] = run_bench_script(runtime, 'bench_screens.py', f'{PREFIX}screens', '--rounds', rounds)
+    ledger = choose_section_size(options, 'tie-out', options.tie_out, 200000, get_usual_size(200000))
     if ledger:
         print_progress(f'the tie-out: {ledger} card transactions in 24 months')
-        result['tie_out'] = figures_of(
+        result['tie_out'] = run_bench_script(
             runtime, 'bench_tie_out.py', f'{PREFIX}tie_out', '--transactions', ledger, '--months', 24
         )
 
 
-def run_webhooks(runtime, options, result):
-    sent = wanted_size(options, 'webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
+def measure_webhook_servers(runtime, options, result):
+    sent = choose_section_size(options, 'webhooks', options.webhooks, 10000, 1000 if options.rounds else 0)
     for workers in map(int, options.workers.split(',')) if sent else ():
-        print_progress(f'webhooks: {sent} events to an Odoo with {how_it_runs({"workers": workers})}')
+        print_progress(f'webhooks: {sent} events to an Odoo with {describe_server_processes({"workers": workers})}')
         result['webhooks'].append(
-            figures_of(runtime, 'bench_webhooks.py', f'{PREFIX}webhooks', '--events', sent, '--workers', workers)
+            run_bench_script(runtime, 'bench_webhooks.py', f'{PREFIX}webhooks', '--events', sent, '--workers', workers)
         )
 
 

@@ -20,7 +20,7 @@ import sys
 from datetime import date, timedelta
 
 import bench_transactions
-from bench_side import batches_of, main, run_jobs
+from bench_side import measure_one_side, run_jobs_in_turns, split_into_batches
 from odoo_env import connect_seeded_company
 
 TABLES = (*bench_transactions.TABLES, 'account_partial_reconcile', 'account_full_reconcile', 'res_partner')
@@ -34,7 +34,7 @@ TYPICAL = {'JPY': 30000}
 # ------------------------------------------------------------------------------------------ the data
 
 
-def prepare_company(env, ramp, size, seed):
+def prepare_bench_company(env, ramp, size, seed):
     """Connect the company to a Ramp with exactly `size` paid bills to book. Return the connection."""
     connection = connect_seeded_company(env, ramp, transactions=0, seed=seed)
     for code, rate in RATES.items():
@@ -47,13 +47,13 @@ def prepare_company(env, ramp, size, seed):
         {'company_id': env.company.id}
     )._get_outstanding_account('outbound')
     env.cr.commit()
-    make_bills(ramp, size, seed)
+    add_paid_bills(ramp, size, seed)
     # A company meets each vendor once, so every side makes the partners before the clock starts.
-    payloads = listed_bills(connection)
+    payloads = list_ready_bills(connection)
     if len(payloads) != size:
         raise SystemExit(f'the simulator has {len(payloads)} bills that are ready, instead of {size}')
     vendors = {payload['vendor']['id'] for payload in payloads}
-    _flow_of(env, connection, 'vendor')._ensure_vendors_booked(
+    _get_run_flow(env, connection, 'vendor')._ensure_vendors_booked(
         connection, connection._new_client(deadline=math.inf), vendors
     )
     env['ramp.connection']._database_identity()
@@ -61,7 +61,7 @@ def prepare_company(env, ramp, size, seed):
     return connection
 
 
-def make_bills(ramp, size, seed):
+def add_paid_bills(ramp, size, seed):
     """Add bills of some months, oldest first, each paid in full by its own transfer."""
     chance = random.Random(f'bills {seed}')
     chart = ramp.call_admin('GET', '/coding')
@@ -76,7 +76,7 @@ def make_bills(ramp, size, seed):
     ]
     days = sorted(chance.randrange(10, MONTHS * 30) for _number in range(size))[::-1]
 
-    def bill_line(amount):
+    def draw_bill_line(amount):
         coded = chance.random() < 0.7
         return {
             'amount_minor': amount,
@@ -100,7 +100,7 @@ def make_bills(ramp, size, seed):
                 'date': str(issued),
                 'due': str(issued + timedelta(days=30)),
                 'fx_conversion_rate': RATES.get(currency, '1.0'),
-                'lines': [bill_line(STEP * max(1, round(total / count / STEP))) for _number in range(count)],
+                'lines': [draw_bill_line(STEP * max(1, round(total / count / STEP))) for _number in range(count)],
             },
         )
         ramp.call_admin(
@@ -113,7 +113,7 @@ def make_bills(ramp, size, seed):
         )
 
 
-def listed_bills(connection):
+def list_ready_bills(connection):
     return [
         payload
         for page in connection._new_client(deadline=math.inf).list_pages('/bills', {'sync_ready': 'true'})
@@ -121,7 +121,7 @@ def listed_bills(connection):
     ]
 
 
-def _flow_of(env, connection, name):
+def _get_run_flow(env, connection, name):
     from odoo.addons.ramp_connector.models.run_memory import RunMemory
 
     return (
@@ -131,15 +131,15 @@ def _flow_of(env, connection, name):
     )
 
 
-def decide_rows(env, connection, ramp):
+def decide_booking_rows(env, connection, ramp):
     """Return what the baselines book, as plain values.
 
     The payloads and the rules of coding and conversion are the same.
     """
-    flow = _flow_of(env, connection, 'bill')
+    flow = _get_run_flow(env, connection, 'bill')
     payer = flow.env['ramp.flow.bill_payment']
     flow._fetch_ramp_entities(connection._new_client(deadline=math.inf))
-    values = [(flow._read_payload(payload), payer._read_payload(payload)) for payload in listed_bills(connection)]
+    values = [(flow._read_payload(payload), payer._read_payload(payload)) for payload in list_ready_bills(connection)]
     found = flow._look_up_references(connection, [value for value, _paid in values])
     rows = []
     for value, paid in values:
@@ -169,13 +169,13 @@ def decide_rows(env, connection, ramp):
 # ------------------------------------------------------------------------------------------ the sides
 
 
-def run_ours(env, connection, meter, size):
-    run_jobs(env, connection, meter, size, ['bill', 'bill_payment'])
+def run_our_side(env, connection, meter, size):
+    run_jobs_in_turns(env, connection, meter, size, ['bill', 'bill_payment'])
 
 
-def run_bare(env, connection, meter, rows):
+def run_bare_side(env, connection, meter, rows):
     method = connection.payment_journal_id.outbound_payment_method_line_ids[:1]
-    for batch in batches_of(rows):
+    for batch in split_into_batches(rows):
         bills = env['account.move'].create([row['bill'] for row in batch])
         bills._post()
         payments = env['account.payment'].create(
@@ -200,10 +200,10 @@ def run_bare(env, connection, meter, rows):
                 lambda line: line.account_type == 'liability_payable'
             ).reconcile()
         env.cr.commit()
-        meter.tick(len(batch))
+        meter.count_done_objects(len(batch))
 
 
-def register_payment(env, connection, bill, row):
+def register_bill_payment(env, connection, bill, row):
     """Register a payment as a person does with the button Pay. In another currency, enter the amount the bank shows."""
     env['account.payment.register'].with_context(active_model='account.move', active_ids=bill.ids).create(
         {
@@ -214,33 +214,33 @@ def register_payment(env, connection, bill, row):
     ).action_create_payments()
 
 
-def run_wizard(env, connection, meter, rows):
-    for batch in batches_of(rows):
+def run_wizard_side(env, connection, meter, rows):
+    for batch in split_into_batches(rows):
         bills = env['account.move'].create([row['bill'] for row in batch])
         bills.action_post()
         for bill, row in zip(bills, batch, strict=True):
-            register_payment(env, connection, bill, row)
+            register_bill_payment(env, connection, bill, row)
         env.cr.commit()
-        meter.tick(len(batch))
+        meter.count_done_objects(len(batch))
 
 
-def run_one(env, connection, meter, rows):
-    for batch in batches_of(rows):
+def run_single_side(env, connection, meter, rows):
+    for batch in split_into_batches(rows):
         for row in batch:
             bill = env['account.move'].create(row['bill'])
             bill.action_post()
-            register_payment(env, connection, bill, row)
+            register_bill_payment(env, connection, bill, row)
             env.cr.commit()
-        meter.tick(len(batch))
+        meter.count_done_objects(len(batch))
 
 
-SIDES = {'bare': run_bare, 'wizard': run_wizard, 'one': run_one}
+SIDES = {'bare': run_bare_side, 'wizard': run_wizard_side, 'one': run_single_side}
 
 
 # ------------------------------------------------------------------------------------------ the check of the work
 
 
-def check_books(env, connection, side, size):
+def check_side_books(env, connection, side, size):
     """Check that every bill is posted and fully paid, by an entry of a payment, to the cent.
 
     A benchmark that skips its work is fast.
@@ -267,4 +267,4 @@ def check_books(env, connection, side, size):
 
 
 if __name__ == '__main__':
-    main(sys.modules[__name__])
+    measure_one_side(sys.modules[__name__])

@@ -28,31 +28,32 @@ WORDS = {
 SAVES = 20  # saves of one account per round, each committed
 
 
-class Watch:
-    """Count queries, requests to Ramp and seconds. `span` gives the figures of the work within it."""
+class CostWatch:
+    """Count queries, requests to Ramp and seconds. `measure_span` gives the figures of the work within it."""
 
     def __init__(self, ramp=True):
         self.requests = Counter()
         if ramp:
-            self._count_requests()
+            self._count_ramp_requests()
         thread = threading.current_thread()
         # Odoo counts the queries of all cursors of a thread that has these attributes.
         thread.query_count, thread.query_time = 0, 0.0
 
-    def _count_requests(self):
+    def _count_ramp_requests(self):
         from odoo.addons.ramp_connector.ramp_api import RampClient, SlidingWindow
 
         original = RampClient._send_api_attempt
 
-        def send(ramp, call, auth):
+        def count_and_send(ramp, call, auth):
             self.requests['writes' if call.is_write else 'tokens' if call.minting else 'reads'] += 1
             return original(ramp, call, auth)
 
-        RampClient._send_api_attempt = send
+        RampClient._send_api_attempt = count_and_send
         SlidingWindow.acquire_place = lambda window, longest=None: 0.0  # Ramp's limit is added by calculation later
 
     @contextlib.contextmanager
-    def span(self):
+    def measure_span(self):
+        """Yield a dict. At the end of the context it has the seconds, the queries and the requests by kind."""
         thread, figures = threading.current_thread(), {}
         queries, asked, started = thread.query_count, Counter(self.requests), time.perf_counter()
         yield figures
@@ -62,23 +63,23 @@ class Watch:
             **{kind: self.requests[kind] - asked[kind] for kind in ('reads', 'writes', 'tokens')},
         )
 
-    def inside(self, owner, name, found):
+    def measure_method(self, owner, name, found):
         """Add the seconds and queries of a method to a counter from now on."""
         original = getattr(owner, name)
 
-        def measured(*args, **kwargs):
-            with self.span() as figures:
+        def call_and_measure(*args, **kwargs):
+            with self.measure_span() as figures:
                 result = original(*args, **kwargs)
             found.update({'seconds': figures['seconds'], 'queries': figures['queries'], 'calls': 1})
             return result
 
-        setattr(owner, name, measured)
+        setattr(owner, name, call_and_measure)
 
 
 # ------------------------------------------------------------------------------------------ the data
 
 
-def copy_rows(env, record, count, values):
+def copy_record_rows(env, record, count, values):
     """Copy a record directly in the database.
 
     Creating 20,000 with the ORM takes minutes and says nothing about the push.
@@ -104,7 +105,7 @@ def copy_rows(env, record, count, values):
     return env[record._name].browse(ids)
 
 
-def prepare_chart(env, ramp, accounts, analytics):
+def prepare_chart_company(env, ramp, accounts, analytics):
     """Prepare a company with a chart of these sizes, connected to a Ramp without it. Return the connection."""
     company = env.company
     Plan = env['account.analytic.plan']
@@ -115,7 +116,7 @@ def prepare_chart(env, ramp, accounts, analytics):
         {'code': '700000', 'name': 'Bench', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
     )
     env.flush_all()
-    made = copy_rows(
+    made = copy_record_rows(
         env,
         account,
         max(accounts - len(existing) - 1, 0),
@@ -133,7 +134,7 @@ def prepare_chart(env, ramp, accounts, analytics):
         first = env['account.analytic.account'].create(
             {'name': f'{plan.name} first', 'plan_id': plan.id, 'company_id': company.id}
         )
-        copy_rows(
+        copy_record_rows(
             env,
             first,
             analytics // PLANS - 1,
@@ -149,22 +150,22 @@ def prepare_chart(env, ramp, accounts, analytics):
 # ------------------------------------------------------------------------------------------ the push
 
 
-def due_rows(env, connection, flow):
-    return env['ramp.record'].search_count(
-        [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', 'in', ('pending', 'error'))], limit=1
-    )
+def has_due_rows(env, connection, flow):
+    """Return whether the ledger has rows of a flow that are still to be sent."""
+    due = [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', 'in', ('pending', 'error'))]
+    return bool(env['ramp.record'].search_count(due, limit=1))
 
 
-def push_flow(env, connection, watch, flow):
+def push_flow_until_idle(env, connection, watch, flow):
     """Run the job of a flow as the scheduler does, until nothing is left. Return its figures."""
     cron = env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id)
     env.invalidate_all()
-    with watch.span() as figures:
+    with watch.measure_span() as figures:
         for figures['jobs'] in range(1, 50):
             cron.method_direct_trigger()
             env.cr.commit()
             env.invalidate_all()
-            if not due_rows(env, connection, flow):
+            if not has_due_rows(env, connection, flow):
                 break
     rows = env['ramp.record'].search_fetch(
         [('connection_id', '=', connection.id), ('flow', '=', flow), ('state', '=', 'confirmed')], ['id']
@@ -172,16 +173,18 @@ def push_flow(env, connection, watch, flow):
     return {**figures, 'flow': flow, 'objects': len(rows)}
 
 
-def push_all(env, connection, watch):
-    return {flow: push_flow(env, connection, watch, flow) for flow in CHART}
+def push_chart_flows(env, connection, watch):
+    """Push every flow of the chart. Return {flow: figures}."""
+    return {flow: push_flow_until_idle(env, connection, watch, flow) for flow in CHART}
 
 
-def measure_pushes(env, connection, watch, ramp):
+def measure_chart_pushes(env, connection, watch, ramp):
+    """Return the figures of the first push, of one without changes, of a renamed account, and of a comparison."""
     # The scheduler's time slices are not part of this measurement.
     import odoo.addons.base.models.ir_cron as ir_cron
 
     ir_cron.MIN_TIME_PER_JOB = 3600
-    found = {'first': push_all(env, connection, watch)}
+    found = {'first': push_chart_flows(env, connection, watch)}
     table = {'account': 'accounts', 'analytic_plan': 'fields', 'analytic_account': 'options'}
     there = ramp.fetch_summary()['objects']
     for flow, figures in found['first'].items():
@@ -189,17 +192,17 @@ def measure_pushes(env, connection, watch, ramp):
             raise SystemExit(
                 f'coding: {figures["objects"]} of the flow {flow} are confirmed, Ramp has {there[table[flow]]}'
             )
-    push_all(env, connection, watch)  # fill tokens and caches, so that the next run is like all later idle runs
+    push_chart_flows(env, connection, watch)  # fill tokens and caches, so that the next run is like all later idle runs
     inside = {name: Counter() for name in ('_create_missing_rows', '_cron_run')}
-    watch.inside(env.registry['ramp.record'], '_create_missing_rows', inside['_create_missing_rows'])
+    watch.measure_method(env.registry['ramp.record'], '_create_missing_rows', inside['_create_missing_rows'])
     found['idle'] = {}
     for flow in CHART:
         for counter in inside.values():
             counter.clear()
         watch_run = Counter()
         original = env.registry[f'ramp.flow.{flow}']._cron_run
-        watch.inside(env.registry[f'ramp.flow.{flow}'], '_cron_run', watch_run)
-        found['idle'][flow] = push_flow(env, connection, watch, flow) | {
+        watch.measure_method(env.registry[f'ramp.flow.{flow}'], '_cron_run', watch_run)
+        found['idle'][flow] = push_flow_until_idle(env, connection, watch, flow) | {
             'own_queries': watch_run['queries'],
             'own_seconds': watch_run['seconds'],
             'expect_seconds': inside['_create_missing_rows']['seconds'],
@@ -207,25 +210,25 @@ def measure_pushes(env, connection, watch, ramp):
         env.registry[f'ramp.flow.{flow}']._cron_run = original
     env['account.account'].search([('code', '=', '700001')]).name = 'Renamed'
     env.cr.commit()
-    found['rename'] = push_flow(env, connection, watch, 'account')
-    with watch.span() as click:
+    found['rename'] = push_flow_until_idle(env, connection, watch, 'account')
+    with watch.measure_span() as click:
         connection.action_push_all()
         env.cr.commit()
     found['again_click'] = click
-    found['again'] = push_all(env, connection, watch)
+    found['again'] = push_chart_flows(env, connection, watch)
     return found
 
 
 # ------------------------------------------------------------------------------------------ the cost for a user
 
 
-def save_account(env, account, number):
+def save_renamed_account(env, account, number):
     account.name = f'Saved {number}'
     env.flush_all()
     env.cr.commit()
 
 
-def import_accounts(env, count, number):
+def import_chart_accounts(env, count, number):
     done = env['account.account'].load(
         ['code', 'name', 'account_type'],
         [[f'{800000 + number}.{row}', f'Imported {row}', 'expense'] for row in range(count)],
@@ -235,16 +238,16 @@ def import_accounts(env, count, number):
     env.flush_all()
 
 
-def create_suppliers(env, count, number, rank=1):
+def create_supplier_partners(env, count, number, rank=1):
     env['res.partner'].create([{'name': f'Partner {number} {row}', 'supplier_rank': rank} for row in range(count)])
     env.flush_all()
 
 
-def create_contacts(env, count, number):
-    create_suppliers(env, count, number, rank=0)
+def create_contact_partners(env, count, number):
+    create_supplier_partners(env, count, number, rank=0)
 
 
-def switch_connection(env, connection, on):
+def switch_connection_state(env, connection, on):
     """Switch the connection on or off for the hooks. Clear the caches of earlier answers."""
     env.cr.execute(
         'UPDATE ramp_connection SET state = %s, offer_vendors = TRUE WHERE id = %s',
@@ -255,36 +258,36 @@ def switch_connection(env, connection, on):
     env.registry.clear_cache()
 
 
-def measure_saves(env, connection, watch, rounds):
+def measure_user_saves(env, connection, watch, rounds):
     """Return medians of rounds in which both sides take turns: {what: {'on': .., 'off': .., 'ratio': ..}}."""
     account = env['account.account'].search([('code', '=', '700000')])
     found = {}
     for number in range(rounds):
         for on in (True, False) if number % 2 else (False, True):
-            switch_connection(env, connection, on)
+            switch_connection_state(env, connection, on)
             side = 'on' if on else 'off'
             for what, work in (
-                ('contacts', create_contacts),
-                ('suppliers', create_suppliers),
-                ('import', import_accounts),
+                ('contacts', create_contact_partners),
+                ('suppliers', create_supplier_partners),
+                ('import', import_chart_accounts),
             ):
                 work(env, 2, number)  # fill the caches, as a running server has
                 env.cr.rollback()
                 env.invalidate_all()
-                with watch.span() as figures:
+                with watch.measure_span() as figures:
                     work(env, BATCH, number)
                 env.cr.rollback()
                 found.setdefault(what, {}).setdefault(side, []).append(figures)
             singles = []
             for single in range(SAVES + 2):
                 env.invalidate_all()
-                with watch.span() as figures:
-                    save_account(env, account, f'{number} {single} {side}')
+                with watch.measure_span() as figures:
+                    save_renamed_account(env, account, f'{number} {single} {side}')
                 singles.append(figures)
             found.setdefault('save', {}).setdefault(side, []).append(
                 {key: statistics.median(single[key] for single in singles[2:]) for key in singles[0]}
             )
-    switch_connection(env, connection, True)
+    switch_connection_state(env, connection, True)
     return {
         what: {
             'on_seconds': statistics.median(run['seconds'] for run in sides['on']),
@@ -300,7 +303,7 @@ def measure_saves(env, connection, watch, rounds):
     }
 
 
-def read_options():
+def read_coding_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--accounts', type=int, required=True)
@@ -312,12 +315,12 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_coding_options()
     with run_simulator('--no-validate', '--rate-limit', 0) as ramp, open_environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
-        connection = prepare_chart(env, ramp, options.accounts, options.analytics)
-        watch = Watch()
-        work = lambda: measure_pushes(env, connection, watch, ramp)
+        connection = prepare_chart_company(env, ramp, options.accounts, options.analytics)
+        watch = CostWatch()
+        work = lambda: measure_chart_pushes(env, connection, watch, ramp)
         if options.profile:
             import cProfile
 
@@ -326,7 +329,7 @@ def main():
             profile.dump_stats(options.profile)
         else:
             figures = work()
-        figures['hooks'] = measure_saves(env, connection, watch, options.rounds) if options.rounds else {}
+        figures['hooks'] = measure_user_saves(env, connection, watch, options.rounds) if options.rounds else {}
         figures['plans'] = PLANS
         figures['labels'] = {**WORDS, **{flow: env[f'ramp.flow.{flow}']._get_flow_label() for flow in CHART}}
         problems = ramp.fetch_summary()['errors']

@@ -4,7 +4,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class DocumentKind:
     """A kind of document.
 
     sides: labels by name. targets: by side, the multiple of that side's rate that ours must reach.
@@ -16,7 +16,7 @@ class Kind:
     targets: dict
 
 
-TRANSACTIONS = Kind(
+TRANSACTIONS = DocumentKind(
     'transactions',
     'bench_transactions.py',
     {
@@ -27,7 +27,7 @@ TRANSACTIONS = Kind(
     },
     {'bare': 0.8, 'core': 2.0},
 )
-BILLS = Kind(
+BILLS = DocumentKind(
     'bills',
     'bench_bills.py',
     {

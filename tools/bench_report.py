@@ -18,7 +18,8 @@ FLAT = 0.10  # allowed difference between the last and the first thousand of a l
 # -- tables
 
 
-def print_table(head, rows):
+def print_figure_table(head, rows):
+    """Print rows of texts under their head. The first column is aligned left, the others right."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     for row in [head, *rows]:
         print(
@@ -30,7 +31,8 @@ def print_table(head, rows):
         )
 
 
-def show_result(result):
+def print_bench_result(result):
+    """Print the machine, the tables of all sections, and the verdicts."""
     machine = result['machine']
     print(
         f'{machine["cores"]} cores, Python {machine["python"]}, PostgreSQL {machine["postgresql"]}, Odoo '
@@ -50,16 +52,16 @@ def show_result(result):
         )
     print('The simulated Ramp runs beside it as a process of its own, without contract checks and without rate limit.')
     for name, rows in result['comparisons'].items():
-        show_comparison(name, rows)
+        print_side_comparison(name, rows)
     for name, figures in result['long'].items():
-        show_long(figures, name)
+        print_long_run(figures, name)
     for part, show_part in (
-        ('receipts', show_receipts),
-        ('coding', show_coding),
-        ('orders', show_orders),
-        ('screens', show_screens),
-        ('tie_out', show_tie_out),
-        ('webhooks', show_webhooks),
+        ('receipts', print_receipt_figures),
+        ('coding', print_coding_figures),
+        ('orders', print_order_figures),
+        ('screens', print_screen_figures),
+        ('tie_out', print_tie_out_figures),
+        ('webhooks', print_webhook_figures),
     ):
         if result.get(part):
             show_part(result[part])
@@ -67,9 +69,9 @@ def show_result(result):
         print(f'{verdict["verdict"]:10}{verdict["text"]}')
 
 
-def show_comparison(title, rows):
+def print_side_comparison(title, rows):
     print(f'\n{title}')
-    print_table(
+    print_figure_table(
         [
             '',
             'per second',
@@ -111,9 +113,9 @@ def show_comparison(title, rows):
             )
 
 
-def show_long(figures, title):
+def print_long_run(figures, title):
     print(f'\n{title}')
-    print_table(
+    print_figure_table(
         ['', 'per second', 'CPU ms each', 'queries each', 'memory MB', 'peak MB'],
         [
             [
@@ -134,7 +136,7 @@ def show_long(figures, title):
     )
 
 
-def show_receipts(figures):
+def print_receipt_figures(figures):
     print(
         f'\nReceipts, apart from the above: {figures["count"]} files, {figures["rate"]:.0f} per second here, '
         f"{figures['queries']:.1f} queries each. A receipt costs {figures['requests']:.1f} requests, so Ramp's limit "
@@ -143,13 +145,13 @@ def show_receipts(figures):
     )
 
 
-def show_coding(figures):
+def print_coding_figures(figures):
     accounts, analytics = (figures['first'][flow]['objects'] for flow in ('account', 'analytic_account'))
     print(
         f'\nThe chart, from Odoo to Ramp: {accounts:,} accounts, {analytics:,} analytic accounts in '
         f'{figures["plans"]} plans'
     )
-    print_table(
+    print_figure_table(
         ['', 'objects', 'per second', 'writes / 1,000', 'reads / 1,000', 'queries / 1,000', 'of them for each 500'],
         [
             [
@@ -172,7 +174,7 @@ def show_coding(figures):
         f"(Ramp's limit of 20 requests a second: at least {requests / 20:.0f} s); the button itself "
         f'{figures["again_click"]["queries"]} queries, {1000 * figures["again_click"]["seconds"]:.0f} ms'
     )
-    print_table(
+    print_figure_table(
         [
             'a push when nothing has changed',
             'writes',
@@ -201,7 +203,7 @@ def show_coding(figures):
         f'{1000 * rename["seconds"]:.0f} ms'
     )
     if figures['hooks']:
-        print_table(
+        print_figure_table(
             ['what a person pays', 'queries without', 'with a connection', 'ms without', 'with', 'time'],
             [
                 [
@@ -217,7 +219,7 @@ def show_coding(figures):
         )
 
 
-def show_orders(figures):
+def print_order_figures(figures):
     print(
         f'\nPurchase orders of {figures["lines"]} lines, and their receipts: what a person pays (median of '
         f'{figures["count"]})'
@@ -228,7 +230,7 @@ def show_orders(figures):
         'import': f'{figures["imported"]:,} lines of orders imported',
     }
     first = figures['buttons']['without']
-    print_table(
+    print_figure_table(
         [
             '',
             *(f'queries {label}' for label in ORDER_SIDES.values()),
@@ -245,7 +247,7 @@ def show_orders(figures):
             for what, text in words.items()
         ],
     )
-    print_table(
+    print_figure_table(
         [
             'pushed',
             'objects',
@@ -270,9 +272,9 @@ def show_orders(figures):
     )
 
 
-def show_screens(figures):
+def print_screen_figures(figures):
     print(f"\nFrom a click on Odoo's screens to the state in Ramp, in a browser ({figures['rounds']} orders), seconds")
-    print_table(
+    print_figure_table(
         ['', 'Ramp p50', 'p95', 'slowest', 'the page p50', 'p95', f'while Ramp hangs for {figures["hangs"]:.0f} s'],
         [
             [
@@ -286,12 +288,12 @@ def show_screens(figures):
     )
 
 
-def show_tie_out(figures):
+def print_tie_out_figures(figures):
     print(
         f'\nThe tie-out of a ledger of {figures["transactions"]:,} card transactions in {figures["months"]} months '
         f'({figures["sections"]} entities and currencies)'
     )
-    print_table(
+    print_figure_table(
         ['', 'seconds', 'queries'],
         [
             [
@@ -305,13 +307,13 @@ def show_tie_out(figures):
     )
 
 
-def show_webhooks(servers):
+def print_webhook_figures(servers):
     for figures in servers:
         print(
-            f'\nEvents from Ramp to Odoo with {how_it_runs(figures)} and two for jobs; a subscription was verified in '
-            f'{figures["verified"]:.1f} s'
+            f'\nEvents from Ramp to Odoo with {describe_server_processes(figures)} and two for jobs; '
+            f'a subscription was verified in {figures["verified"]:.1f} s'
         )
-        print_table(
+        print_figure_table(
             ['seconds', 'count', 'p50', 'p95', 'p99', 'slowest'],
             [
                 [what, f'{row["count"]:,}', *(f'{row[key]:.3f}' for key in ('p50', 'p95', 'p99', 'max'))]
@@ -325,28 +327,32 @@ def show_webhooks(servers):
         )
 
 
-def how_it_runs(figures):
+def describe_server_processes(figures):
+    """Return in words how the Odoo of a measurement runs: with workers or with threads."""
     return f'{figures["workers"]} workers' if figures['workers'] else 'threads'
 
 
 # -- verdicts
 
 
-def judge_result(result, first):
-    """Return the targets with the measured values. first: names of the comparisons of transactions and of bills."""
-    found = [*comparison_verdicts(result, first), *long_verdicts(result['long'])]
+def judge_bench_result(result, first):
+    """Return the targets with the measured values, each as {'verdict', 'text'}.
+
+    :param first: names of the comparisons of transactions and of bills
+    """
+    found = [*judge_side_comparisons(result, first), *judge_long_runs(result['long'])]
     for part, judge in (
-        ('tie_out', tie_out_verdicts),
-        ('webhooks', webhook_verdicts),
-        ('coding', coding_verdicts),
-        ('orders', order_verdicts),
-        ('screens', screen_verdicts),
+        ('tie_out', judge_tie_out_figures),
+        ('webhooks', judge_webhook_figures),
+        ('coding', judge_coding_figures),
+        ('orders', judge_order_figures),
+        ('screens', judge_screen_figures),
     ):
         found += judge(result[part]) if result[part] else []
     return found
 
 
-def comparison_verdicts(result, first):
+def judge_side_comparisons(result, first):
     found = [
         {
             'verdict': 'met' if row['ratio'] >= row['target'] else 'NOT MET',
@@ -372,7 +378,7 @@ def comparison_verdicts(result, first):
     return found
 
 
-def long_verdicts(runs):
+def judge_long_runs(runs):
     found = []
     for name, figures in runs.items():
         first_step, last_step = figures['steps'][0], figures['steps'][-1]
@@ -394,7 +400,7 @@ def long_verdicts(runs):
     return found
 
 
-def tie_out_verdicts(figures):
+def judge_tie_out_figures(figures):
     return [
         {
             'verdict': 'met' if seconds < limit else 'NOT MET',
@@ -407,7 +413,7 @@ def tie_out_verdicts(figures):
     ]
 
 
-def webhook_verdicts(servers):
+def judge_webhook_figures(servers):
     found = []
     for figures in servers:
         for seconds, limit, what in (
@@ -420,13 +426,13 @@ def webhook_verdicts(servers):
             found.append(
                 {
                     'verdict': 'met' if seconds < limit else 'disturbed' if disturbed else 'NOT MET',
-                    'text': f'{what} in under {limit:g} s (measured {seconds:.3f}): {how_it_runs(figures)}',
+                    'text': f'{what} in under {limit:g} s (measured {seconds:.3f}): {describe_server_processes(figures)}',
                 }
             )
     return found
 
 
-def coding_verdicts(figures):
+def judge_coding_figures(figures):
     idle, rename, hooks = figures['idle'].values(), figures['rename'], figures['hooks']
     asked = sum(run['reads'] + run['writes'] + run['tokens'] for run in idle)
     queries = max(run['own_queries'] for run in idle)
@@ -453,7 +459,7 @@ def coding_verdicts(figures):
     return [{'verdict': 'met' if met else 'NOT MET', 'text': text} for met, text in targets]
 
 
-def order_verdicts(figures):
+def judge_order_figures(figures):
     sides = figures['buttons']
     more = {what: sides['on'][what]['queries'] - sides['without'][what]['queries'] for what in sides['on']}
     asked = sum(
@@ -475,7 +481,7 @@ def order_verdicts(figures):
     ]
 
 
-def screen_verdicts(figures):
+def judge_screen_figures(figures):
     follows, stuck = figures['follows']['p95'], max(step['stuck'] for step in figures['steps'].values())
     return [
         {

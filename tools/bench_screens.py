@@ -11,7 +11,7 @@ import json
 import time
 from pathlib import Path
 
-from bench_webhooks import odoo_server, percentiles_of
+from bench_webhooks import compute_percentiles, run_odoo_server
 from browser import HeadlessBrowser
 from odoo_env import connect_empty_company, open_environment, run_simulator
 from runtime import find_chromium, find_free_port
@@ -28,15 +28,15 @@ STEPS = {
 STATUS = "[...document.querySelectorAll('.o_statusbar_status .o_arrow_button_current')].some(node => node.textContent.includes(%s))"
 
 
-class Buyer:
+class ScreenBuyer:
     """A user of Odoo's screens who also watches Ramp."""
 
     def __init__(self, browser, address, ramp, database):
         self.browser, self.address, self.ramp, self.database = browser, address, ramp, database
         self.pages, self.follows = {step: [] for step in STEPS}, {step: [] for step in STEPS}
 
-    def order(self):
-        """Create a request for quotation. Return (id, number)."""
+    def create_quotation(self):
+        """Create a request for quotation. Return its id."""
         with open_environment(self.database) as env:
             vendor = env['res.partner'].search([('name', '=', 'Screen Supplier')])
             product = env['product.product'].search([('name', '=', 'Screen Part')])
@@ -55,8 +55,8 @@ class Buyer:
             env.cr.commit()
             return order.id
 
-    def picking(self, order, state='assigned'):
-        """Return the first transfer of an order with this state."""
+    def find_order_transfer(self, order, state='assigned'):
+        """Return the id of the first transfer of an order with this state."""
         with open_environment(self.database) as env:
             return (
                 env['purchase.order']
@@ -66,8 +66,8 @@ class Buyer:
                 .id
             )
 
-    def time_step(self, name, click, shown, there):
-        """Perform a step and time it.
+    def time_screen_step(self, name, click, shown, there):
+        """Perform a step, and keep its seconds until the page shows the result and until Ramp has it.
 
         :param click: function that ends with the button that is timed
         :param shown: script that is true when the page shows the result
@@ -83,13 +83,13 @@ class Buyer:
                 time.sleep(0.02)
             self.follows[name].append(time.monotonic() - started)
 
-    def press_button(self, *arguments):
-        """Click and do not wait for the result. Return the time of the click."""
+    def press_timed_button(self, *arguments):
+        """Click and do not wait for the result. Return the seconds of the clock at the click."""
         started = time.monotonic()
         self.browser.click_element(*arguments, settle=False)
         return started
 
-    def enter_value(self, row, field, value):
+    def enter_cell_value(self, row, field, value):
         """Type a value into a cell of a list."""
         cell = f'{row} td[name={field}]'
         self.browser.click_element(cell)
@@ -101,8 +101,8 @@ class Buyer:
 
     # ------------------------------------------------------------------ the life of an order
 
-    def there(self, order):
-        """Return what Ramp has of an order."""
+    def find_ramp_order(self, order):
+        """Return the purchase order in Ramp, a dict, or None if it is not there."""
         rows = [
             row
             for row in self.ramp.call_admin('GET', '/objects/purchase_orders')['data']
@@ -110,8 +110,9 @@ class Buyer:
         ]
         return rows[-1] if rows else None
 
-    def received(self, order):
-        row = self.there(order)
+    def count_received_in_ramp(self, order):
+        """Return the quantity that Ramp shows as received of an order."""
+        row = self.find_ramp_order(order)
         return sum(
             line['quantity']
             for receipt in self.ramp.call_admin('GET', '/objects/item_receipts')['data']
@@ -119,50 +120,51 @@ class Buyer:
             for line in receipt['line_items']
         )
 
-    def live_once(self, watch=True):
-        """Take one order from its confirmation to its end. watch: whether to wait for Ramp."""
-        order = self.order()
+    def live_order_once(self, watch=True):
+        """Take one order from its confirmation to its end. `watch`: wait for Ramp after each step."""
+        order = self.create_quotation()
 
-        def follows(condition):
+        def choose_condition(condition):
             return condition if watch else None
 
         self.browser.open_page(f'{self.address}/odoo/purchase.order/{order}')
-        self.time_step(
+        self.time_screen_step(
             'confirm',
-            lambda: self.press_button('button[name=button_confirm]'),
+            lambda: self.press_timed_button('button[name=button_confirm]'),
             STATUS % "'Purchase Order'",
-            follows(lambda: self.there(order)),
+            choose_condition(lambda: self.find_ramp_order(order)),
         )
-        self.browser.open_page(f'{self.address}/odoo/stock.picking/{self.picking(order)}')
-        self.enter_value('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
+        self.browser.open_page(f'{self.address}/odoo/stock.picking/{self.find_order_transfer(order)}')
+        self.enter_cell_value('.o_field_widget[name=move_ids] .o_data_row', 'quantity', RECEIVED)
         self.browser.click_element('button[name=button_validate]')
-        self.time_step(
+        self.time_screen_step(
             'receive',
-            lambda: self.press_button('.modal button[name=process]'),
+            lambda: self.press_timed_button('.modal button[name=process]'),
             STATUS % "'Done'",
-            follows(lambda: self.received(order) == RECEIVED),
+            choose_condition(lambda: self.count_received_in_ramp(order) == RECEIVED),
         )
         self.browser.click_element('button', 'Return')
-        self.enter_value('.modal .o_data_row', 'quantity', RETURNED)
+        self.enter_cell_value('.modal .o_data_row', 'quantity', RETURNED)
         self.browser.click_element('.modal button[name=action_create_returns]')
         self.browser.wait_for_script("!document.querySelector('.modal')")
         self.browser.wait_until_idle()
-        self.time_step(
+        self.time_screen_step(
             'return',
-            lambda: self.press_button('button[name=button_validate]'),
+            lambda: self.press_timed_button('button[name=button_validate]'),
             STATUS % "'Done'",
-            follows(lambda: self.received(order) == RECEIVED - RETURNED),
+            choose_condition(lambda: self.count_received_in_ramp(order) == RECEIVED - RETURNED),
         )
         self.browser.open_page(f'{self.address}/odoo/purchase.order/{order}')
-        self.time_step(
+        self.time_screen_step(
             'cancel',
-            lambda: self.press_button('button[name=button_cancel]'),
+            lambda: self.press_timed_button('button[name=button_cancel]'),
             STATUS % "'Cancelled'",
-            follows(lambda: self.there(order)['archived_at']),
+            choose_condition(lambda: self.find_ramp_order(order)['archived_at']),
         )
 
 
-def prepare_company(env, ramp):
+def prepare_screen_company(env, ramp):
+    """Create a supplier and a product, and connect the company to a simulated Ramp."""
     vendor = env['res.partner'].create(
         {
             'name': 'Screen Supplier',
@@ -179,7 +181,7 @@ def prepare_company(env, ramp):
     env.cr.commit()
 
 
-def read_options():
+def read_screen_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
@@ -188,23 +190,24 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_screen_options()
     port = find_free_port(0)
     address = f'http://127.0.0.1:{port}'
     with run_simulator('--no-validate', '--rate-limit', 0) as ramp:
         with open_environment(options.database) as env:
-            prepare_company(env, ramp)
+            prepare_screen_company(env, ramp)
         with (
-            odoo_server(options.database, port, 0),
+            run_odoo_server(options.database, port, 0),
             HeadlessBrowser(find_chromium(), width=1280, height=1000) as browser,
         ):
             browser.log_in_user(address, 'admin', 'admin')
-            Buyer(browser, address, ramp, options.database).live_once()  # the first visit of a new server is slower
-            buyer, stuck = (Buyer(browser, address, ramp, options.database) for _number in range(2))
+            # The first visit of a new server is slower, and not counted.
+            ScreenBuyer(browser, address, ramp, options.database).live_order_once()
+            buyer, stuck = (ScreenBuyer(browser, address, ramp, options.database) for _number in range(2))
             for _number in range(options.rounds):
-                buyer.live_once()
+                buyer.live_order_once()
             ramp.call_admin('POST', '/faults', {'kind': 'timeout_before', 'seconds': HANGS})
-            stuck.live_once(watch=False)
+            stuck.live_order_once(watch=False)
             ramp.call_admin('DELETE', '/faults')
             if browser.complaints:
                 raise SystemExit(f'the console complains: {browser.complaints[0][:300]}')
@@ -214,12 +217,12 @@ def main():
             {
                 'rounds': options.rounds,
                 'hangs': HANGS,
-                'follows': percentiles_of(everything),
+                'follows': compute_percentiles(everything),
                 'steps': {
                     step: {
                         'words': words,
-                        'page': percentiles_of(buyer.pages[step]),
-                        'ramp': percentiles_of(buyer.follows[step]),
+                        'page': compute_percentiles(buyer.pages[step]),
+                        'ramp': compute_percentiles(buyer.follows[step]),
                         'stuck': max(stuck.pages[step]),
                     }
                     for step, words in STEPS.items()

@@ -26,13 +26,13 @@ QUIET = {'mail_create_nosubscribe': True, 'mail_create_nolog': True, 'tracking_d
 # ------------------------------------------------------------------------------------------ the meter
 
 
-def memory_use():
+def read_memory_use():
     """Return (current, peak) memory of this process in megabytes."""
     status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines())
     return tuple(int(status[name].split()[0]) / 1024 for name in ('VmRSS', 'VmHWM'))
 
 
-def processor_time(pid):
+def read_processor_seconds(pid):
     """Return the processor seconds of a process; 0.0 if it has ended."""
     try:
         fields = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
@@ -42,7 +42,7 @@ def processor_time(pid):
 
 
 @dataclasses.dataclass
-class Part:
+class MeteredPart:
     """One of the jobs that every object goes through. spent: the job's total cost; marks: the same at each tick."""
 
     done: int = 0
@@ -51,8 +51,8 @@ class Part:
     marks: list = dataclasses.field(default_factory=list)
 
 
-class Meter:
-    """Measure time, queries, waiting for HTTP and memory from `start` on. `tick` records how many objects are done."""
+class SideMeter:
+    """Measure time, queries, waiting for HTTP and memory. `count_done_objects` records the progress."""
 
     def __init__(self, env, mode, tables):
         self.env, self.mode, self.tables = env, mode, tables
@@ -64,34 +64,38 @@ class Meter:
         self.paused, self.cpu = 0.0, 0.0
         self.parts = {}
 
-    def start(self, *parts):
+    def start_measurement(self, *parts):
+        """Start the clock and all counters.
+
+        :param parts: names of the parts that every object goes through; none: there is only one
+        """
         thread = threading.current_thread()
         # Odoo counts the queries of all cursors of a thread that has these attributes.
         thread.query_count, thread.query_time = 0, 0.0
         gc.collect()
         with contextlib.suppress(OSError):  # reset the peak of the preparations
             Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
-        self.begun_memory = memory_use()
-        self.cpu = self._cpu_seconds()
+        self.begun_memory = read_memory_use()
+        self.cpu = self._read_cpu_seconds()
         self.begun = time.monotonic()
-        self.parts = {name: Part() for name in parts or ('all',)}
+        self.parts = {name: MeteredPart() for name in parts or ('all',)}
         for name in reversed(self.parts):
             self.part = name
-            self.turned = self._cost_so_far()
-            self._mark_progress()
+            self.turned = self._read_cost_so_far()
+            self._mark_part_progress()
 
     @property
-    def done(self):
+    def objects_done(self):
         """Return how many objects have gone through all parts."""
         return min(part.done for part in self.parts.values())
 
-    def turn(self, name):
+    def switch_to_part(self, name):
         """Switch to another part of the work. Every object goes through each part."""
-        cost = self._cost_so_far()
-        self.parts[self.part].spent.update(_cost_since(cost, self.turned))
+        cost = self._read_cost_so_far()
+        self.parts[self.part].spent.update(_subtract_costs(cost, self.turned))
         self.part, self.turned = name, cost
 
-    def _cpu_seconds(self):
+    def _read_cpu_seconds(self):
         """Return the processor seconds of Odoo and of its PostgreSQL backends.
 
         Other work on the machine disturbs them least.
@@ -100,41 +104,43 @@ class Meter:
             'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
             " AND backend_type = 'client backend'"
         )
-        return processor_time('self') + sum(processor_time(row[0]) for row in self.sql.fetchall())
+        return read_processor_seconds('self') + sum(read_processor_seconds(row[0]) for row in self.sql.fetchall())
 
-    def _cost_so_far(self):
+    def _read_cost_so_far(self):
         return {
             'seconds': time.monotonic() - self.begun - self.paused,
-            'cpu': self._cpu_seconds() - self.cpu,
+            'cpu': self._read_cpu_seconds() - self.cpu,
             'queries': threading.current_thread().query_count,
         }
 
-    def _mark_progress(self):
-        part, (now, peak) = self.parts[self.part], memory_use()
+    def _mark_part_progress(self):
+        part, (now, peak) = self.parts[self.part], read_memory_use()
         spent = Counter(part.spent)
-        spent.update(_cost_since(self._cost_so_far(), self.turned))
+        spent.update(_subtract_costs(self._read_cost_so_far(), self.turned))
         part.marks.append({'done': part.done, **spent, 'rss_mb': now, 'peak_mb': peak})
 
-    def tick(self, count):
+    def count_done_objects(self, count):
+        """Record that this many more objects have gone through the current part."""
         part = self.parts[self.part]
         part.done += count
-        self._mark_progress()
+        self._mark_part_progress()
         # Renew the statistics on every side when the tables have doubled, outside of the measured time.
         if self.mode == 'fresh' and part.done >= max(BATCH, 2 * part.analyzed):
             part.analyzed = part.done
-            self.analyze()
+            self.analyze_tables()
 
-    def analyze(self):
+    def analyze_tables(self):
+        """Renew the planner statistics of the tables. The time it takes is not measured."""
         started = time.monotonic()
         self.sql.execute(f'ANALYZE {", ".join(self.tables)}')
         self.paused += time.monotonic() - started
 
-    def watch_http(self):
+    def watch_http_requests(self):
         """Count the requests to Ramp and the time until their answers are read."""
         from odoo.addons.ramp_connector.ramp_api import RampClient
 
-        def measured(original):
-            def send(*args, **kwargs):
+        def measure_sending(original):
+            def send_and_measure(*args, **kwargs):
                 started = time.monotonic()
                 try:
                     return original(*args, **kwargs)
@@ -142,16 +148,17 @@ class Meter:
                     self.http_seconds += time.monotonic() - started
                     self.http_requests += 1
 
-            return send
+            return send_and_measure
 
         for name in ('_send_api_attempt', '_fetch_file_attempt'):
-            setattr(RampClient, name, measured(getattr(RampClient, name)))
+            setattr(RampClient, name, measure_sending(getattr(RampClient, name)))
 
-    def figures(self):
-        self.turn(self.part)
-        last, peak, thread = self._cost_so_far(), memory_use()[1], threading.current_thread()
-        seconds, count = last['seconds'], self.done
-        steps = self._thousand_steps()
+    def collect_figures(self):
+        """Return the figures of the measurement: seconds, objects per second, queries each, shares, megabytes."""
+        self.switch_to_part(self.part)
+        last, peak, thread = self._read_cost_so_far(), read_memory_use()[1], threading.current_thread()
+        seconds, count = last['seconds'], self.objects_done
+        steps = self._sum_thousand_steps()
         return {
             'count': count,
             'seconds': seconds,
@@ -177,7 +184,7 @@ class Meter:
             'last_first_cpu': steps[0]['cpu_ms'] / steps[-1]['cpu_ms'],
         }
 
-    def _thousand_steps(self):
+    def _sum_thousand_steps(self):
         """Return the cost of each thousand over all parts."""
         return [
             {
@@ -189,15 +196,15 @@ class Meter:
                 'rss_mb': together[-1]['rss_mb'],
                 'peak_mb': together[-1]['peak_mb'],
             }
-            for together in zip(*(_steps_of_thousands(part.marks) for part in self.parts.values()))
+            for together in zip(*(_split_into_thousands(part.marks) for part in self.parts.values()))
         ]
 
 
-def _cost_since(cost, before):
+def _subtract_costs(cost, before):
     return {key: value - before[key] for key, value in cost.items()}
 
 
-def _steps_of_thousands(marks):
+def _split_into_thousands(marks):
     """Return the cost per object in one part, for each thousand."""
     steps, begin = [], marks[0]
     for mark in marks[1:]:
@@ -225,31 +232,32 @@ def _steps_of_thousands(marks):
 # ------------------------------------------------------------------------------------------ the jobs
 
 
-def batches_of(rows):
+def split_into_batches(rows):
+    """Yield the rows in lists of at most `BATCH`."""
     for start in range(0, len(rows), BATCH):
         yield rows[start : start + BATCH]
 
 
-def run_jobs(env, connection, meter, size, flows):
+def run_jobs_in_turns(env, connection, meter, size, flows):
     """Run the jobs of these flows in turns, as the scheduler does, until each has confirmed this many objects."""
     Record = env.registry['ramp.record']
     original = Record._mark_confirmed
 
-    def confirm(records):
+    def confirm_and_count(records):
         original(records)
-        meter.tick(len(records))
+        meter.count_done_objects(len(records))
 
-    Record._mark_confirmed = confirm
-    meter.watch_http()
+    Record._mark_confirmed = confirm_and_count
+    meter.watch_http_requests()
     crons = {flow: env['ir.cron'].browse(env[f'ramp.flow.{flow}']._get_cron_job().id) for flow in flows}
     connection.with_context(ramp_quiet=True).action_sync_now()
     env.cr.commit()
-    meter.start(*flows)
+    meter.start_measurement(*flows)
     # The scheduler gives a job some seconds at a time. A job asks for another call while there is more work.
     before = None
-    while meter.done < size:
+    while meter.objects_done < size:
         for flow in flows:
-            meter.turn(flow)
+            meter.switch_to_part(flow)
             crons[flow].method_direct_trigger()
             env.cr.commit()
             env.invalidate_all()
@@ -261,8 +269,8 @@ def run_jobs(env, connection, meter, size, flows):
     Record._mark_confirmed = original
 
 
-def run_receipts(env, meter):
-    """Fetch the receipts of what was booked, without the client's own rate limit."""
+def measure_receipt_job(env, meter):
+    """Fetch the receipts of what was booked, without the client's own rate limit. Return the figures."""
     from odoo.addons.ramp_connector.ramp_api import SlidingWindow
 
     SlidingWindow.acquire_place = lambda self, longest=None: 0.0
@@ -293,12 +301,13 @@ def run_receipts(env, meter):
 
 
 def switch_autovacuum_off(env, tables):
+    """Switch autovacuum off for tables, so that it collects no statistics during a measurement."""
     for table in tables:
         env.cr.execute(f'ALTER TABLE {table} SET (autovacuum_enabled = off)')
     env.cr.commit()
 
 
-def read_options(kind):
+def read_side_options(kind):
     parser = argparse.ArgumentParser()
     parser.add_argument('--side', choices=('ours', *kind.SIDES), required=True)
     parser.add_argument('--database', required=True)
@@ -316,21 +325,21 @@ def read_options(kind):
     return parser.parse_args()
 
 
-def side_of(kind, options, env, connection, ramp, meter):
+def prepare_side_work(kind, options, env, connection, ramp, meter):
     """Return the function that does the work of a side. Read the data here that is read before the clock starts."""
     if options.side == 'ours':
-        return lambda: kind.run_ours(env, connection, meter, options.size)
-    rows = kind.decide_rows(env, connection, ramp)
+        return lambda: kind.run_our_side(env, connection, meter, options.size)
+    rows = kind.decide_booking_rows(env, connection, ramp)
     if options.side == 'quiet':
         env = env(context={**env.context, **QUIET})
         connection = connection.with_env(env)
     env.cr.commit()
     env.invalidate_all()
     run_side = kind.SIDES[options.side]
-    return lambda: (meter.start(), run_side(env, connection, meter, rows))
+    return lambda: (meter.start_measurement(), run_side(env, connection, meter, rows))
 
 
-def run_profiled(work, path):
+def run_with_profile(work, path):
     """Run a function without arguments and return its result.
 
     If `path` is given, write a profile of its calls to it.
@@ -345,29 +354,30 @@ def run_profiled(work, path):
     return result
 
 
-def main(kind):
-    """Measure one side.
+def measure_one_side(kind):
+    """Measure one side as the options of the command line say, and write its figures to a file.
 
-    :param kind: the module that defines TABLES, SIDES, prepare_company, decide_rows, run_ours and check_books
+    :param kind: the module that defines TABLES, SIDES, prepare_bench_company, decide_booking_rows, run_our_side and
+        check_side_books
     """
-    options = read_options(kind)
+    options = read_side_options(kind)
     with run_simulator('--no-validate', '--rate-limit', 0) as ramp, open_environment(options.database) as env:
         env = env(context={**env.context, 'lang': 'en_US'})
-        connection = kind.prepare_company(env, ramp, options.size, options.seed)
+        connection = kind.prepare_bench_company(env, ramp, options.size, options.seed)
         if options.statistics != 'fresh':
             switch_autovacuum_off(env, kind.TABLES)
         if options.statistics != 'own':
             env.registry['ramp.record']._refresh_statistics = lambda records: None
-        meter = Meter(env, options.statistics, kind.TABLES)
-        work = side_of(kind, options, env, connection, ramp, meter)
+        meter = SideMeter(env, options.statistics, kind.TABLES)
+        work = prepare_side_work(kind, options, env, connection, ramp, meter)
         if options.statistics == 'fresh':
-            meter.analyze()
+            meter.analyze_tables()
             meter.paused = 0.0
-        run_profiled(work, options.profile)
-        figures = meter.figures()
-        kind.check_books(env, connection, options.side, options.size)
+        run_with_profile(work, options.profile)
+        figures = meter.collect_figures()
+        kind.check_side_books(env, connection, options.side, options.size)
         if options.receipts:
-            figures['receipts'] = run_receipts(env, meter)
+            figures['receipts'] = measure_receipt_job(env, meter)
         problems = ramp.fetch_summary()['errors']
         if problems:
             raise SystemExit(f'the simulator failed: {problems[0]}')

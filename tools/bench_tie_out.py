@@ -22,7 +22,7 @@ PAYLOAD = 2000  # bytes of a transaction's payload, about as much as Ramp sends
 DRILLED = 80  # rows that a list shows at once
 
 
-def columns_of(env, table, overrides):
+def list_copied_columns(env, table, overrides):
     """Return SQL (columns, expressions) that copies rows of a table, with other expressions for some columns."""
     env.cr.execute(
         'SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s',
@@ -32,7 +32,7 @@ def columns_of(env, table, overrides):
     return ', '.join(f'"{name}"' for name in names), ', '.join(overrides.get(name, f't."{name}"') for name in names)
 
 
-def build_ledger(env, transactions, months):
+def build_large_ledger(env, transactions, months):
     """Build a ledger with this many transactions over this many months, up to the current one. Return its connection.
 
     There are two entities, with USD and EUR.
@@ -49,15 +49,15 @@ def build_ledger(env, transactions, months):
     for number, (code, entity) in enumerate(entities.items()):
         currency = env.ref(f'base.{code}')
         share = transactions * (9 if not number else 1) // 10
-        add_spend(env, connection, account, currency, entity, share, months, first)
-        add_statements(env, connection, currency, entity, months, first)
+        add_card_spend(env, connection, account, currency, entity, share, months, first)
+        add_monthly_statements(env, connection, currency, entity, months, first)
     env.cr.commit()
     env.cr.execute('ANALYZE')
     env.cr.commit()
     return connection
 
 
-def add_spend(env, connection, account, currency, entity, count, months, first):
+def add_card_spend(env, connection, account, currency, entity, count, months, first):
     """Add card transactions of 10.00 to 109.99, spread evenly over the days of all months. One of fifty is a refund."""
     move = env['account.move'].create(
         {
@@ -92,7 +92,7 @@ def add_spend(env, connection, account, currency, entity, count, months, first):
         """,
         [first, months, count + 1, count],
     )
-    names, values = columns_of(
+    names, values = list_copied_columns(
         env,
         'account_move',
         {
@@ -110,7 +110,7 @@ def add_spend(env, connection, account, currency, entity, count, months, first):
     env.cr.execute(
         f'INSERT INTO account_move ({names}) SELECT {values} FROM account_move t, made WHERE t.id = %s', [move.id]
     )
-    names, values = columns_of(
+    names, values = list_copied_columns(
         env,
         'account_move_line',
         {
@@ -144,7 +144,7 @@ def add_spend(env, connection, account, currency, entity, count, months, first):
     env.cr.commit()
 
 
-def add_statements(env, connection, currency, entity, months, first):
+def add_monthly_statements(env, connection, currency, entity, months, first):
     """Add for each month a statement with a bill and its cashback, and a transfer with its payment."""
     Record = env['ramp.record']
     partner = connection.ramp_partner_id
@@ -205,7 +205,7 @@ def add_statements(env, connection, currency, entity, months, first):
         (bill.line_ids + payment.move_id.line_ids).filtered(
             lambda line: line.account_type == 'liability_payable'
         ).reconcile()
-        payload = statement_payload(currency, entity, month, last, spent, back, lines or [])
+        payload = make_statement_payload(currency, entity, month, last, spent, back, lines or [])
         Record.create(
             [
                 {
@@ -246,10 +246,10 @@ def add_statements(env, connection, currency, entity, months, first):
     env.cr.commit()
 
 
-def statement_payload(currency, entity, month, last, spent, back, lines):
+def make_statement_payload(currency, entity, month, last, spent, back, lines):
     """Return a statement as the ledger stores it: paid in full, with all its lines."""
 
-    def amount_of(amount):
+    def make_amount_value(amount):
         return {'amount': round(amount * 100), 'currency_code': currency.name, 'minor_unit_conversion_rate': 100}
 
     return {
@@ -260,18 +260,18 @@ def statement_payload(currency, entity, month, last, spent, back, lines):
             {
                 'id': str(uuid.uuid4()),
                 'entity_id': entity,
-                'opening_balance': amount_of(0),
-                'charges': amount_of(spent),
-                'credits': amount_of(back),
-                'payments': amount_of(spent - back),
-                'ending_balance': amount_of(0),
+                'opening_balance': make_amount_value(0),
+                'charges': make_amount_value(spent),
+                'credits': make_amount_value(back),
+                'payments': make_amount_value(spent - back),
+                'ending_balance': make_amount_value(0),
             }
         ],
         'statement_lines': [['CARD_TRANSACTION', identity] for identity in lines],
     }
 
 
-def time_work(database, work):
+def measure_cold_work(database, work):
     """Return (seconds, queries, result of `work(env)`), with empty caches."""
     with open_environment(database) as env:
         before, started = env.cr.sql_log_count, time.monotonic()
@@ -280,7 +280,7 @@ def time_work(database, work):
         return time.monotonic() - started, env.cr.sql_log_count - before, result
 
 
-def open_figure(env, connection, section, month, measure, side):
+def open_figure_items(env, connection, section, month, measure, side):
     """Open what is behind a figure as the client does: the action, then the first page of its list."""
     action = env['report.ramp_connector.tie_out'].open_items(
         connection, side, section['currency']['id'], month, measure, section['entity']
@@ -292,7 +292,7 @@ def open_figure(env, connection, section, month, measure, side):
     return bool(views) and answer['length']
 
 
-def read_options():
+def read_tie_out_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
@@ -303,11 +303,11 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    options = read_tie_out_options()
     with open_environment(options.database) as env:
-        connection = build_ledger(env, options.transactions, options.months).id
+        connection = build_large_ledger(env, options.transactions, options.months).id
     opened = [
-        time_work(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection))
+        measure_cold_work(options.database, lambda env: env['report.ramp_connector.tie_out'].get_report(connection))
         for _ in range(options.rounds)
     ]
     report = opened[-1][2]
@@ -318,10 +318,15 @@ def main():
         for month in (None, months[0], months[len(months) // 2], months[-1]):
             for measure in (None, *MEASURES):
                 for side in ('odoo', 'ramp'):
-                    seconds, queries, length = time_work(
+                    seconds, queries, length = measure_cold_work(
                         options.database,
                         partial(
-                            open_figure, connection=connection, section=section, month=month, measure=measure, side=side
+                            open_figure_items,
+                            connection=connection,
+                            section=section,
+                            month=month,
+                            measure=measure,
+                            side=side,
                         ),
                     )
                     drills.append(

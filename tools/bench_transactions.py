@@ -14,7 +14,7 @@ books the same transactions:
 import math
 import sys
 
-from bench_side import batches_of, main, run_jobs
+from bench_side import measure_one_side, run_jobs_in_turns, split_into_batches
 from odoo_env import connect_seeded_company
 
 # The tables that booking writes to. Statistics of other tables do not change meanwhile.
@@ -35,12 +35,12 @@ TABLES = (
 # ------------------------------------------------------------------------------------------ the data
 
 
-def prepare_company(env, ramp, size, seed):
+def prepare_bench_company(env, ramp, size, seed):
     """Connect the company to a Ramp with exactly `size` transactions to book. Return the connection."""
     from odoo.addons.ramp_connector.models.run_memory import RunMemory
 
     connection = connect_seeded_company(env, ramp, transactions=round(size * 1.15) + 50, months=6, seed=seed)
-    ready = ready_payloads(ramp)
+    ready = list_ready_transactions(ramp)
     for payload in ready[size:]:
         ramp.call_admin('PATCH', f'/transactions/{payload["id"]}', {'sync_status': 'NOT_SYNC_READY'})
     if len(ready) < size:
@@ -54,7 +54,7 @@ def prepare_company(env, ramp, size, seed):
     return connection
 
 
-def ready_payloads(ramp):
+def list_ready_transactions(ramp):
     """Return the transactions that Ramp offers, in its own order."""
     found = [
         {key: value for key, value in row.items() if key[0] != '_'}
@@ -63,7 +63,7 @@ def ready_payloads(ramp):
     return sorted(found, key=lambda row: row['user_transaction_time'])
 
 
-def decide_rows(env, connection, ramp):
+def decide_booking_rows(env, connection, ramp):
     """Return what the baselines book, as plain values.
 
     The payloads and the rules of coding and conversion are the same.
@@ -71,7 +71,7 @@ def decide_rows(env, connection, ramp):
     from odoo.addons.ramp_connector.models.run_memory import RunMemory
 
     flow = env['ramp.flow.transaction'].with_context(ramp_memory=RunMemory(), tz=connection._time_zone())
-    values = [flow._read_payload(payload) for payload in ready_payloads(ramp)]
+    values = [flow._read_payload(payload) for payload in list_ready_transactions(ramp)]
     found = flow._look_up_references(connection, values)
     company_scale = 10**connection.company_id.currency_id.decimal_places
     rows = []
@@ -107,24 +107,24 @@ def decide_rows(env, connection, ramp):
 # ------------------------------------------------------------------------------------------ the sides
 
 
-def run_ours(env, connection, meter, size):
-    run_jobs(env, connection, meter, size, ['transaction'])
+def run_our_side(env, connection, meter, size):
+    run_jobs_in_turns(env, connection, meter, size, ['transaction'])
 
 
-def run_bare(env, connection, meter, rows):
-    for batch in batches_of(rows):
+def run_bare_side(env, connection, meter, rows):
+    for batch in split_into_batches(rows):
         expenses = env['hr.expense'].create(
-            [{**expense_values(connection, row), 'approval_state': 'approved'} for row in batch]
+            [{**prepare_expense_values(connection, row), 'approval_state': 'approved'} for row in batch]
         )
         moves = env['account.move'].create(
-            [move_values(connection, expense, row) for expense, row in zip(expenses, batch, strict=True)]
+            [prepare_entry_values(connection, expense, row) for expense, row in zip(expenses, batch, strict=True)]
         )
         moves._post()
         env.cr.commit()
-        meter.tick(len(batch))
+        meter.count_done_objects(len(batch))
 
 
-def expense_values(connection, row):
+def prepare_expense_values(connection, row):
     """Return the values of an expense for `bare` and `core`. A split goes to its first account."""
     return {
         'name': row['name'],
@@ -144,7 +144,7 @@ def expense_values(connection, row):
     }
 
 
-def move_values(connection, expense, row):
+def prepare_entry_values(connection, expense, row):
     """Return the entry of an expense: its lines, and the card liability."""
     shared = {'partner_id': row['partner'], 'currency_id': row['currency']}
     return {
@@ -185,17 +185,17 @@ def move_values(connection, expense, row):
     }
 
 
-def run_core(env, connection, meter, rows):
+def run_core_side(env, connection, meter, rows):
     """Book as core does. It has one account per expense and no refunds.
 
     So splits go to their first account, and refunds are booked as spend.
     """
     method = connection.card_journal_id.outbound_payment_method_line_ids[:1]
-    for batch in batches_of(rows):
+    for batch in split_into_batches(rows):
         expenses = env['hr.expense'].create(
             [
                 {
-                    **expense_values(connection, row),
+                    **prepare_expense_values(connection, row),
                     'payment_method_line_id': method.id,
                     'total_amount_currency': abs(row['amount']),
                     'total_amount': abs(row['balance']),
@@ -209,16 +209,16 @@ def run_core(env, connection, meter, rows):
             waiting._do_approve(False)
         expenses.action_post()
         env.cr.commit()
-        meter.tick(len(batch))
+        meter.count_done_objects(len(batch))
 
 
-SIDES = {'bare': run_bare, 'quiet': run_bare, 'core': run_core}
+SIDES = {'bare': run_bare_side, 'quiet': run_bare_side, 'core': run_core_side}
 
 
 # ------------------------------------------------------------------------------------------ the check of the work
 
 
-def check_books(env, connection, side, size):
+def check_side_books(env, connection, side, size):
     """Check the number of posted entries and of expenses in their final state.
 
     A benchmark that skips its work is fast.
@@ -233,4 +233,4 @@ def check_books(env, connection, side, size):
 
 
 if __name__ == '__main__':
-    main(sys.modules[__name__])
+    measure_one_side(sys.modules[__name__])

@@ -29,12 +29,13 @@ PATIENCE = 90
 ENTRIES = "SELECT COUNT(*), SUM(debit), MAX(id) FROM account_move_line WHERE parent_state = 'posted'"
 
 
-def percentiles_of(seconds):
+def compute_percentiles(seconds):
+    """Return the 50th, 95th and 99th percentile, the maximum and the count of these numbers."""
     cuts = statistics.quantiles(seconds, n=100, method='inclusive')
     return {'p50': cuts[49], 'p95': cuts[94], 'p99': cuts[98], 'max': max(seconds), 'count': len(seconds)}
 
 
-def is_healthy(port):
+def is_odoo_healthy(port):
     """Return whether Odoo answers at all."""
     try:
         return urllib.request.urlopen(f'http://127.0.0.1:{port}/web/health', timeout=5).status == 200
@@ -43,7 +44,7 @@ def is_healthy(port):
 
 
 @contextlib.contextmanager
-def odoo_server(database, port, workers):
+def run_odoo_server(database, port, workers):
     """Run Odoo as in production, listening on this machine."""
     runtime = OdooRuntime().prepare_machine()
     command = runtime.build_odoo_command(
@@ -66,7 +67,7 @@ def odoo_server(database, port, workers):
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / 'odoo.log'
         with run_in_background(command, name='Odoo', log=log, env=runtime.build_environ()) as process:
-            wait_for_condition(partial(is_healthy, port), what='Odoo did not start', seconds=120, process=process)
+            wait_for_condition(partial(is_odoo_healthy, port), what='Odoo did not start', seconds=120, process=process)
             yield
             lines = log.read_text(
                 encoding='utf-8', errors='replace'
@@ -77,7 +78,7 @@ def odoo_server(database, port, workers):
                 raise SystemExit('\n'.join(['Odoo says:', *lines[number : number + 60]]))  # with the traceback
 
 
-def value_of(database, query, *parameters):
+def fetch_committed_rows(database, query, *parameters):
     """Return all rows of a query, as committed now."""
     from odoo.sql_db import db_connect
 
@@ -86,7 +87,7 @@ def value_of(database, query, *parameters):
         return cr.fetchall()
 
 
-def send_events(ramp, count, port, known):
+def send_webhook_events(ramp, count, port, known):
     """Send this many events, most of them about unknown objects.
 
     Return the seconds that each answer took, as seen by Ramp, and for comparison those of an idle page requested
@@ -96,9 +97,9 @@ def send_events(ramp, count, port, known):
     """
     idle = []
 
-    def is_sent():
+    def are_events_sent():
         started = time.perf_counter()
-        is_healthy(port)
+        is_odoo_healthy(port)
         idle.append(time.perf_counter() - started)
         return not ramp.call_admin('GET', '/events/counts')['pending']
 
@@ -120,7 +121,7 @@ def send_events(ramp, count, port, known):
                 },
             )
         ramp.call_admin('PATCH', '/webhooks', {'held': False})
-        wait_for_condition(is_sent, what='the events were not sent', seconds=300)
+        wait_for_condition(are_events_sent, what='the events were not sent', seconds=300)
         time.sleep(0.2)
     ramp.call_admin('DELETE', '/faults')
     log = ramp.call_admin('GET', '/events')['log'][before:]
@@ -130,7 +131,7 @@ def send_events(ramp, count, port, known):
     return [entry['seconds'] for entry in log], idle
 
 
-def measure_arrivals(ramp, database, count, make):
+def measure_document_arrivals(ramp, database, count, make):
     """Let this many things happen in Ramp at random times. Return the seconds from each to its posted document."""
     source = random.Random(2)
     begun, found = {}, {}
@@ -140,14 +141,14 @@ def measure_arrivals(ramp, database, count, make):
             started = time.monotonic()
             begun[make()] = started
             due = time.monotonic() + source.expovariate(1 / PAUSE)
-        for [ramp_id] in value_of(
+        for [ramp_id] in fetch_committed_rows(
             database,
             "SELECT ramp_id FROM account_move WHERE state = 'posted' AND ramp_id = ANY(%s)",
             list(begun.keys() - found.keys()),
         ):
             found[ramp_id] = time.monotonic() - begun[ramp_id]
         if time.monotonic() > max(begun.values()) + PATIENCE:
-            reasons = value_of(
+            reasons = fetch_committed_rows(
                 database,
                 'SELECT ramp_id, state, error_message FROM ramp_record WHERE ramp_id = ANY(%s)',
                 list(begun.keys() - found.keys()),
@@ -159,7 +160,7 @@ def measure_arrivals(ramp, database, count, make):
     return list(found.values())
 
 
-def read_options():
+def read_webhook_options():
     parser = argparse.ArgumentParser()
     parser.add_argument('--database', required=True)
     parser.add_argument('--output', required=True)
@@ -169,7 +170,7 @@ def read_options():
     return parser.parse_args()
 
 
-def connect_company(database, ramp, port):
+def connect_booked_company(database, ramp, port):
     """Connect a company with some booked spend. Return (id of its connection, our id of an account to code with)."""
     with open_environment(database) as env:
         connection = connect_seeded_company(env, ramp, transactions=300)
@@ -184,13 +185,13 @@ def connect_company(database, ramp, port):
     return ident, code
 
 
-def object_makers(ramp, code):
+def make_object_adders(ramp, code):
     """Return two functions that add a card transaction, or a bill, in Ramp and return its id."""
     people = [row['id'] for row in ramp.call_admin('GET', '/objects/users')['data'] if row['status'] == 'USER_ACTIVE']
     entity = next(row['id'] for row in ramp.call_admin('GET', '/objects/entities')['data'] if row['is_primary'])
     source = random.Random(3)
 
-    def spend_once():
+    def add_card_transaction():
         return ramp.call_admin(
             'POST',
             '/transactions',
@@ -203,59 +204,61 @@ def object_makers(ramp, code):
             },
         )['id']
 
-    def owe_once():
+    def add_vendor_bill():
         return ramp.call_admin(
             'POST',
             '/bills',
             {'amount_minor': source.randint(100, 900000), 'currency': 'USD', 'entity': entity, 'account': code},
         )['id']
 
-    return spend_once, owe_once
+    return add_card_transaction, add_vendor_bill
 
 
-def subscribe_webhooks(database, ident):
+def subscribe_to_webhooks(database, ident):
     """Switch webhooks on as a user does. The server's own job does the rest. Return the seconds it takes."""
     with open_environment(database) as env:
         env['ramp.connection'].browse(ident).use_webhooks = True
         started = time.monotonic()
         env.cr.commit()
     wait_for_condition(
-        lambda: value_of(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
+        lambda: fetch_committed_rows(database, "SELECT FROM ramp_webhook WHERE state = 'active'"),
         what='Ramp did not verify the subscription',
         seconds=PATIENCE,
     )
     return time.monotonic() - started
 
 
-def measure_answers(ramp, database, port, count):
-    """Run :func:`send_events` and check that the events are stored and changed nothing in the books."""
-    booked = value_of(database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'")
+def measure_event_answers(ramp, database, port, count):
+    """Run :func:`send_webhook_events` and check that the events are stored and changed nothing in the books."""
+    booked = fetch_committed_rows(
+        database, "SELECT ramp_id FROM ramp_record WHERE flow = 'transaction' AND state = 'confirmed'"
+    )
     known = sorted(row[0] for row in booked)
-    entries = value_of(database, ENTRIES)
-    send_events(ramp, 20, port, known)  # warm up the processes
-    answered, idle = send_events(ramp, count, port, known)
-    taken = len(value_of(database, 'SELECT FROM ramp_event'))
+    entries = fetch_committed_rows(database, ENTRIES)
+    send_webhook_events(ramp, 20, port, known)  # warm up the processes
+    answered, idle = send_webhook_events(ramp, count, port, known)
+    taken = len(fetch_committed_rows(database, 'SELECT FROM ramp_event'))
     if taken != count + 20:
         raise SystemExit(f'{taken} events are stored instead of {count + 20}')
     time.sleep(5)  # let the jobs that the events started finish
-    if value_of(database, ENTRIES) != entries:
+    if fetch_committed_rows(database, ENTRIES) != entries:
         raise SystemExit('events of what is booked changed the books')
     return answered, idle
 
 
 def main():
-    options = read_options()
+    options = read_webhook_options()
     database, port = options.database, find_free_port(0)
     with run_simulator('--no-validate', '--rate-limit', 0) as ramp:
-        ident, code = connect_company(database, ramp, port)
-        spend, owe = object_makers(ramp, code)
-        with odoo_server(database, port, options.workers):
-            verified = subscribe_webhooks(database, ident)
-            answered, idle = measure_answers(ramp, database, port, options.events)
+        ident, code = connect_booked_company(database, ramp, port)
+        spend, owe = make_object_adders(ramp, code)
+        with run_odoo_server(database, port, options.workers):
+            verified = subscribe_to_webhooks(database, ident)
+            answered, idle = measure_event_answers(ramp, database, port, options.events)
             ramp.call_admin('POST', '/faults', {'kind': 'duplicate_event', 'probability': TWICE})
-            spent = measure_arrivals(ramp, database, options.objects, spend)
-            owed = measure_arrivals(ramp, database, max(options.objects // 2, 1), owe)
-        twice = value_of(
+            spent = measure_document_arrivals(ramp, database, options.objects, spend)
+            owed = measure_document_arrivals(ramp, database, max(options.objects // 2, 1), owe)
+        twice = fetch_committed_rows(
             database, 'SELECT ramp_id FROM account_move WHERE ramp_id IS NOT NULL GROUP BY ramp_id HAVING count(*) > 1'
         )
         if twice:
@@ -265,10 +268,10 @@ def main():
             {
                 'workers': options.workers,
                 'verified': verified,
-                'answers': percentiles_of(answered),
-                'idle': percentiles_of(idle),
-                'transactions': percentiles_of(spent),
-                'bills': percentiles_of(owed),
+                'answers': compute_percentiles(answered),
+                'idle': compute_percentiles(idle),
+                'transactions': compute_percentiles(spent),
+                'bills': compute_percentiles(owed),
             }
         ),
         encoding='utf-8',

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / 'tools')]
 
-from bench_tie_out import add_spend  # noqa: E402
+from bench_tie_out import add_card_spend  # noqa: E402
 from odoo_env import connect_seeded_company, open_environment, run_simulator  # noqa: E402
 
 MONTHS = 24
@@ -80,7 +80,7 @@ def main(database, *counts):
                 connection = env['ramp.connection'].search([('state', '=', 'connected')])
                 account = env['account.account'].search([('account_type', '=', 'expense')], limit=1)
                 first = date.today().replace(day=1, year=date.today().year - 2)
-                add_spend(env, connection, account, env.ref(f'base.{code}'), entity, count - there, MONTHS, first)
+                add_card_spend(env, connection, account, env.ref(f'base.{code}'), entity, count - there, MONTHS, first)
                 env.cr.execute('ANALYZE')
                 env.cr.commit()
             there = count
