@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -37,10 +38,11 @@ HELP = """\
 A database that does not exist yet is made from a template in which the addon is installed."""
 
 
-def run_tool(ready, script, *arguments, **kwargs):
+def run_tool_script(script, arguments):
     """Run one of the scripts beside this one with the prepared Python. Return its exit code."""
+    ready = OdooRuntime().prepare_machine()
     command = [ready.python, CHECKOUT / 'tools' / script, *arguments]
-    return subprocess.call(list(map(str, command)), env=ready.build_environ(), cwd=CHECKOUT, **kwargs)
+    return subprocess.call(list(map(str, command)), env=ready.build_environ(), cwd=CHECKOUT)
 
 
 def replace_process(command, environ):
@@ -50,59 +52,22 @@ def replace_process(command, environ):
     os.execvpe(str(command[0]), list(map(str, command)), environ)
 
 
-def demo(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'demo.py', *arguments)
-
-
-def test(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'run_tests.py', *arguments)
-
-
-def core_tests(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'core_tests.py', *arguments)
-
-
-def bench(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'bench.py', *arguments)
-
-
-def mutate(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'mutate.py', *arguments)
-
-
-def lint(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'lint.py', *arguments)
-
-
-def house(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'house.py', *arguments)
-
-
-def screenshots(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'screenshots.py', *arguments)
-
-
-def package(arguments):
-    return package_addon.main(arguments)
-
-
-def i18n(arguments):
-    return run_tool(OdooRuntime().prepare_machine(), 'i18n.py', *arguments)
-
-
-def simulator(arguments):
+def serve_simulator(arguments):
+    """Replace this process by a Ramp that runs offline. It needs the Python environment only."""
     python = runtime.ensure_venv_python()
     return replace_process([python, '-m', 'simulator', *arguments], {**os.environ, 'PYTHONPATH': str(CHECKOUT)})
 
 
-def _split_database(arguments, command):
+def _split_database_name(arguments, command):
+    """Return (name of the database, the other arguments). Raise `ToolError` if there is no name."""
     if not arguments or arguments[0].startswith('-'):
         raise ToolError(f'name a database: ./dev {command} DB')
     return arguments[0], [argument for position, argument in enumerate(arguments[1:]) if position or argument != '--']
 
 
-def shell(arguments):
-    name, rest = _split_database(arguments, 'shell')
+def open_odoo_shell(arguments):
+    """Replace this process by Odoo's shell on a database, which is made if it is missing."""
+    name, rest = _split_database_name(arguments, 'shell')
     ready = OdooRuntime().prepare_machine()
     ready.ensure_database(name)
     return replace_process(
@@ -110,43 +75,47 @@ def shell(arguments):
     )
 
 
-def odoo(arguments):
-    name, rest = _split_database(arguments, 'odoo')
+def serve_odoo(arguments):
+    """Replace this process by Odoo with the addon, on a database that is made if it is missing."""
+    name, rest = _split_database_name(arguments, 'odoo')
     ready = OdooRuntime().prepare_machine()
     ready.ensure_database(name)
     return replace_process(ready.build_odoo_command('-d', name, *rest), ready.build_environ())
 
 
-def psql(arguments):
-    name, rest = _split_database(arguments, 'psql')
+def open_database_shell(arguments):
+    """Replace this process by PostgreSQL's shell on a database, which is made if it is missing."""
+    name, rest = _split_database_name(arguments, 'psql')
     ready = OdooRuntime().prepare_machine()
     ready.ensure_database(name)
     return replace_process(ready.postgres.build_psql_command(name, *rest), ready.build_environ())
 
 
-def stop(arguments):
+def stop_postgres(arguments):
+    """Stop the embedded PostgreSQL server."""
     runtime.PostgresServer(runtime.ensure_venv_python()).stop_server()
 
 
+# The commands that are scripts beside this one, which run with the prepared Python.
+SCRIPTS = {
+    'demo': 'demo.py',
+    'test': 'run_tests.py',
+    'core-tests': 'core_tests.py',
+    'mutate': 'mutate.py',
+    'lint': 'lint.py',
+    'house': 'house.py',
+    'bench': 'bench.py',
+    'screenshots': 'screenshots.py',
+    'i18n': 'i18n.py',
+}
 COMMANDS = {
-    function.__name__.replace('_', '-'): function
-    for function in (
-        demo,
-        test,
-        core_tests,
-        mutate,
-        lint,
-        house,
-        bench,
-        screenshots,
-        package,
-        i18n,
-        simulator,
-        shell,
-        odoo,
-        psql,
-        stop,
-    )
+    **{name: partial(run_tool_script, script) for name, script in SCRIPTS.items()},
+    'package': package_addon.main,
+    'simulator': serve_simulator,
+    'shell': open_odoo_shell,
+    'odoo': serve_odoo,
+    'psql': open_database_shell,
+    'stop': stop_postgres,
 }
 
 

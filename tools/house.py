@@ -20,7 +20,7 @@ WORDS = 2.7  # average words per function name
 DUNDER = re.compile(r'^__\w+__$')
 
 
-class Source:
+class SourceFile:
     """A file of the project, parsed once."""
 
     def __init__(self, path):
@@ -31,37 +31,39 @@ class Source:
         self.tree = ast.parse(text)
 
     @property
-    def functions(self):
+    def all_functions(self):
         return [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
     @property
-    def classes(self):
+    def top_classes(self):
         return [node for node in self.tree.body if isinstance(node, ast.ClassDef)]
 
 
-def sources():
-    return [Source(path) for room in ROOMS for path in sorted((CHECKOUT / room).rglob('*.py'))]
+def read_source_files():
+    """Return a `SourceFile` for each Python file of the rooms."""
+    return [SourceFile(path) for room in ROOMS for path in sorted((CHECKOUT / room).rglob('*.py'))]
 
 
 # -- measurements
 
 
-def words_in(name):
+def count_name_words(name):
+    """Return the number of words between the underscores of a name."""
     return len([word for word in re.split(r'_+', name) if word])
 
 
-def named_functions(found):
+def list_named_functions(found):
     """Return the functions whose names were chosen freely, not prescribed by Python, Odoo or pytest."""
     return [
         function
         for source in found
-        for function in source.functions
+        for function in source.all_functions
         if not DUNDER.match(function.name)
         and function.name not in ('create', 'write', 'unlink', 'setUp', 'setUpClass', 'main')
     ]
 
 
-def constant(node, name):
+def read_class_constant(node, name):
     """Return the value of a class attribute if it is a literal."""
     for statement in node.body:
         if isinstance(statement, ast.Assign) and [getattr(target, 'id', None) for target in statement.targets] == [
@@ -74,24 +76,24 @@ def constant(node, name):
     return None
 
 
-def models_of(found):
+def map_model_parents(found):
     """Return {model: [models it inherits]} for the models of the addon. Other ancestors are left out."""
     parents = {}
     for source in found:
-        for node in source.classes:
-            name, inherited = constant(node, '_name'), constant(node, '_inherit') or []
+        for node in source.top_classes:
+            name, inherited = read_class_constant(node, '_name'), read_class_constant(node, '_inherit') or []
             inherited = [inherited] if isinstance(inherited, str) else list(inherited)
             if name:
                 parents.setdefault(name, []).extend(parent for parent in inherited if parent != name)
     return {name: [parent for parent in inherited if parent in parents] for name, inherited in parents.items()}
 
 
-def depth_of(name, parents):
+def measure_model_depth(name, parents):
     """Return the number of levels from a model to its furthest ancestor; 1 without ancestors."""
-    return 1 + max((depth_of(parent, parents) for parent in parents[name]), default=0)
+    return 1 + max((measure_model_depth(parent, parents) for parent in parents[name]), default=0)
 
 
-def imports_of(source):
+def list_loaded_imports(source):
     """Return the project modules that a file imports when it is loaded, as paths without suffix."""
     package = source.path.parent
     for node in source.tree.body:
@@ -105,21 +107,21 @@ def imports_of(source):
             yield base
 
 
-def circles(found):
+def find_import_circles(found):
     """Return the sets of modules that import each other (Tarjan's strongly connected components of two or more)."""
     modules = {source.path.with_suffix(''): source for source in found if source.path.name != '__init__.py'}
     graph = {
-        name: sorted({target for target in imports_of(source) if target in modules and target != name})
+        name: sorted({target for target in list_loaded_imports(source) if target in modules and target != name})
         for name, source in modules.items()
     }
     index, low, stack, found_circles = {}, {}, [], []
 
-    def visit(name):
+    def visit_module(name):
         index[name] = low[name] = len(index)
         stack.append(name)
         for target in graph[name]:
             if target not in index:
-                visit(target)
+                visit_module(target)
                 low[name] = min(low[name], low[target])
             elif target in stack:
                 low[name] = min(low[name], index[target])
@@ -132,11 +134,12 @@ def circles(found):
 
     for name in graph:
         if name not in index:
-            visit(name)
+            visit_module(name)
     return found_circles
 
 
-def parameters(function):
+def list_parameter_names(function):
+    """Return the names of a function's parameters without `self` and `cls`, as a tuple."""
     arguments = function.args
     return tuple(
         argument.arg
@@ -145,17 +148,17 @@ def parameters(function):
     )
 
 
-def several_meanings(found):
+def find_several_meanings(found):
     """Return {name: signatures} of methods that models of the addon define with different parameters."""
     signatures = collections.defaultdict(lambda: collections.defaultdict(list))
     for source in found:
-        for node in source.classes:
-            model = constant(node, '_name') or constant(node, '_inherit')
+        for node in source.top_classes:
+            model = read_class_constant(node, '_name') or read_class_constant(node, '_inherit')
             if not isinstance(model, str):
                 continue
             for function in node.body:
                 if isinstance(function, ast.FunctionDef) and not DUNDER.match(function.name):
-                    signatures[function.name][parameters(function)].append(model)
+                    signatures[function.name][list_parameter_names(function)].append(model)
     own = {name for name in signatures if len(signatures[name]) > 1}
     return {
         name: {', '.join(signature) or '-': sorted(models) for signature, models in signatures[name].items()}
@@ -163,7 +166,7 @@ def several_meanings(found):
     }
 
 
-def length(function):
+def count_function_lines(function):
     return function.end_lineno - function.lineno + 1
 
 
@@ -171,54 +174,56 @@ def length(function):
 
 
 def main():
-    found = sources()
+    found = read_source_files()
     of_room = collections.defaultdict(list)
     for source in found:
         of_room[source.room].append(source)
-    parents = models_of(found)
+    parents = map_model_parents(found)
 
     print(f'{"room":<12} {"files":>5} {"lines":>6} {"words/name":>10} {"method p95":>10} {"longest":>7}')
     for room in ROOMS:
-        functions = named_functions(of_room[room])
-        lengths = sorted(map(length, functions)) or [0]
+        functions = list_named_functions(of_room[room])
+        lengths = sorted(map(count_function_lines, functions)) or [0]
         print(
             f'{room:<12} {len(of_room[room]):>5} {sum(source.lines for source in of_room[room]):>6} '
-            f'{statistics.mean([words_in(function.name) for function in functions] or [0]):>10.2f} '
+            f'{statistics.mean([count_name_words(function.name) for function in functions] or [0]):>10.2f} '
             f'{lengths[int(len(lengths) * 0.95) - 1]:>10} {lengths[-1]:>7}'
         )
     print(f'goal of words/name in flows and ramp_api: {WORDS}')
 
     print(f'\nproduction files over {LONGEST_FILE} lines:')
-    show(
+    print_indented_lines(
         f'{source.path}: {source.lines}'
         for source in found
         if source.room in PRODUCTION and source.lines > LONGEST_FILE
     )
     print(f'\nflows over {LONGEST_FLOW} lines:')
-    show(f'{source.path}: {source.lines}' for source in found if source.room == 'flows' and source.lines > LONGEST_FLOW)
+    print_indented_lines(
+        f'{source.path}: {source.lines}' for source in found if source.room == 'flows' and source.lines > LONGEST_FLOW
+    )
     print(f'\nother files over {LONGEST_FILE} lines (simulator, tools):')
-    show(
+    print_indented_lines(
         f'{source.path}: {source.lines}'
         for source in found
         if source.room in ('simulator', 'tools') and source.lines > LONGEST_FILE
     )
     print(f'\nmodels more than {DEEPEST} deep:')
-    show(
-        f'{name}: {depth_of(name, parents)}'
+    print_indented_lines(
+        f'{name}: {measure_model_depth(name, parents)}'
         for name in sorted(parents)
-        if name.startswith('ramp.') and depth_of(name, parents) > DEEPEST
+        if name.startswith('ramp.') and measure_model_depth(name, parents) > DEEPEST
     )
     print('\nmodules that import each other:')
-    show(' <-> '.join(circle) for circle in circles(found))
+    print_indented_lines(' <-> '.join(circle) for circle in find_import_circles(found))
     print('\nnames of methods with several signatures:')
-    show(
+    print_indented_lines(
         f'{name}: ' + ' | '.join(f'({signature}) {len(models)}' for signature, models in signatures.items())
-        for name, signatures in several_meanings([source for source in found if source.room in PRODUCTION]).items()
+        for name, signatures in find_several_meanings([source for source in found if source.room in PRODUCTION]).items()
     )
     return 0
 
 
-def show(lines):
+def print_indented_lines(lines):
     lines = list(lines)
     print('\n'.join(f'  {line}' for line in lines) if lines else '  none')
 
