@@ -40,6 +40,97 @@ PEOPLE = [
 ]
 
 
+def prepare_picture_company(env, ramp):
+    """Prepare a company with some weeks of card spend and a few bills, most of it booked and some of it held.
+
+    Return its connection.
+    """
+    connection, codes = connect_picture_company(env, ramp)
+    code_card_spend(ramp, codes)
+    run_flow_jobs(env, connection)
+    bills = add_vendor_bills(ramp, codes)
+    run_flow_jobs(env, connection)
+    add_held_spend(ramp, codes)
+    change_booked_spend(ramp)
+    add_vendor_bills(ramp, codes, number='GPG-2041', count=1)  # the books have this number already
+    change_booked_bill(ramp, codes, bills['BDS-118'])
+    # Rows confirmed less than a minute ago count as seen before.
+    env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
+    env.cr.commit()
+    run_flow_jobs(env, connection)
+    return connection
+
+
+def connect_picture_company(env, ramp):
+    """Connect a company with an account for each kind of spend.
+
+    Return (connection, {merchant: our id of its account}).
+    """
+    company = env.company
+    company.name = 'Widget Works'
+    accounts = env['account.account'].create(
+        [
+            {'name': name, 'code': f'68{number:02}00', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
+            for number, name in enumerate(ACCOUNTS, 1)
+        ]
+    )
+    # Only these users see the lines of entries.
+    env.ref('base.user_admin').group_ids += env.ref('account.group_account_user')
+    connection = connect_seeded_company(
+        env,
+        ramp,
+        transactions=70,
+        months=2,
+        seed=3,
+        entities=[
+            {'name': 'Widget Works Inc.', 'currency': 'USD'},
+            {'name': 'Widget Works Europe GmbH', 'currency': 'EUR'},
+        ],
+        users=[
+            {'first_name': first, 'last_name': last, 'email': f'{number}@widgetworks.example'}
+            for number, (first, last) in enumerate(PEOPLE, 1)
+        ],
+    )
+    connection.name = 'Ramp'
+    # This address is shown in reasons that name a document.
+    env['ir.config_parameter'].set_param('web.base.url', 'https://odoo.widgetworks.example')
+    env.cr.commit()
+    return connection, {
+        merchant: env['ramp.coding']._get_external_id(account)
+        for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True)
+        for merchant in merchants
+    }
+
+
+def code_card_spend(ramp, codes):
+    """Give the card transactions merchants that have an account, and receipts with their amounts."""
+    for row in ramp.call_admin('GET', '/transactions')['data']:
+        merchant = row['merchant_name'] if row['merchant_name'] in codes else 'Staples'
+        memo = row['memo'] if row['memo'] in ('Team lunch', 'Client visit', 'Monthly plan') else None
+        if row['sync_status'] == 'SYNC_READY':
+            ramp.call_admin(
+                'PATCH',
+                f'/transactions/{row["id"]}',
+                {'merchant_name': merchant, 'memo': memo, 'account': codes[merchant]},
+            )
+        for receipt in row['receipts']:
+            ramp.call_admin(
+                'PATCH',
+                f'/objects/receipts/{receipt}',
+                {
+                    '_kind': 'pdf',
+                    '_text': [
+                        merchant,
+                        '',
+                        f'Date    {row["user_transaction_time"][:10]}',
+                        f'Total    {row["amount"]:.2f} {row["currency_code"]}',
+                        '',
+                        'Paid by card. Thank you!',
+                    ],
+                },
+            )
+
+
 def add_vendor_bills(ramp, codes, number=None, count=None):
     """Add bills of some vendors, two of them paid by one transfer. Return {number: Ramp id}."""
     made = {}
@@ -73,72 +164,8 @@ def add_vendor_bills(ramp, codes, number=None, count=None):
     return made
 
 
-def prepare_picture_company(env, ramp):
-    """Prepare a company with some weeks of card spend and a few bills, most of it booked and some of it held."""
-    company = env.company
-    company.name = 'Widget Works'
-    accounts = env['account.account'].create(
-        [
-            {'name': name, 'code': f'68{number:02}00', 'account_type': 'expense', 'company_ids': [(6, 0, company.ids)]}
-            for number, name in enumerate(ACCOUNTS, 1)
-        ]
-    )
-    env.ref('base.user_admin').group_ids += env.ref(
-        'account.group_account_user'
-    )  # only these users see the lines of entries
-    connection = connect_seeded_company(
-        env,
-        ramp,
-        transactions=70,
-        months=2,
-        seed=3,
-        entities=[
-            {'name': 'Widget Works Inc.', 'currency': 'USD'},
-            {'name': 'Widget Works Europe GmbH', 'currency': 'EUR'},
-        ],
-        users=[
-            {'first_name': first, 'last_name': last, 'email': f'{number}@widgetworks.example'}
-            for number, (first, last) in enumerate(PEOPLE, 1)
-        ],
-    )
-    connection.name = 'Ramp'
-    env['ir.config_parameter'].set_param(
-        'web.base.url', 'https://odoo.widgetworks.example'
-    )  # shown in reasons that name a document
-    env.cr.commit()
-    codes = {
-        merchant: env['ramp.coding']._get_external_id(account)
-        for account, merchants in zip(accounts, ACCOUNTS.values(), strict=True)
-        for merchant in merchants
-    }
-    for row in ramp.call_admin('GET', '/transactions')['data']:
-        merchant = row['merchant_name'] if row['merchant_name'] in codes else 'Staples'
-        memo = row['memo'] if row['memo'] in ('Team lunch', 'Client visit', 'Monthly plan') else None
-        if row['sync_status'] == 'SYNC_READY':
-            ramp.call_admin(
-                'PATCH',
-                f'/transactions/{row["id"]}',
-                {'merchant_name': merchant, 'memo': memo, 'account': codes[merchant]},
-            )
-        for receipt in row['receipts']:
-            ramp.call_admin(
-                'PATCH',
-                f'/objects/receipts/{receipt}',
-                {
-                    '_kind': 'pdf',
-                    '_text': [
-                        merchant,
-                        '',
-                        f'Date    {row["user_transaction_time"][:10]}',
-                        f'Total    {row["amount"]:.2f} {row["currency_code"]}',
-                        '',
-                        'Paid by card. Thank you!',
-                    ],
-                },
-            )
-    run_flow_jobs(env, connection)
-    bills = add_vendor_bills(ramp, codes)
-    run_flow_jobs(env, connection)
+def add_held_spend(ramp, codes):
+    """Add card transactions that cannot be booked: without an account, with an unknown one, by an unknown person."""
     primary = codes['Uber']
     for values in (
         {'merchant': 'Blue Bottle Coffee', 'amount_minor': 4210, 'account': None},
@@ -162,6 +189,10 @@ def prepare_picture_company(env, ramp):
         },
     ):
         ramp.call_admin('POST', '/transactions', {'currency': 'USD', **values})
+
+
+def change_booked_spend(ramp):
+    """Let a booked card transaction become larger."""
     changed = next(
         row
         for row in ramp.call_admin('GET', '/transactions?sync_status=SYNCED')['data']
@@ -172,10 +203,13 @@ def prepare_picture_company(env, ramp):
         f'/transactions/{changed["id"]}',
         {'amount_minor': changed['_money']['amount_minor'] + 500, 'sync_status': 'SYNC_READY', 'memo': 'Tip added'},
     )
-    add_vendor_bills(ramp, codes, number='GPG-2041', count=1)  # the books have this number already
+
+
+def change_booked_bill(ramp, codes, bill):
+    """Let a booked bill get another line. `bill`: its Ramp id."""
     ramp.call_admin(
         'PATCH',
-        f'/bills/{bills["BDS-118"]}',
+        f'/bills/{bill}',
         {
             'lines': [
                 {'amount_minor': 180000, 'account': codes['Google Ads'], 'memo': 'Brochure, 24 pages'},
@@ -183,11 +217,6 @@ def prepare_picture_company(env, ramp):
             ]
         },
     )
-    # Rows confirmed less than a minute ago count as seen before.
-    env.cr.execute("UPDATE ramp_record SET confirmed_at = confirmed_at - interval '1 hour'")
-    env.cr.commit()
-    run_flow_jobs(env, connection)
-    return connection
 
 
 def make_tie_out_differences(env, ramp):
