@@ -4,7 +4,8 @@ Assets that a test makes are rolled back with it. Each tour would make them agai
 
     PYTHON tools/test_company.py DATABASE
 
-Run it with the environment of `runtime.OdooRuntime.build_environ`. A database that has the company already is not changed.
+Run it with the environment of `runtime.OdooRuntime.build_environ`. A database that has the company already is not
+changed.
 """
 
 import argparse

@@ -31,7 +31,8 @@ class RuntimeTemplates(RuntimeDatabases):
 
     def ensure_base_template(self):
         """Return a database with the modules this addon depends on and the US chart of accounts."""
-        name = f'template_base_{compute_digest(self.home, (self.home / "odoo/release.py").stat().st_mtime_ns, TEMPLATE_MODULES)}'
+        built = (self.home / 'odoo/release.py').stat().st_mtime_ns
+        name = f'template_base_{compute_digest(self.home, built, TEMPLATE_MODULES)}'
 
         def build_base_template(database):
             self._run_logged_command(
