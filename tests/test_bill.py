@@ -448,6 +448,49 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertSettledByCard(ramp_id, 5000)
 
+    def expected(self):
+        """Return (bill, charge, entry) of a bill paid by card whose charge has not arrived."""
+        ramp_id = self.owe(5000, payment_method='CARD', date='2026-03-02')
+        charge = self.spend(5000, date='2026-03-05T12:00:00+00:00', sync_status='NOT_SYNC_READY')
+        self.ramp.pay_bill(ramp_id, transaction=charge, date='2026-03-05')
+        self.sync_payables()
+        self.assertSettledByCard(ramp_id, 5000)
+        return (
+            ramp_id,
+            charge,
+            self.env['account.move'].browse(self.record(ramp_id, 'bill_payment').noted['card']['id']),
+        )
+
+    def test_card_transaction_of_another_day(self):
+        """The entry that was made in expectation of a charge is replaced if the charge is of another day."""
+        ramp_id, charge, entry = self.expected()
+        self.assertEqual(str(entry.date), '2026-03-05')
+        self.ramp.update_transaction(charge, accounting_date='2026-03-09T12:00:00+00:00', sync_status='SYNC_READY')
+        self.sync('transaction', 'bill_payment')
+        self.assertEqual(str(self.move(charge).date), '2026-03-09')
+        self.assertSettledByCard(ramp_id, 5000)
+
+    def test_card_transaction_whose_entry_was_reversed(self):
+        """An entry that somebody reversed does not stand for the charge that arrives later."""
+        _ramp_id, charge, entry = self.expected()
+        entry._reverse_moves([{'date': entry.date}], cancel=True)
+        self.ramp.update_transaction(charge, sync_status='SYNC_READY')
+        self.sync('transaction')
+        self.assertEqual((len(self.move(charge)), self.move(charge).state), (1, 'posted'))
+        self.assertNotEqual(self.move(charge), entry)
+
+    def test_card_transaction_of_a_bill_that_is_left_out(self):
+        """If a person left the bill out of the books, its charge is the spend."""
+        ramp_id = self.owe(5000, account=None, payment_method='CARD')
+        charge = self.spend(5000, sync_status='NOT_SYNC_READY')
+        self.ramp.pay_bill(ramp_id, transaction=charge)
+        self.sync_payables()
+        self.record(ramp_id, 'bill')._ignore_by_person('It is no bill of ours.')
+        self.ramp.update_transaction(charge, sync_status='SYNC_READY')
+        self.sync('transaction')
+        self.assertConfirmed(charge)
+        self.assertFalse(self.move(ramp_id))
+
     # ------------------------------------------------------------------ work of an accountant
 
     def pay_in_odoo(self, bill):

@@ -151,7 +151,7 @@ class TestExportedElsewhere(ExportedCase):
         self.assertNotBooked(*ids.values())
         for kind, ramp_id in ids.items():
             record = self.record(ramp_id, kind.split()[-1])
-            self.assertEqual((kind, record.state), (kind, 'held'))
+            self.assertEqual((kind, record.state, record.hold_reason), (kind, 'held', 'elsewhere'))
             self.assertIn('Another system marked it as synced in Ramp', record.error_message)
 
     def test_another_flow_fails_every_night(self):
@@ -239,6 +239,20 @@ class TestExportedElsewhere(ExportedCase):
         self.everything()
         self.assertFalse(self.booked(bill))
 
+    def test_charge_of_a_bill_that_another_system_exported_later(self):
+        """The charge that pays a bill is a question if another system exported the bill after it was seen here."""
+        bill, charge = self.owe(5000, account=None), self.spend(5000, sync_status='NOT_SYNC_READY')
+        self.ramp.pay_bill(bill, method='CARD', transaction=charge)
+        self.everything()
+        self.assertEqual(self.record(bill, 'bill').state, 'held')
+        self.export('open bill', bill)
+        self.everything()
+        self.assertTrue(self.record(bill, 'bill').is_withheld)
+        self.ramp.update_transaction(charge, sync_status='SYNC_READY')
+        self.everything()
+        self.assertHeld(charge, 'which another system marked as synced in Ramp')
+        self.assertFalse(self.booked(bill))
+
     def test_canceled_stays_left_out(self):
         """A reimbursement that was canceled before it was ready stays left out."""
         ramp_id = self.ramp.add_reimbursement(
@@ -258,6 +272,34 @@ class TestExportedElsewhere(ExportedCase):
             states.append(self.record(ramp_id, 'reimbursement').state)
         self.assertEqual(states, ['ignored'] * 3)
         self.assertIn('cancelled', self.record(ramp_id, 'reimbursement').error_message)
+
+    def test_canceled_is_left_out_at_once(self):
+        """A run that reads no posted objects again leaves out a reimbursement that was canceled, with the reason."""
+        ramp_id = self.make('reimbursement')
+        self.employee.work_email = False
+        self.sync('reimbursement')
+        record = self.record(ramp_id, 'reimbursement')
+        self.assertEqual(record.state, 'held')
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
+        self.connection.sync_requested_at = False
+        self.ramp.update_reimbursement(ramp_id, state='CANCELED', sync_status='NOT_SYNC_READY')
+        self.sync('reimbursement', now=False)
+        self.assertEqual((record.state, record.hold_reason), ('ignored', 'rule'))
+        self.assertIn('cancelled', record.error_message)
+
+    def test_canceled_and_exported(self):
+        """A reimbursement that another system exported and that is canceled is no question: it is nobody's money."""
+        self.sync('watch')
+        ramp_id = self.make('reimbursement')
+        self.export('reimbursement', ramp_id)
+        self.ramp.update_reimbursement(ramp_id, state='CANCELED')
+        for _night in range(2):
+            self.sync('watch')
+            self.everything()
+            record = self.record(ramp_id, 'reimbursement')
+            self.assertEqual((record.state, record.hold_reason), ('ignored', 'rule'))
+            self.assertIn('cancelled', record.error_message)
+        self.assertNotBooked(ramp_id)
 
     def test_installed_anew(self):
         """After a new installation the ledger is empty, but objects that Ramp shows as synced are not posted again."""
