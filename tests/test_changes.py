@@ -9,8 +9,9 @@ completely.
 from collections import Counter
 from datetime import date
 
-from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo import Command
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 
 from .common import PayablesCase, StatementsCase
 from .properties import rotated
@@ -105,6 +106,33 @@ class TestChanges(ChangesCase):
         self.look('transaction')
         self.assertEqual(self.record(ramp_id).state, 'confirmed')
         self.assertIn('Adelheid', ' '.join(self.move(ramp_id).message_ids.mapped('body')))
+
+    def test_who_may_not_edit_the_document(self):
+        """Somebody who may not edit a document cannot have it reversed and posted again, either."""
+        ramp_id = self.make('bill')
+        self.sync('vendor', 'bill')
+        before, record = self.move(ramp_id), self.record(ramp_id, 'bill')
+        self.change('bill', ramp_id, 'amount')
+        self.look('bill')
+        self.assertEqual(record.state, 'held')
+        accountant = new_test_user(
+            self.env,
+            'ramp_accountant',
+            'base.group_user,account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        self.env['ir.rule'].create(
+            {
+                'name': 'Nobody edits this bill',
+                'model_id': self.env['ir.model']._get_id('account.move'),
+                'domain_force': f"[('id', '!=', {before.id})]",
+                **dict.fromkeys(('perm_read', 'perm_create', 'perm_unlink'), False),
+            }
+        )
+        with self.assertRaises(AccessError):
+            record.with_user(accountant).action_rebook()
+        self.assertEqual((before.ramp_id, bool(before.reversal_move_ids), record.state), (ramp_id, False, 'held'))
 
     def assertChanged(self, flow, kind, period, currency='USD'):
         ramp_id, twin = self.make(flow, currency), self.make(flow, currency)

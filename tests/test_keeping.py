@@ -6,6 +6,7 @@ import json
 from dateutil.relativedelta import relativedelta
 
 from odoo import Command, fields
+from odoo.addons.base.models.ir_autovacuum import is_autovacuum
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
@@ -165,6 +166,49 @@ class TestKeeping(KeepingCase):
         row.date, other.date = today - relativedelta(months=36), today - relativedelta(months=36, days=1)
         self.assertEqual(self.vacuum(36)[0], 1)
         self.assertEqual((ERASED in row.payload, ERASED in other.payload), (False, True))
+
+    def test_each_connection_has_its_period(self):
+        """The period of one connection does not count for the rows of another one."""
+        other = self.connection.copy(
+            {'existing_policy': 'book', 'ramp_entity_id': '24850cdb-1b3f-4eb9-bf20-967ca9f97605'}
+        )
+        other.keep_months = 36
+        row = self.record(self.owed, 'bill')
+        row.connection_id = other
+        self.assertEqual(self.vacuum()[0], len(self.rows) - 1)
+        self.assertNotIn(ERASED, row.payload)
+
+    def test_the_vacuum_calls_it(self):
+        for model, name in (('ramp.record', '_gc_personal'), ('ramp.run', '_gc_runs'), ('ramp.event', '_gc_events')):
+            self.assertTrue(is_autovacuum(getattr(type(self.env[model]), name)), name)
+
+    def test_each_key_of_a_person(self):
+        """Every key that tells of a person goes, at any depth. The table is written here once more on purpose."""
+        keys = (
+            'attendees',
+            'disputes',
+            'employee_id',
+            'end_location',
+            'first_name',
+            'last_name',
+            'memo',
+            'merchant_data',
+            'merchant_location',
+            'passenger_name',
+            'policy_violations',
+            'start_location',
+            'trip_name',
+            'user_email',
+            'user_full_name',
+            'user_signature',
+            'vendor_memo',
+            'waypoints',
+        )
+        told = dict.fromkeys(keys, 'Ada')
+        self.assertEqual(
+            without_persons({'id': '1', **told, 'lines': [{'amount': 2, **told, 'deep': {'id': '3', **told}}]}),
+            {'id': '1', 'lines': [{'amount': 2, 'deep': {'id': '3'}}]},
+        )
 
     def test_what_is_not_settled_keeps_all(self):
         for state in ('pending', 'done', 'error', 'held'):
@@ -335,6 +379,23 @@ class TestErasing(KeepingCase):
                 self.employee.with_user(self.user(groups.rpartition('.')[2], groups)).action_erase_ramp_data()
         with self.assertRaisesRegex(AccessError, 'Only accounting administrators'):
             self.rows.with_user(self.user('accountant', 'account.group_account_user')).action_erase_personal()
+        self.assertTrue(self.told(self.rows))
+
+    def test_who_may_not_edit_the_employee(self):
+        """Somebody who may read an employee and not edit them does not erase their data, either."""
+        self.employee.action_archive()
+        self.env['ir.rule'].create(
+            {
+                'name': 'Nobody edits employees',
+                'model_id': self.env['ir.model']._get_id('hr.employee'),
+                'domain_force': "[('id', '=', 0)]",
+                **dict.fromkeys(('perm_read', 'perm_create', 'perm_unlink'), False),
+            }
+        )
+        employee = self.employee.with_user(self.user('hr', 'hr.group_hr_manager'))
+        self.assertFalse(employee.active)
+        with self.assertRaises(AccessError):
+            employee.action_erase_ramp_data()
         self.assertTrue(self.told(self.rows))
 
     def test_chosen_rows(self):

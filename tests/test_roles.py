@@ -441,6 +441,39 @@ class TestRoles(RoleCase):
                     if model not in SHARED and method != 'get_options':
                         self.assertFalse(self.is_let('foreign', model, method, *args))
 
+    def test_own_rules_of_the_ledger(self):
+        """An administrator's own record rule on the ledger counts for the buttons of documents that open a row."""
+        self.env['ramp.record'].create(
+            {
+                'connection_id': self.connection.id,
+                'company_id': self.company.id,
+                'flow': 'vendor',
+                'ramp_id': 'the vendor',
+                'res_model': 'res.partner',
+                'res_id': self.samples['res.partner'].id,
+                'state': 'confirmed',
+            }
+        )
+        calls = {
+            'account.move': 'action_open_ramp_record',
+            'hr.expense': 'action_open_ramp_record',
+            'res.partner': 'action_open_ramp_vendor',
+        }
+        for is_hidden in (False, True):
+            if is_hidden:
+                self.env['ir.rule'].create(
+                    {
+                        'name': 'Nobody sees the ledger',
+                        'model_id': self.env['ir.model']._get_id('ramp.record'),
+                        'domain_force': "[('id', '=', 0)]",
+                    }
+                )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            for model, method in calls.items():
+                with self.subTest(model=model, is_hidden=is_hidden):
+                    self.assertEqual(self.is_let('bookkeeper', model, method, self.ids(model)), not is_hidden)
+
     def test_another_company(self):
         """A user with all rights in another company reads and finds nothing of this one."""
         for model in ACCESS:
