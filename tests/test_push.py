@@ -360,6 +360,24 @@ class TestPushTrouble(PushCase):
         self.assertEqual(self.remote('accounts', self.account_meals)['visibility'], 'VISIBLE')
         self.assertTrue(self.remote('options', self.analytic_fair)['is_active'])
 
+    def test_changed_while_ramp_refuses_it(self):
+        """A refusal is of the version that was sent. If the record is to be compared again meanwhile, it still waits."""
+        self.push()
+        self.refuse('Unspeakable')
+        Record = type(self.env['ramp.record'])
+        store = Record._store_sent
+
+        def meanwhile(records, rows):
+            if any(row['state'] == 'held' for row in rows):
+                records._mark_dirty(self.connection, 'account', self.account_meals.ids)
+            return store(records, rows)
+
+        self.patch(Record, '_store_sent', meanwhile)
+        self.account_meals.name = 'Unspeakable'
+        self.assertEqual(self.sync('account', now=False).state, 'done')
+        row = self.row(self.account_meals)
+        self.assertEqual((row.state, row.hold_reason, row.error_message), ('pending', False, False))
+
     def test_reconnect(self):
         self.push()
         self.connection.action_disconnect()
@@ -621,6 +639,59 @@ class TestPushVendors(PushCase):
         self.assertFalse(remote['is_active'])
         self.assertIn('Ramp itself', both.ramp_state)
         self.assertIn(ramp.name, [row['name'] for row in self.ramp.state['accounting_vendors'] if row['is_active']])
+
+    def test_the_partner_of_card_merchants_is_no_supplier(self):
+        """The partner for card merchants is not sent, nor is somebody who was an employee."""
+        merchants = self.connection.merchant_partner_id
+        left = self.env['res.partner'].create({'name': 'Left', 'supplier_rank': 1})
+        self.env['hr.employee'].create(
+            {'name': 'Left', 'work_contact_id': left.id, 'company_id': self.company.id, 'active': False}
+        )
+        merchants.supplier_rank = 1
+        self.push()
+        self.assertEqual([row['name'] for row in self.ramp.state['accounting_vendors']], [])
+        for partner, words in ((merchants, 'card merchants'), (left, 'contact of an employee')):
+            self.assertIn(words, partner._ramp_no_vendor())
+            self.assertFalse(partner.ramp_can_be_vendor)
+
+    def test_settings_that_decide_wake_the_jobs(self):
+        """What a setting offers or withdraws is compared at once, and not only in the next round of the jobs."""
+        ramp, merchants = self.env['res.partner'].create(
+            [{'name': name, 'is_company': True} for name in ('Another Ramp', 'Other merchants')]
+        )
+        account = self.env['account.account'].create(
+            {
+                'name': 'Other cards',
+                'code': '219901',
+                'account_type': 'liability_credit_card',
+                'company_ids': [Command.set(self.company.ids)],
+            }
+        )
+        journal = self.env['account.journal'].create(
+            {
+                'name': 'Other cards',
+                'code': 'OCRD',
+                'type': self.connection.card_journal_id.type,
+                'default_account_id': account.id,
+                'company_id': self.company.id,
+            }
+        )
+        job = self.env['ramp.flow.accounting_vendor']._get_cron_job()
+        for values in (
+            {'account_policy': 'types'},
+            {'analytic_plan_ids': [Command.clear()]},
+            {'offer_taxes': True},
+            {'offer_vendors': False},
+            {'pull_bills': False},
+            {'start_date': '2016-01-01'},
+            {'card_journal_id': journal.id},
+            {'ramp_partner_id': ramp.id},
+            {'merchant_partner_id': merchants.id},
+        ):
+            with self.subTest(values):
+                self.env['ir.cron.trigger'].search([]).unlink()
+                self.connection.write(values)
+                self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', job.id)]))
 
     def test_who_becomes_an_employee_is_noted_at_once(self):
         """A partner who becomes an employee, or stops being one, is noted at once, and not only when all suppliers are

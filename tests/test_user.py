@@ -13,6 +13,7 @@ from odoo.tests import Form, new_test_user, tagged
 
 from ..flows.people import person_resolve
 from ..simulator.endpoints.locations import make_location
+from ..simulator.errors import RampError
 from .common import RampCase
 from .properties import examples
 
@@ -761,6 +762,44 @@ class TestUser(PeopleCase):
                 self.assertEqual(self.row(left).state, 'ignored')
                 self.assertFalse(self.of_email(f'lea{doubt}@example.com'))
                 self.assertEqual(set(self.env['ramp.run'].search([]).mapped('state')), {'done'})
+
+    def test_who_is_gone_and_there_again(self):
+        """A user who is gone in Ramp is looked for before a new one is created."""
+        ada = self.user('ada@odoo.example', name='Ada Admin')
+        self.push()
+        self.remove(ada)
+        ada.partner_id.name = 'Ada Moss'
+        self.row(ada).is_uncertain = True
+        self.push(1)
+        self.assertEqual(self.row(ada).state, 'pending')
+        self.assertIn('Ramp no longer has the user', self.row(ada).error_message)
+        created = self.created()
+        ident = self.ramp.add_user('Ada', 'Moss', 'ada@odoo.example')
+        self.push()
+        self.assertThere(ada, id=ident)
+        self.assertEqual(self.created(), created)
+
+    def test_a_stranger_comes_while_one_is_created(self):
+        """If a creation fails because somebody with that email came meanwhile, a person is asked, and nobody is created
+        before the answer.
+        """
+        plain = self.user('plain')
+        plain.with_user(plain).write({'email': 'victim@example.com'})
+
+        def come(method, path, body):
+            if path.endswith('/users/deferred') and body.get('email') == 'victim@example.com':
+                if not self.of_email('victim@example.com'):
+                    self.ramp.add_user('Vic', 'Tim', 'victim@example.com')
+                raise RampError(500, 'DEVELOPER_7000', 'Server error')
+
+        self.ramp.add_before_hook(come)
+        self.push(1)
+        created = self.created()
+        self.assertEqual(created, 1)
+        for _run in range(2):
+            self.assertQuestion(plain, 'Vic Tim in Ramp has the email victim@example.com')
+            self.push(1)
+        self.assertEqual(self.created(), created)
 
     # ------------------------------------------------------------------ tasks
 
