@@ -181,6 +181,15 @@ class TestSilence(RampCase):
         self.connection.write({'state': 'disconnected'})
         self.assertFalse(self.connection.silent_since or self.connection.silent_until)
 
+    def test_another_address_of_one_that_is_not_connected(self):
+        for values in ({'environment': 'sandbox'}, {'api_url': 'http://127.0.0.1:1'}):
+            with self.subTest(values):
+                self.connection.state = 'disconnected'
+                now = fields.Datetime.now()
+                self.connection.write({'silent_since': now, 'silent_until': now})
+                self.connection.write(values)
+                self.assertFalse(self.connection.silent_since or self.connection.silent_until)
+
     def test_screen(self):
         arch = self.env['ramp.connection'].get_view(view_type='form')['arch']
         self.assertIn('Ramp has not answered since', arch)

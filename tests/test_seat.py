@@ -683,7 +683,7 @@ class TestLeaving(SeatCase):
 class TestNeutralize(SeatCase):
     def test_every_kind_of_connection(self):
         """Neutralizing covers every kind of connection. The scripts of all modules run, as in `odoo-bin neutralize`."""
-        entity = next(iter(self.ramp.state['entities']))['id']
+        entity, other_entity = [row['id'] for row in self.ramp.state['entities']][:2]
         company = self.env['res.company'].create({'name': 'Elsewhere'})
 
         def make(**values):
@@ -695,6 +695,7 @@ class TestNeutralize(SeatCase):
         sandbox = make(environment='sandbox')
         of_entity = make(environment='production', ramp_entity_id=entity)
         of_entity_in_sandbox = make(environment='sandbox', ramp_entity_id=entity)
+        alone_of_entity = make(environment='production', ramp_entity_id=other_entity)
         alone = make(
             environment='production', company_id=company.id, expense_product_id=False, merchant_partner_id=False
         )
@@ -718,6 +719,7 @@ class TestNeutralize(SeatCase):
             + sandbox
             + of_entity
             + of_entity_in_sandbox
+            + alone_of_entity
             + alone
             + archived
             + archived_in_sandbox
@@ -738,7 +740,9 @@ class TestNeutralize(SeatCase):
             'use_webhooks',
         ):
             self.assertFalse(any(every.mapped(name)), name)
-        self.assertEqual(every.filtered('active'), self.connection + sandbox + of_entity_in_sandbox + alone)
+        self.assertEqual(
+            every.filtered('active'), self.connection + sandbox + of_entity_in_sandbox + alone_of_entity + alone
+        )
         self.assertEqual(self.connection.ramp_business_id, business, 'what it has brought is of that one')
         self.assertFalse(self.env['ramp.webhook'].search([]))
         self.assertFalse(

@@ -300,6 +300,7 @@ class TestWatchAlone(OrdersCase):
                 with mute_logger('odoo.addons.ramp_connector.flows.engine.flow'):
                     run = self.watch()
                 self.assertEqual((run.state, self.connection.last_watch), ('failed', False), 'the tie-out is not whole')
+                self.assertFalse(run.reread, 'the next check reads everything, too')
                 self.assertRegex(
                     run.message, f'^Nightly check of connection Ramp: Bills could not be checked. .*{words}'
                 )
@@ -339,6 +340,18 @@ class TestWatchAlone(OrdersCase):
         self.assertEqual((runs[-1].state, self.connection.last_watch), ('failed', False))
         self.assertRegex(runs[-1].message, 'Bills could not be checked')
         self.assertLookedAtOthers(ramp_id)
+
+    def test_left_out_is_kept_over_the_runs_of_a_night(self):
+        """What the subscription does not include is noted once by the last of several runs."""
+        self.ramp.ramp_plus = False
+        self.patch(RampFlow, '_is_job_time_up', lambda flow: True)
+        self.connection.last_watch = False
+        runs = self.env['ramp.run']
+        while (not runs or runs[-1].left_off) and len(runs) < 100:
+            runs += self.sync('watch', now=False)
+        self.assertGreater(len(runs), 2)
+        self.assertEqual((bool(self.connection.last_watch), self.connection.left_out), (True, ['purchase_order']))
+        self.assertEqual(len(self.messages()), 1)
 
     def test_silent_ramp_is_asked_once(self):
         self.ramp.faults.add_fault('drop_before', path='/bills')
