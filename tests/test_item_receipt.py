@@ -698,6 +698,10 @@ class TestItemReceipt(ReceiptsCase):
         for _count in range(3):
             self.push()
         self.assertEqual(self.row(order).ramp_id, first)
+        self.assertEqual(
+            (self.row(order).state, self.row(order).hold_reason, self.row(order).status),
+            ('held', 'archived', 'Archived in Ramp'),
+        )
         self.assertIn('It was archived in Ramp', order.ramp_state)
         self.assertIn('It was archived in Ramp', order.ramp_receipt_state)
         self.row(order).action_retry()

@@ -122,6 +122,16 @@ class TestLedger(RampCase):
         self.assertEqual(self.ramp.state['transactions'].get_row(ramp_id)['sync_status'], 'SYNCED')
         self.assertEqual((len(self.move(ramp_id)), len(self.expense(ramp_id))), (1, 1))
 
+    def test_listed_a_moment_after_it_was_confirmed(self):
+        """A list that still shows as ready what was confirmed a moment ago does not lead to another confirmation."""
+        ramp_id = self.spend()
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+        self.ramp.state['transactions'].update_row(ramp_id, sync_status='SYNC_READY', synced_at=None)
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(self.record(ramp_id).sync_attempt, 0)
+
     def test_changed_in_ramp_after_it_was_confirmed(self):
         """A transaction that changed in Ramp after it was confirmed is put on hold, and a person compares both
         versions.
@@ -133,7 +143,7 @@ class TestLedger(RampCase):
         self.backdate(ramp_id)
         self.sync('transaction')
         record = self.record(ramp_id)
-        self.assertEqual(record.state, 'held')
+        self.assertEqual((record.state, record.hold_reason), ('held', 'changed'))
         self.assertIn('changed it after it was posted', record.error_message)
         self.assertIn(self.external(self.account_travel), record.late_payload_text)
         self.assertNotIn(self.external(self.account_travel), record.payload_text)
@@ -199,6 +209,43 @@ class TestLedger(RampCase):
         self.assertEqual([bool(remaining) for _done, remaining in rounds], [True, True, False])
         self.assertFalse(old.exists())
         self.assertTrue(worked.exists())
+
+    def test_which_runs_go(self):
+        """Runs that found nothing to do stay for days, all others for months. One that is under way stays."""
+        cases = (
+            (2, {}, True),
+            (4, {}, False),
+            (4, {'seen': 1}, True),
+            (4, {'processed': 1}, True),
+            (4, {'confirmed': 1}, True),
+            (4, {'state': 'failed'}, True),
+            (4, {'state': 'running'}, True),
+            (4, {'flow': 'watch'}, True),
+            (179, {'seen': 1}, True),
+            (181, {'seen': 1}, False),
+            (181, {'flow': 'watch'}, False),
+            (181, {'state': 'failed'}, False),
+            (181, {'state': 'running'}, True),
+        )
+        Run = self.env['ramp.run']
+        runs = Run.create(
+            [
+                {
+                    'connection_id': self.connection.id,
+                    'company_id': self.company.id,
+                    'flow': 'bill',
+                    'state': 'done',
+                    'started_at': fields.Datetime.now() - timedelta(days=days),
+                    **values,
+                }
+                for days, values, _stays in cases
+            ]
+        )
+        Run._gc_runs()
+        self.assertEqual(
+            [(days, values, bool(run.exists())) for run, (days, values, _stays) in zip(runs, cases, strict=True)],
+            list(cases),
+        )
 
     def test_failure_in_mid_list_books_what_was_read_and_goes_on_later(self):
         ids = [self.spend(1000 + number) for number in range(150)]

@@ -270,6 +270,23 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertEqual((section['opening']['ramp'], section['closing']['ramp']), (120.0, 129.0))
         self.assertEqual([line['ramp'] for line in section['lines'] if line['measure'] == 'spend'], [9.0])
 
+    def test_months_before_the_start(self):
+        """A range that begins before the start date is shown from the month of that date on."""
+        self.sync_statements()
+        report = self.report('2026-01', '2026-07')
+        self.assertEqual((report['period']['from'], report['period']['to']), ('2026-06', '2026-07'))
+        [section] = report['sections']
+        self.assertEqual([month['month'] for month in section['months']], ['2026-06', '2026-07'])
+
+    def test_start_within_a_statement(self):
+        """What the first statement shows of the days before the start date was owed then: spend less payments."""
+        self.connection.start_date = '2026-06-10'
+        self.spend(40000, date='2026-06-05T12:00:00+00:00')
+        self.ramp.add_transfer(amount_minor=15000, date='2026-06-08')
+        self.ramp.close_statement('2026-07-01')
+        self.sync_statements()
+        self.assertEqual(self.section()['start']['ramp'], 250.0)
+
     def test_every_year_that_there_is(self):
         """Any range of months shows at most the possible months, and earlier amounts are in the opening balance."""
         self.sync_statements()

@@ -69,6 +69,21 @@ class TestTransaction(RampCase):
             f'More than one employee.*{self.employees[2].name}.*{self.employees[1].name}',
         )
 
+    def test_the_same_person_in_another_company(self):
+        """Spend is posted to the employee of the connection's company, whether found by the email or by the link."""
+        company = self.env['res.company'].create({'name': 'Elsewhere'})
+        double = self.env['hr.employee'].create(
+            {'name': 'ZZ Double', 'company_id': company.id, 'work_email': self.employee.work_email.upper()}
+        )
+        by_email = self.spend()
+        self.sync()
+        double.ramp_user_id = self.user_id
+        by_link = self.spend(1100)
+        self.sync()
+        for ramp_id in (by_email, by_link):
+            self.assertConfirmed(ramp_id)
+            self.assertEqual(self.expense(ramp_id).employee_id, self.employee)
+
     def test_merchant_in_another_form_of_unicode(self):
         vendor = self.env['res.partner'].create({'name': 'Caf\u00e9 Z\u00fcrich', 'supplier_rank': 1})
         ramp_id = self.spend(merchant='Cafe\u0301  ZU\u0308RICH')
@@ -374,7 +389,7 @@ class TestTransaction(RampCase):
         for _attempt in range(8):
             self.sync('transaction')
         self.assertEqual(self.record(bad).state, 'held')
-        self.assertEqual(self.record(bad).hold_reason, 'exhausted')
+        self.assertEqual((self.record(bad).hold_reason, self.record(bad).attempts), ('exhausted', 8))
         self.patch(type(self.env['account.move']), '_post', original)
         self.sync()
         self.assertEqual(self.record(bad).state, 'held', 'quarantined: only a person lets it out')
@@ -414,7 +429,7 @@ class TestTransaction(RampCase):
         move.button_draft()
         move.unlink()
         record = self.record(ramp_id)
-        self.assertEqual((record.state, record.res_id), ('held', 0))
+        self.assertEqual((record.state, record.hold_reason, record.res_id), ('held', 'deleted', 0))
         self.assertIn('deleted in Odoo', record.error_message)
         self.sync()
         self.assertFalse(self.move(ramp_id), 'a person decides')
