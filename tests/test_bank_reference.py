@@ -107,6 +107,21 @@ class TestBankReference(BankCase):
         self.match()
         self.assertTrue(line.is_reconciled)
 
+    def test_how_long_a_reference_is(self):
+        """Six characters are a reference, and eight behind zeros that the bank leaves out. Fewer are not."""
+        for reference, text, is_matched in (
+            ('A1042', 'A1042', False),
+            ('AB1042', 'AB1042', True),
+            ('00001234567', '1234567', False),
+            ('000012345678', '12345678', True),
+        ):
+            with self.subTest(reference):
+                payment, _reference = self.paid()
+                payment.ramp_bank_reference = reference
+                line = self.line(f'Transfer {text}', -100.0)
+                self.match()
+                self.assertEqual(line.is_reconciled, is_matched)
+
     def test_left_to_a_person(self):
         """A bank line is left to a person if it has no reference, several ones, or another amount."""
         payment, reference = self.paid()

@@ -105,6 +105,11 @@ class TestClocks(PayablesCase):
         for skew in SKEWS:
             with self.subTest(skew=skew), self.isolated(), self.odoo_is(skew):
                 run = self.sync('transaction')
+                flow = self.env['ramp.flow.transaction']
+                for requested, is_asked in ((timedelta(seconds=-1), False), (timedelta(0), True)):
+                    self.connection.sync_requested_at = run.started_at + requested
+                    self.assertEqual(flow._is_asked_since(self.connection, run.started_at), is_asked)
+                self.connection.sync_requested_at = False
                 event = Event(*EVENT)
                 self.calls(cron).unlink()
                 with self.enter_registry_test_mode(), self.registry.cursor() as cr:
@@ -115,6 +120,5 @@ class TestClocks(PayablesCase):
                 self.assertEqual(
                     [call.call_at <= now for call in self.calls(cron)], [True], 'due by the clock of the database'
                 )
-                flow = self.env['ramp.flow.transaction']
                 self.assertTrue(flow._is_asked_since(self.connection, run.started_at))
                 self.assertFalse(flow._is_asked_since(self.connection, run.started_at + timedelta(minutes=1)))

@@ -153,6 +153,20 @@ class TestRoundings(CurrencyCase):
             for units in (0, 1, -1, 3, 12345, -99999999):
                 self.assertEqual(flow._amount_to_units(flow._units_to_amount(units, dollar), dollar), units, rounding)
 
+    def test_floats(self):
+        """An amount of Odoo is Ramp's amount, although a float is a little more or less than it says."""
+        flow = self.env['ramp.flow.transaction']
+        for code, amount, minor in (
+            ('USD', 0.29, 29),
+            ('USD', -0.29, -29),
+            ('USD', 1.15, 115),
+            ('USD', 4.35, 435),
+            ('KWD', 1.001, 1001),
+            ('KWD', 8.203, 8203),
+            ('JPY', 150.0, 150),
+        ):
+            self.assertEqual(flow._float_to_minor(amount, self.currency(code)), minor, (code, amount))
+
     def test_a_company_of_a_currency_that_iso_does_not_know(self):
         self.company.currency_id = self.env['res.currency'].create({'name': 'XTS', 'symbol': 'x', 'rounding': 0.001})
         self.no_rates('USD')

@@ -362,6 +362,22 @@ class TestRetries(ClientCase):
         self.assertFalse(caught.exception.maybe_done)
         self.assertFalse(caught.exception.sent)
 
+    def test_what_happened_is_said(self):
+        certificate = requests.exceptions.SSLError(
+            MaxRetryError(None, SYNCS, PoolSSLError(ssl.SSLCertVerificationError('self-signed')))
+        )
+        for outcome, words in (
+            (refused_connection(), 'the server could not be reached'),
+            (requests.ConnectTimeout(), 'no connection in time'),
+            (requests.ReadTimeout(), 'no answer in time'),
+            (requests.ConnectionError('aborted'), 'the connection was lost'),
+            (certificate, r'the secure connection could not be made \(certificate or TLS\)'),
+        ):
+            with self.subTest(words):
+                self.start_over()
+                with self.assertRaisesRegex(RampConnectionError, f'^The connection to Ramp failed: {words}'):
+                    self.post(outcome, max_attempts=1)
+
     def test_post_is_repeated_after_429(self):
         self.assertEqual(self.post(429, (201, {'ok': 1})), {'ok': 1})
 

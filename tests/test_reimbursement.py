@@ -173,6 +173,21 @@ class TestReimbursement(ReimbursementCase):
         self.sync_payables()
         self.assertOpen(unknown, 'held', 'LOST_AT_SEA')
 
+    def test_states_by_name(self):
+        """What is withdrawn is left out, and what is not approved waits. The states are written here once more on
+        purpose.
+        """
+        self.connection.reimbursement_policy = 'ready'
+        wanted = {
+            **dict.fromkeys(('CANCELED', 'DELETED', 'REJECTED'), 'ignored'),
+            **dict.fromkeys(('DRAFT', 'INIT', 'PENDING'), 'pending'),
+        }
+        claims = {state: self.claim(state=state) for state in wanted}
+        self.sync_payables()
+        for state, ramp_id in claims.items():
+            with self.subTest(state):
+                self.assertOpen(ramp_id, wanted[state], r'^It .* in Ramp')
+
     def test_drafts(self):
         self.connection.reimbursement_post = 'draft'
         ramp_id = self.paid()

@@ -516,6 +516,16 @@ class TestEvents(WebhookCase):
         with patch.object(pull, 'TOLD_PER_RUN', 2):
             self.assertIsNone(flow._changed_by_events(self.connection, run, now))
 
+    def test_sync_now_in_the_same_second(self):
+        """Sync Now in the second in which the last full re-read began asks for another one."""
+        self.sync('transaction', now=False)
+        self.patch(type(self.env['ramp.flow.pull']), '_reread_pause', timedelta(minutes=10))
+        flow, run, now = self.env['ramp.flow.transaction'], self.env['ramp.run'], fields.Datetime.now()
+        for requested, told in ((False, []), (now - timedelta(seconds=1), []), (now, None)):
+            with self.subTest(requested=requested):
+                self.connection.sync_requested_at = requested
+                self.assertEqual(flow._changed_by_events(self.connection, run, now), told)
+
     def test_one_that_ramp_fails_on_when_it_is_looked_at(self):
         """If Ramp fails on one of the named objects, the others are read, and this one is read with the next list."""
         idents = [self.spend(1000), self.spend(2000), self.spend(3000)]
@@ -1097,6 +1107,8 @@ class TestForged(WebhookCase):
             )
             self.assertEqual(answer.status_code, 405, method)
         self.assertEqual(self.standing(), self.before)
+        body = json.dumps({'type': 'transactions.cleared', 'id': 'the largest one'}).encode()
+        self.assertEqual(self.forge(body.ljust(64 * 1024), address, secret=self.row['_secret']), 204)
 
     def test_refusals_are_all_alike(self):
         """Neither the answer nor its headers tell whether an address exists."""
