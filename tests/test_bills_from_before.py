@@ -4,7 +4,8 @@ posted or put on hold.
 """
 
 from odoo import Command
-from odoo.tests import tagged
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 
 from .common import PayablesCase
 
@@ -203,3 +204,28 @@ class TestBillsFromBefore(PayablesCase):
             self.connection, self.record(ramp_id, 'bill'), 'Ramp changed it.'
         )
         self.assertEqual((bill.state, bill.ramp_id, bill.reversal_move_ids.ids), ('posted', False, []))
+
+    def test_who_may_not_edit_the_bill(self):
+        """Somebody who may not edit the bill does not take it off its object in Ramp, either."""
+        bill, ramp_id = self.entered(), self.of_ramp()
+        self.assertLinked(ramp_id, bill)
+        user = new_test_user(
+            self.env,
+            'ramp_accountant',
+            'base.group_user,account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        self.env['ir.rule'].create(
+            {
+                'name': 'Nobody edits this bill',
+                'model_id': self.env['ir.model']._get_id('account.move'),
+                'domain_force': f"[('id', '!=', {bill.id})]",
+                **dict.fromkeys(('perm_read', 'perm_create', 'perm_unlink'), False),
+            }
+        )
+        with self.assertRaises(AccessError):
+            self.env['ramp.flow.bill'].with_user(user)._undo_booked_object(
+                self.connection.with_user(user), self.record(ramp_id, 'bill').with_user(user), 'Ramp changed it.'
+            )
+        self.assertEqual(bill.ramp_id, ramp_id)

@@ -160,6 +160,20 @@ class TestLedger(RampCase):
         self.assertEqual(len(self.expense(ramp_id)), 1)
         self.assertEqual(self.expense(ramp_id).account_id, self.account_travel)
 
+    def test_an_older_page_changes_nothing(self):
+        """A page that was requested before the row was seen does not take back what came since."""
+        ramp_id = self.spend(1000, account=None)
+        self.sync('transaction')
+        record = self.record(ramp_id)
+        self.assertEqual((record.state, record.amount), ('held', 10.0))
+        self.ramp.update_transaction(ramp_id, amount_minor=2000)
+        payload = self.connection._run_client().get(f'/transactions/{ramp_id}')
+        row = self.env['ramp.flow.transaction']._make_ledger_row(self.connection, payload)
+        for minutes, amount in ((-1, 10.0), (1, 20.0)):
+            moment = record.seen_at + timedelta(minutes=minutes)
+            self.env['ramp.record']._upsert_page(self.connection, 'transaction', [row], moment)
+            self.assertEqual(record.amount, amount)
+
     def test_changed_in_ramp_between_booking_and_confirming(self):
         ramp_id = self.spend(1000)
         self.ramp.faults.add_fault('drop_before', path='/accounting/syncs', count=20)
@@ -207,6 +221,7 @@ class TestLedger(RampCase):
         worked = old[0].copy({'processed': 1, 'started_at': old[0].started_at})
         rounds = [Run._gc_runs() for _round in range(3)]
         self.assertEqual([bool(remaining) for _done, remaining in rounds], [True, True, False])
+        self.assertEqual([done for done, _remaining in rounds], [5, 5, 2], 'what is said is what was done')
         self.assertFalse(old.exists())
         self.assertTrue(worked.exists())
 

@@ -293,6 +293,14 @@ class TestTieOutTours(TieOutCase, BrowserCase):
             {row[0].value for row in values.worksheets[0].iter_rows(min_row=6) if row[0].value}, {'August 2026'}
         )
 
+    def test_xlsx_of_no_connection(self):
+        """What is no id of a connection is a wrong request, and no error of the server."""
+        user = self.person('auditor')
+        self.authenticate(user.login, user.login)
+        with mute_logger('odoo.http'):
+            for connection in ('', 'x', '-1', '1.5'):
+                self.assertEqual(self.url_open(f'{XLSX}?connection_id={connection}').status_code, 400, connection)
+
     def test_xlsx_without_its_library(self):
         user = self.person('auditor')
         self.authenticate(user.login, user.login)
