@@ -109,7 +109,8 @@ class RequestPipeline:
 
     base_url: str, the address of the API, with its path; allow_http: bool; tokens: TokenSource; silence:
     RampConnectionError | None, the error of the last request to the API if it got no answer; answered: bool, whether
-    any request was answered.
+    any request was answered; clock_difference: float | None, seconds by which Ramp's clock is ahead of ours, by the
+    last answer that says Ramp's time.
     """
 
     def __init__(
@@ -169,6 +170,7 @@ class RequestPipeline:
         self._monotonic = monotonic
         self.silence = None
         self.answered = False
+        self.clock_difference = None
         self._sleep = sleep
         self._rng = rng
         self._clock = clock
@@ -325,6 +327,9 @@ class RequestPipeline:
         """Make one attempt at an API request. Return decoded JSON or None. Raise the RampError for the answer."""
         with self._open_streamed_response(call, auth, {'Accept': 'application/json'}) as response:
             content = self._read_limited_body(response, call, MAX_BODY)
+        server_time = _read_server_time(response)
+        if server_time is not None:
+            self.clock_difference = server_time - self._clock()
         facts = {**call.error_facts, 'trace_id': response.headers.get('x-trace-id')}
         decoded, garbled = None, False
         if content:
@@ -437,14 +442,21 @@ class RequestPipeline:
             if value.replace('.', '', 1).isdigit():
                 seconds = float(value)
             else:
-                try:  # by the sender's clock, which may differ from ours by minutes
-                    now = email.utils.parsedate_to_datetime(response.headers.get('Date')).timestamp()
-                except (ValueError, TypeError, IndexError, OverflowError):
-                    now = self._clock()
+                # By the sender's clock, which may differ from ours by minutes
+                server_time = _read_server_time(response)
+                now = self._clock() if server_time is None else server_time
                 seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
         return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _read_server_time(response):
+    """Return the sender's time of an answer, in seconds since 1970 (float), or None if its header is not readable."""
+    try:
+        return email.utils.parsedate_to_datetime(response.headers.get('Date')).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _may_be_repeated(error, call):

@@ -730,6 +730,22 @@ class TestTokens(ClientCase):
                 self.client().get('/transactions')
                 self.assertEqual(round(self.time.now - before), 7)
 
+    def test_difference_of_the_clocks(self):
+        """The client knows by how much Ramp's clock is ahead, from the last answer that says Ramp's time."""
+        for skew in (-600, 0, 600):
+            with self.subTest(skew=skew):
+                self.start_over()
+                self.mint()
+                told = {'Date': formatdate(self.time.now + skew, usegmt=True)}
+                self.answer('GET', LIST, (200, {}, told), (200, {}, {'Date': 'soon'}), (400, {}))
+                client = self.client()
+                self.assertIsNone(client.clock_difference)
+                client.get('/transactions')
+                client.get('/transactions')
+                with self.assertRaises(RampValidationError):
+                    client.get('/transactions')
+                self.assertEqual(client.clock_difference, skew)
+
     # Revoking
 
     def test_revoke(self):
