@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..ramp_api import PayloadError, read_business
+from .connection_constants import SETTINGS
 
 
 class RampConnection(models.Model):
@@ -26,6 +27,13 @@ class RampConnection(models.Model):
         groups='base.group_system',
         help='A fingerprint of the client id and secret that Ramp confirmed to belong to the Ramp business. If they '
         'change, Odoo asks Ramp again.',
+    )
+    credentials_since = fields.Datetime(
+        string='Client Secret in Use Since',
+        readonly=True,
+        copy=False,
+        help='When Ramp first confirmed the current client id and secret. Empty for those from before version 1.6.',
+        prefetch=SETTINGS,
     )
 
     def _has_ledger_rows(self):
@@ -102,10 +110,14 @@ class RampConnection(models.Model):
 
     def _business_values(self, business):
         """Return the values to write once the credentials are known to belong to this business."""
+        mark = self._credentials_mark()
+        # sudo: the mark is compared and not shown
+        is_new = self.sudo().verified_credentials != mark
         return {
             'ramp_business_id': business.id,
             'ramp_business_name': business.name,
-            'verified_credentials': self._credentials_mark(),
+            'verified_credentials': mark,
+            **({'credentials_since': self.env.cr.now().replace(microsecond=0)} if is_new else {}),
         }
 
     def _check_business(self, commit):
