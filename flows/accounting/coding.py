@@ -180,6 +180,20 @@ class RampCoding(models.AbstractModel):
         distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
         return Coding(chosen['account'], distribution, chosen['tax'], chosen['partner'])
 
+    @api.model
+    def _find_unknown_options(self, connection, selections):
+        """Return the names of the options that have no meaning in these books, each once and in order."""
+        found = self._look_up_references(connection, selections)
+        unknown = set()
+        for selection in selections:
+            if selection.type in IRRELEVANT:
+                continue
+            try:
+                self._decode_single_selection(selection, found)
+            except Uncodable:
+                unknown.add(selection.name or selection.external_code or selection.external_id or '?')
+        return sorted(unknown)
+
     def _decode_single_selection(self, selection, found):
         """Return the record of one selection, and its kind.
 
