@@ -20,6 +20,7 @@
         'views/ramp_run_views.xml',
         'views/ramp_connection_views.xml',
         'views/ramp_connection_people_views.xml',
+        'views/ramp_connection_check_views.xml',
         'views/hr_expense_views.xml',
         'views/account_move_views.xml',
         'views/account_payment_views.xml',

@@ -2,7 +2,7 @@
 from odoo import models
 from odoo.exceptions import AccessError, UserError
 
-from ..ramp_api import MemoryTokenStore, RampError
+from ..ramp_api import RampError
 
 
 class RampConnection(models.Model):
@@ -27,33 +27,6 @@ class RampConnection(models.Model):
                 raise UserError(self.env._('%s is not connected to Ramp yet. Press Connect first.', connection.name))
 
     # ------------------------------------------------------------------ connect and disconnect
-
-    def action_test_connection(self):
-        """Check the credentials and scopes with Ramp, and tell the user what is missing. Changes no setting."""
-        self.ensure_one()
-        self._check_is_manager()
-        try:
-            # A new token, because scopes that were added in Ramp come only with a new one
-            client = self._new_client(token_store=MemoryTokenStore())
-            business = self._ask_business(client)
-            missing = set(self._required_scopes()) - set(client.granted_scopes)
-        except RampError as error:
-            raise UserError(self._explain_error(error)) from error
-        self._check_same_business(business)
-        # sudo: see action_connect
-        self.sudo().ramp_business_name = business.name
-        if missing:
-            title = self.env._('Connected to %s, with permissions missing', business.name)
-            return self._notify_user(
-                'warning',
-                title,
-                self.env._(
-                    'Allow these scopes for the app in Ramp (Company > Developer): %s', ', '.join(sorted(missing))
-                ),
-            )
-        return self._notify_user(
-            'success', self.env._('The connection works'), self.env._('Ramp business: %s', business.name)
-        )
 
     def action_connect(self):
         """Take the accounting integration in Ramp, complete the set-up and start the synchronization."""

@@ -68,12 +68,6 @@ class RampConnection(models.Model):
         memory.ramp_clients.append(client)
         return client
 
-    def action_test_connection(self):
-        """EXTENDS: Note that Ramp answered."""
-        action = super().action_test_connection()
-        self._end_silence()
-        return action
-
     def _request_sync(self):
         """EXTENDS: Ask Ramp at once, because the user wants to know now."""
         # sudo: see the extended method

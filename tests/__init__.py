@@ -16,6 +16,7 @@ from . import (
     test_clocks,
     test_coding,
     test_common,
+    test_configuration_check,
     test_connection,
     test_currencies,
     test_default_taxes,

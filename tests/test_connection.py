@@ -18,21 +18,29 @@ class TestConnection(RampCase):
             row for row in self.ramp.state['connections'] if all(row.get(key) == value for key, value in values.items())
         ]
 
-    def test_test_connection_names_business_and_missing_scopes(self):
+    def check_of(self, key):
+        return self.connection.check_ids.filtered(lambda check: check.check_key == key)
+
+    def test_check_configuration_names_business_and_missing_scopes(self):
         action = self.connection.action_test_connection()
-        self.assertEqual(action['params']['type'], 'success')
-        self.assertIn('Widget Works Inc.', action['params']['message'])
+        self.assertEqual((action['res_model'], action['res_id']), ('ramp.connection', self.connection.id))
+        self.assertEqual((self.check_of('business').level, self.check_of('scopes').level), ('ok', 'ok'))
+        self.assertIn('Widget Works Inc.', self.check_of('business').message)
+        self.assertEqual(self.connection.ramp_business_name, 'Widget Works Inc.')
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'receipts:read')
-        action = self.connection.action_test_connection()
-        self.assertEqual(action['params']['type'], 'warning')
-        self.assertIn('receipts:read', action['params']['message'])
+        self.connection.action_test_connection()
+        self.assertEqual(self.check_of('scopes').level, 'error')
+        self.assertIn('receipts:read', self.check_of('scopes').message)
         self.assertEqual(self.ramp.list_write_calls(), [])
+        self.assertEqual(self.connection.state, 'draft')
 
     def test_wrong_secret_is_said_in_words_and_is_not_repeated(self):
         self.connection.client_secret = 'not-the-secret'
-        with self.assertRaisesRegex(UserError, 'refused the client id and secret') as caught:
-            self.connection.action_test_connection()
-        self.assertNotIn('not-the-secret', str(caught.exception))
+        self.connection.action_test_connection()
+        self.assertEqual(self.check_of('client_secret').level, 'error')
+        self.assertIn('refused the client id and secret', self.check_of('client_secret').message)
+        for check in self.connection.check_ids:
+            self.assertNotIn('not-the-secret', f'{check.message} {check.parameters}')
 
     def test_no_credentials(self):
         self.connection.write({'client_id': False, 'client_secret': False})

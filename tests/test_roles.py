@@ -48,6 +48,7 @@ ACCESS = {
     'ramp.bank.account': (SEES, 'manager', '', ''),
     'ramp.change': ('', '', '', ''),
     'ramp.connection': (SEES, 'manager system', 'manager', 'manager'),
+    'ramp.connection.check': (SEES, '', '', ''),
     'ramp.event': ('', '', '', ''),
     'ramp.merchant': ('', '', '', ''),
     'ramp.record': (BOOKS, '', '', ''),
@@ -120,6 +121,7 @@ METHODS = {
         **dict.fromkeys(
             (
                 'action_open_bills',
+                'action_open_checks',
                 'action_open_moves',
                 'action_open_records',
                 'action_open_runs',
@@ -139,6 +141,7 @@ METHODS = {
             'manager',
         ),
     },
+    'ramp.connection.check': {'action_fix': 'manager'},
     'ramp.record': {
         'action_erase_personal': 'manager',
         'action_open_document': BOOKS,
@@ -224,6 +227,17 @@ class RoleCase(RampCase):
         move = self.move(self.booked)
         samples = [
             self.connection,
+            Model['ramp.connection.check'].create(
+                {
+                    'connection_id': self.connection.id,
+                    'check_key': 'scopes',
+                    'level': 'error',
+                    'case_name': 'missing',
+                    'parameters': {'scopes': ['users:read']},
+                    'fix_name': 'copy_scopes',
+                    'checked_at': '2026-01-01 00:00:00',
+                }
+            ),
             self.record(self.held),
             Model['ramp.run'].search([('connection_id', '=', self.connection.id)], limit=1),
             Model['ramp.account.type'].search([], limit=1),

@@ -94,6 +94,12 @@ class TestBusiness(SeatCase):
                     button()
                     self.assertEqual(self.connection.state, 'disconnected')
                     continue
+                if button.__name__ == 'action_test_connection':  # it says all that is wrong
+                    button()
+                    check = self.connection.check_ids.filtered(lambda check: check.check_key == 'business')
+                    self.assertEqual(check.level, 'error')
+                    self.assertRegex(check.message, 'Gadget Guild LLC.*create a new connection')
+                    continue
                 with self.assertRaisesRegex(UserError, 'Gadget Guild LLC.*create a new connection'):
                     button()
         self.assertEqual(self.connection.state, 'disconnected')
@@ -673,7 +679,9 @@ class TestLeaving(SeatCase):
             with self.subTest(button):
                 self.ramp.faults.add_fault('server_error', count=100)
                 asked = len(self.ramp.requests)
-                with self.assertRaises(UserError):
+                # The configuration check shows the error
+                raises = self.assertRaises(UserError) if button == 'action_connect' else contextlib.nullcontext()
+                with raises:
                     getattr(self.connection, button)()
                 self.assertEqual(len(self.paths(asked)), 1)
                 self.ramp.faults.clear_faults()
@@ -815,8 +823,12 @@ class TestAddress(SeatCase):
         for address in ('http://[', 'https://example.com:port', 'example.com'):
             self.env.cr.execute('UPDATE ramp_connection SET api_url = %s WHERE id = %s', [address, self.connection.id])
             self.env.invalidate_all()
-            with self.subTest(address=address), self.assertRaisesRegex(UserError, 'field "API Address"'):
+            with self.subTest(address=address):
+                with self.assertRaisesRegex(UserError, 'field "API Address"'):
+                    self.connection._run_client()
                 self.connection.action_test_connection()
+                check = self.connection.check_ids.filtered(lambda check: check.check_key == 'api_address')
+                self.assertEqual((check.level, check.case_name), ('error', 'fault'))
 
 
 @tagged('post_install', '-at_install', 'ramp')

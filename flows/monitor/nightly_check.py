@@ -35,7 +35,8 @@ class RampFlowWatch(models.AbstractModel):
     edited after they were posted. A finding puts the row on hold with the reason, until it is corrected or somebody
     accepts it (Retry).
 
-    Each flow is checked by itself. If one fails, the run names it and still checks the others.
+    Each flow is checked by itself. If one fails, the run names it and still checks the others. At the end, the
+    configuration of the connection is checked, and the result is stored (`ramp.connection.check`).
     """
 
     _name = 'ramp.flow.watch'
@@ -101,6 +102,10 @@ class RampFlowWatch(models.AbstractModel):
         if is_full:
             self._transaction(self._note_looked_at, connection, names, judged)
         self._transaction(self._note_left_out, connection, judged['left_out'])
+        # The configuration is checked even if a flow failed: it may say why
+        answers = connection._ask_for_checks(client)
+        self.env.cr.rollback()
+        self._transaction(connection._store_checks, answers)
         if judged['failed']:
             raise UserError('\n'.join(judged['failed'].values()))
 
