@@ -41,7 +41,7 @@ class CheckCase(RampCase):
     def line(self, key):
         return self.connection.check_ids.filtered(lambda check: check.check_key == key)
 
-    def assertCheck(self, key, level, case=None, pattern=''):
+    def assertCheck(self, key, level, case=None, pattern='.'):
         """Press the button: the line has this level and this sentence. Return the line."""
         line = self.check()[key]
         self.assertEqual(line.level, level, line.message)
