@@ -3,6 +3,8 @@ import json
 
 from odoo import api, fields, models
 
+from .reason import Cause, join_texts, text_digest
+
 OPEN_STATES = ('pending', 'error', 'held')
 # Reasons that may vanish without a decision in Odoo. A run posts such a row once it can, or takes it up again when Ramp
 # changes it. A row with any other reason waits for a person.
@@ -89,7 +91,15 @@ class RampRecord(models.Model):
         help='Details of the object that its document already shows, besides what is posted once: files, memo, '
         'payments.',
     )
-    error_message = fields.Text(string='Reason', readonly=True)
+    error_message = fields.Text(string='Reason for Ramp', readonly=True, help='The reason as it is reported to Ramp.')
+    reason = fields.Json(
+        readonly=True,
+        help='The causes of the reason as data (`Cause`), so that it can be read in every language and grouped by cause.',
+    )
+    reason_text = fields.Text(string='Reason', compute='_compute_reason_text')
+    cause_ids = fields.Many2many(
+        'ramp.cause', string='Causes', compute='_compute_cause_ids', search='_search_cause_ids', store=False
+    )
     reason_move_id = fields.Many2one(
         'account.move',
         string='Named in the Reason',
@@ -163,6 +173,50 @@ class RampRecord(models.Model):
                 record[f'{name}_text'] = record[name] and json.dumps(
                     record[name], indent=2, ensure_ascii=False, sort_keys=True
                 )
+
+    # ------------------------------------------------------------------ the reason in every language
+
+    @api.model
+    def _make_reason(self, connection, reason):
+        """Return the values of the fields that hold a reason.
+
+        :param reason: `Reason` of a flow, `Cause`, or a sentence (see `Sentence.of`)
+        :return: {'error_message': text in the language of the environment, 'reason': JSON value}
+        """
+        causes = [reason] if isinstance(reason, Cause) else getattr(reason, 'causes', None) or [Cause.of(reason)]
+        text = join_texts(causes, self.env.lang)
+        return {
+            'error_message': text,
+            'reason': {'of': text_digest(text), 'causes': [cause.to_json(connection.id) for cause in causes]},
+        }
+
+    def _reason_values(self, reason):
+        """Return `_make_reason` for this row."""
+        return self._make_reason(self.connection_id, reason)
+
+    def _get_causes(self):
+        """Return the causes of the reason. There is none where the reason was stored as a text only."""
+        self.ensure_one()
+        if not self.reason or not self.error_message or self.reason['of'] != text_digest(self.error_message):
+            return []
+        return [Cause.from_json(cause) for cause in self.reason['causes']]
+
+    @api.depends('error_message', 'reason')
+    @api.depends_context('lang')
+    def _compute_reason_text(self):
+        for record in self:
+            record.reason_text = join_texts(record._get_causes(), self.env.lang) or record.error_message
+
+    @api.depends('error_message', 'reason', 'state')
+    def _compute_cause_ids(self):
+        known = self.env['ramp.cause']._causes_of_records(self)
+        for record in self:
+            record.cause_ids = known.get(record.id, False)
+
+    def _search_cause_ids(self, operator, value):
+        if operator != 'in':
+            return NotImplemented
+        return [('id', 'in', self.env['ramp.cause']._record_query(value))]
 
     @api.depends('ramp_id', 'flow', 'connection_id')
     def _compute_ramp_url(self):

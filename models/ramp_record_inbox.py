@@ -3,9 +3,11 @@ import dataclasses
 
 from odoo import models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from .ramp_record import OPEN_STATES
+
+_lt = LazyTranslate(__name__)
 
 
 class RampRecord(models.Model):
@@ -37,6 +39,7 @@ class RampRecord(models.Model):
                 {
                     'state': record._state_after_retry(),
                     'error_message': False,
+                    'reason': False,
                     'attempts': 0,
                     'next_attempt': False,
                     'hold_reason': False,
@@ -136,8 +139,9 @@ class RampRecord(models.Model):
                 'state': 'ignored',
                 'hold_reason': 'person',
                 'next_attempt': False,
-                'error_message': self.env._(
-                    'Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()
+                **self._make_reason(
+                    self.connection_id[:1],
+                    _lt('Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()),
                 ),
             }
         )
@@ -189,18 +193,18 @@ class RampRecord(models.Model):
             if record.late_payload:
                 record._accept_late_payload()
         records.write(
-            {
-                'state': 'held',
-                'hold_reason': 'deleted',
-                'res_model': False,
-                'sync_key': False,
-                'next_attempt': False,
-                'error_message': self.env._(
-                    'Its document was deleted in Odoo by %s. Press Retry to post it again, or Ignore to leave it out.',
-                    self.env.user.name,
-                ),
-            }
+            {'state': 'held', 'hold_reason': 'deleted', 'res_model': False, 'sync_key': False, 'next_attempt': False}
         )
+        for record in records:
+            record.write(
+                record._reason_values(
+                    _lt(
+                        'Its document was deleted in Odoo by %s. Press Retry to post it again, or Ignore to leave it '
+                        'out.',
+                        self.env.user.name,
+                    )
+                )
+            )
         records.flush_recordset()
         # The ORM would write 0 for "no document"; the indexes and the flows expect NULL
         self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))

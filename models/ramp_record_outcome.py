@@ -5,10 +5,12 @@ from datetime import timedelta
 from psycopg2.extras import Json
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from .ledger_notes import JsonNote, LedgerNote
 from .ramp_record import OPEN_STATES
+
+_lt = LazyTranslate(__name__)
 
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(minutes=1)
@@ -45,7 +47,8 @@ class RampRecord(models.Model):
                 """
             UPDATE ramp_record r
                SET state = CASE WHEN is_told AND %s THEN 'confirmed' ELSE %s END, res_model = v.res_model, res_id = v.res_id,
-                   sync_key = %s, error_message = NULL, attempts = 0,
+                   sync_key = %s, error_message = NULL,
+                   reason = NULL, attempts = 0,
                    hold_reason = NULL, next_attempt = NULL, reason_move_id = NULL, write_date = %s
               FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
             """,
@@ -96,7 +99,8 @@ class RampRecord(models.Model):
             SQL(
                 """
             UPDATE ramp_record
-               SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL, attempts = 0,
+               SET state = 'confirmed', confirmed_at = clock_timestamp() AT TIME ZONE 'UTC', error_message = NULL,
+                   reason = NULL, attempts = 0,
                    next_attempt = NULL, hold_reason = NULL, is_told = TRUE
              WHERE id = ANY(%s)
             """,
@@ -118,20 +122,26 @@ class RampRecord(models.Model):
 
     # ------------------------------------------------------------------ not posted
 
-    def _mark_held(self, message, move=None):
-        """Put the row on hold for a person; the sentence goes to the error inbox and to Ramp.
+    def _mark_held(self, reason, move=None):
+        """Put the row on hold for a person; the reason goes to the error inbox and to Ramp.
 
         The row is looked at again in every run.
 
+        :param reason: see `_reason_values`
         :param move: document in Odoo that is in the way, if there is one
         """
         self.ensure_one()
-        move = move or self.env['account.move']
-        if (self.hold_reason, self.error_message, self.reason_move_id) != ('question', message, move):
+        move, values = move or self.env['account.move'], self._reason_values(reason)
+        if (self.hold_reason, self.error_message, self.reason, self.reason_move_id) != (
+            'question',
+            values['error_message'],
+            values['reason'],
+            move,
+        ):
             self.write(
                 {
+                    **values,
                     'state': 'held',
-                    'error_message': message,
                     'hold_reason': 'question',
                     'next_attempt': False,
                     'attempts': self.attempts + 1,
@@ -139,23 +149,30 @@ class RampRecord(models.Model):
                 }
             )
 
-    def _mark_waiting(self, message):
-        """Let the row wait, because Ramp has not finished with the object; this is no error."""
-        self.ensure_one()
-        if (self.state, self.error_message) != ('pending', message):
-            self.write({'state': 'pending', 'error_message': message, 'hold_reason': False, 'next_attempt': False})
+    def _mark_waiting(self, reason):
+        """Let the row wait, because Ramp has not finished with the object; this is no error.
 
-    def _ignore_by_rule(self, message):
-        """Leave the object out by rule. It comes back by itself when Ramp changes it, or offers it again.
-
-        A stored reason that begins with the message is kept. For an archived bill, it also names the reversal.
+        :param reason: see `_reason_values`
         """
         self.ensure_one()
-        if self.error_message and self.error_message.startswith(message):
-            message = self.error_message
-        self.write({'state': 'ignored', 'error_message': message, 'hold_reason': 'rule', 'next_attempt': False})
+        values = self._reason_values(reason)
+        if (self.state, self.error_message) != ('pending', values['error_message']):
+            self.write({**values, 'state': 'pending', 'hold_reason': False, 'next_attempt': False})
 
-    def _ignore_out_of_scope(self, message, counts=False):
+    def _ignore_by_rule(self, reason):
+        """Leave the object out by rule. It comes back by itself when Ramp changes it, or offers it again.
+
+        A stored reason that begins with the same sentence is kept. For an archived bill, it also names the reversal.
+
+        :param reason: see `_reason_values`
+        """
+        self.ensure_one()
+        values = self._reason_values(reason)
+        if self.error_message and self.error_message.startswith(values['error_message']):
+            values = {}
+        self.write({**values, 'state': 'ignored', 'hold_reason': 'rule', 'next_attempt': False})
+
+    def _ignore_out_of_scope(self, reason, counts=False):
         """Ignore rows that have left the connection's scope, and leave them out of what Ramp says is owed.
 
         :param counts: still count them; a statement may list objects from before the start date, and has to add up
@@ -166,24 +183,26 @@ class RampRecord(models.Model):
         records.try_lock_for_update().write(
             {
                 'state': 'ignored',
-                'error_message': message,
+                **self._make_reason(self.connection_id[:1], reason),
                 'hold_reason': 'rule',
                 'next_attempt': False,
                 **({} if counts else {'has_moved': False, 'open_amount': False}),
             }
         )
 
-    def _mark_failed(self, message):
+    def _mark_failed(self, reason):
         """Store a failure of this object that may pass.
 
         The next run tries again, then the delays grow. After `MAX_ATTEMPTS` failures in a row, the row is put on hold
         for a person. A posted row is never put on hold here: its outcome is sent until Ramp accepts it, see
         `_note_untold`.
+
+        :param reason: see `_reason_values`
         """
         self.ensure_one()
         is_booked = self.state == 'done'
         attempts = 1 + (self.attempts if self.state in ('error', 'done') else 0)
-        values = {'error_message': message, 'attempts': attempts, 'hold_reason': False, 'next_attempt': False}
+        values = {**self._reason_values(reason), 'attempts': attempts, 'hold_reason': False, 'next_attempt': False}
         if attempts >= MAX_ATTEMPTS and not is_booked:
             values.update(state='held', hold_reason='exhausted')
         else:
@@ -194,14 +213,17 @@ class RampRecord(models.Model):
                 )
         self.write(values)
 
-    def _retry_next_run(self, message):
+    def _retry_next_run(self, reason):
         """Let every run try the row, because Ramp did not answer.
 
         This is no failure of the object and does not count as one.
+
+        :param reason: see `_reason_values`
         """
         self.ensure_one()
-        if (self.state, self.error_message) != ('error', message):
-            self.write({'state': 'error', 'error_message': message, 'hold_reason': False, 'next_attempt': False})
+        values = self._reason_values(reason)
+        if (self.state, self.error_message) != ('error', values['error_message']):
+            self.write({**values, 'state': 'error', 'hold_reason': False, 'next_attempt': False})
 
     # ------------------------------------------------------------------ undone
 
@@ -217,7 +239,7 @@ class RampRecord(models.Model):
                 """
             UPDATE ramp_record
                SET state = 'pending', res_model = NULL, res_id = NULL, sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1,
-                   error_message = NULL, attempts = 0, next_attempt = NULL, hold_reason = NULL, noted = NULL
+                   error_message = NULL, reason = NULL, attempts = 0, next_attempt = NULL, hold_reason = NULL, noted = NULL
              WHERE id = ANY(%s)
             """,
                 self.ids,
@@ -225,14 +247,14 @@ class RampRecord(models.Model):
         )
         self.invalidate_recordset()
 
-    def _mark_unbooked(self, message):
+    def _mark_unbooked(self, reason):
         """Let the row wait after its document was undone, when Ramp has nothing to post in its place.
 
         A change in Ramp makes the row due.
         """
         self.ensure_one()
         self._reopen_for_booking()
-        self._mark_waiting(message)
+        self._mark_waiting(reason)
 
     def _reopen_payment(self):
         """Let payments be compared again after the documents that they paid were posted anew.
@@ -244,7 +266,8 @@ class RampRecord(models.Model):
             SQL(
                 """
             UPDATE ramp_record
-               SET state = 'pending', sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1, error_message = NULL, attempts = 0,
+               SET state = 'pending', sync_key = NULL, sync_attempt = COALESCE(sync_attempt, 0) + 1, error_message = NULL,
+                   reason = NULL, attempts = 0,
                    next_attempt = NULL, hold_reason = NULL, noted = noted - 'credits'
              WHERE id = ANY(%s)
             """,
@@ -262,7 +285,7 @@ class RampRecord(models.Model):
             if record.res_id:
                 record.noted = dataclasses.replace(record._read_note(), vanished=moment.isoformat()).to_json()
             elif record.state in OPEN_STATES:
-                record._ignore_by_rule(self.env._('Ramp no longer has it.'))
+                record._ignore_by_rule(_lt('Ramp no longer has it.'))
         payments = self.search(
             [
                 ('connection_id', 'in', self.connection_id.ids),

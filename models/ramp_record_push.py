@@ -111,7 +111,7 @@ class RampRecord(models.Model):
             SQL(
                 """
             UPDATE ramp_record
-               SET state = 'pending', error_message = NULL, attempts = 0, next_attempt = NULL, hold_reason = NULL,
+               SET state = 'pending', error_message = NULL, reason = NULL, attempts = 0, next_attempt = NULL, hold_reason = NULL,
                    is_uncertain = is_uncertain OR %s, revision = COALESCE(revision, 0) + 1, write_date = %s
              WHERE connection_id = ANY(%s) AND flow = %s AND remote_id IS NOT NULL AND %s
             """,
@@ -170,13 +170,13 @@ class RampRecord(models.Model):
         """Store what became of rows, in one statement.
 
         :param rows: list of dict with id, revision, name, remote_id, ramp_id, payload (what Ramp has, or None), state,
-            hold_reason, error_message, is_uncertain
+            hold_reason, error_message, reason (of `_reason_values`, or None), is_uncertain
         """
         if not rows:
             return
         values = SQL(', ').join(
             SQL(
-                '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)',
+                '(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s::jsonb, %s)',
                 row['id'],
                 row['revision'],
                 row['name'],
@@ -187,6 +187,7 @@ class RampRecord(models.Model):
                 row['state'],
                 row['hold_reason'],
                 row['error_message'] or None,
+                row['reason'] and Json(row['reason']),
                 row['is_uncertain'],
             )
             for row in rows
@@ -198,12 +199,12 @@ class RampRecord(models.Model):
                SET name = v.name, remote_id = v.remote_id, ramp_id = v.ramp_id, payload = v.payload, payload_hash = v.payload_hash,
                    state = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.state ELSE 'pending' END,
                    hold_reason = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.hold_reason END,
-                   error_message = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.error_message END,
+                   error_message = CASE WHEN COALESCE(r.revision, 0) = v.revision THEN v.error_message END, reason = v.reason,
                    is_uncertain = v.is_uncertain OR (r.is_uncertain AND COALESCE(r.revision, 0) <> v.revision),
                    attempts = 0, next_attempt = NULL, seen_at = clock_timestamp() AT TIME ZONE 'UTC', write_date = %s,
                    confirmed_at = CASE WHEN v.state = 'confirmed' THEN clock_timestamp() AT TIME ZONE 'UTC' ELSE r.confirmed_at END
               FROM (VALUES %s) AS v(id, revision, name, remote_id, ramp_id, payload, payload_hash, state, hold_reason, error_message,
-                                    is_uncertain)
+                                    reason, is_uncertain)
              WHERE r.id = v.id
             """,
                 self.env.cr.now(),

@@ -2,9 +2,12 @@
 from psycopg2.extras import Json
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from .ramp_record import PASSING_REASONS
+from .reason import Cause
+
+_lt = LazyTranslate(__name__)
 
 # Columns of the ledger that describe an object besides its payload, with their type in the database
 COLUMNS = {
@@ -58,10 +61,22 @@ class RampRecord(models.Model):
 
     def _upsert_rows(self, connection, flow, rows, seen_at, ready, updates):
         same = SQL('r.payload_hash = excluded.payload_hash')
+        reason = self._make_reason(
+            connection,
+            Cause.of(
+                _lt(
+                    'Ramp changed it after it was posted here. Compare both versions below. Press "Reverse and Post '
+                    'Again" to use the new one. Press "Keep What Is Posted" if the books are right, or were corrected '
+                    'by hand.'
+                ),
+                title=_lt('Ramp changed it after it was posted. Open it, and decide which version counts.'),
+            ),
+        )
         if updates:
             changed = SQL(
                 """
-                payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL, attempts = 0,
+                payload = excluded.payload, payload_hash = excluded.payload_hash, state = 'pending', error_message = NULL,
+                   reason = NULL, attempts = 0,
                 sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int, hold_reason = NULL, next_attempt = NULL,
                 is_told = r.is_told AND NOT %s
                 """,
@@ -83,6 +98,8 @@ class RampRecord(models.Model):
                 sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int,
                 error_message = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.error_message
                                      WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(changed)s END,
+                reason = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.reason
+                              WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(reason)s::jsonb END,
                 hold_reason = CASE WHEN %(same)s
                                    THEN CASE WHEN r.state = 'held' AND r.late_payload IS NULL THEN r.hold_reason END
                                    WHEN r.res_id IS NOT NULL THEN 'changed' END,
@@ -91,11 +108,8 @@ class RampRecord(models.Model):
                 """,
                 same=same,
                 ready=ready,
-                changed=self.env._(
-                    'Ramp changed it after it was posted here. Compare both versions below. Press "Reverse and Post '
-                    'Again" to use the new one. Press "Keep What Is Posted" if the books are right, or were '
-                    'corrected by hand.'
-                ),
+                changed=reason['error_message'],
+                reason=Json(reason['reason']),
             )
             which = SQL(
                 """
@@ -117,11 +131,12 @@ class RampRecord(models.Model):
     def _upsert_withheld(self, connection, flow, rows, seen_at):
         """Store objects that Ramp shows but does not offer: they count in what Ramp says is owed, and wait.
 
-        :param rows: as in `_upsert_page`, with state, hold_reason and error_message (why the object is not posted)
+        :param rows: as in `_upsert_page`, with state, hold_reason and reason (why the object is not posted; see
+            `_make_reason`)
         """
         busy = set(self._locked_elsewhere(connection, flow, [row['ramp_id'] for row in rows]))
         rows = [
-            {**row, 'is_withheld': True}
+            {**row, **self._make_reason(connection, row['reason']), 'is_withheld': True}
             for row in sorted(rows, key=lambda row: row['ramp_id'])
             if row['ramp_id'] not in busy
         ]
@@ -135,7 +150,8 @@ class RampRecord(models.Model):
             SQL(
                 """
             payload = excluded.payload, payload_hash = excluded.payload_hash, is_withheld = TRUE, state = excluded.state,
-            error_message = excluded.error_message, hold_reason = excluded.hold_reason, attempts = 0, next_attempt = NULL,
+            error_message = excluded.error_message, reason = excluded.reason,
+            hold_reason = excluded.hold_reason, attempts = 0, next_attempt = NULL,
             reason_move_id = NULL
             """
             ),
@@ -171,6 +187,7 @@ class RampRecord(models.Model):
                         # an addon may name the state only
                         row.get('hold_reason') or {'held': 'question', 'ignored': 'rule'}.get(row.get('state')),
                         row.get('error_message'),
+                        row.get('reason') and Json(row['reason']),
                         *(None if row.get(column) is False else row.get(column) for column in COLUMNS),
                     )
                 ),
@@ -183,10 +200,12 @@ class RampRecord(models.Model):
                 """
             INSERT INTO ramp_record AS r (
                 connection_id, company_id, flow, seen_at, attempts, sync_attempt, create_uid, write_uid, create_date, write_date,
-                ramp_id, payload, payload_hash, is_withheld, state, hold_reason, error_message, %(columns)s)
+                ramp_id, payload, payload_hash, is_withheld, state, hold_reason, error_message, reason, %(columns)s)
             SELECT %(connection)s, %(company)s, %(flow)s, %(seen_at)s, 0, 0, %(uid)s, %(uid)s, %(now)s, %(now)s,
-                   v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.hold_reason, v.error_message, %(casts)s
-              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, hold_reason, error_message, %(columns)s)
+                   v.ramp_id, v.payload::jsonb, v.payload_hash, v.is_withheld, v.state, v.hold_reason, v.error_message, v.reason::jsonb,
+                   %(casts)s
+              FROM (VALUES %(values)s) AS v(ramp_id, payload, payload_hash, is_withheld, state, hold_reason,
+                   error_message, reason, %(columns)s)
             ON CONFLICT (connection_id, flow, ramp_id) DO UPDATE SET
                 seen_at = excluded.seen_at, write_date = excluded.write_date, %(same)s, %(changed)s
             WHERE %(which)s

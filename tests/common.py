@@ -314,7 +314,8 @@ class RampCase(SmokeTags, TransactionCase):
         self.assertFalse(self.move(ramp_id))
         self.assertFalse(self.expense(ramp_id))
         self.assertIn(
-            record.error_message, [re.sub(r'\s+', ' ', message) for message in self.ramp.list_export_errors(ramp_id)]
+            re.sub(r'\s+', ' ', record.error_message),
+            [re.sub(r'\s+', ' ', message) for message in self.ramp.list_export_errors(ramp_id)],
         )
         self.assertEqual(self.ramp.state['transactions'].get_row(ramp_id)['sync_status'], 'SYNC_READY')
 

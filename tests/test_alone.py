@@ -15,7 +15,8 @@ from ..flows.accounting.booking import RampFlowBooking
 from ..flows.cards.transaction_book import RampFlowTransactionBook
 from ..flows.cards.transaction_plan import RampFlowTransactionPlan
 from ..flows.engine.confirm import RampFlowConfirm
-from ..flows.engine.flow import Held, is_of_object
+from ..flows.engine.flow import is_of_object
+from ..flows.engine.reasons import Held
 from ..flows.engine.withhold import RampFlowWithhold
 from ..ramp_api import PayloadError, RampConnectionError, RampOutOfTime
 from .common import PayablesCase, RampCase

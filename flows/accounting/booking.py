@@ -3,12 +3,15 @@ import contextlib
 import datetime
 
 from odoo import Command, api, models
+from odoo.tools import LazyTranslate
 
 from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampScopeError, read_user, to_company_date
-from ..engine.flow import Held, Skipped
+from ..engine.reasons import Held, HoldCollector, Skipped
 from .coding import Uncodable
 from .lookup import AccountingLookup, PeopleLookup
+
+_lt = LazyTranslate(__name__)
 
 # Nobody typed these documents, so Odoo sends no email and adds no followers or tracking messages. One message on the
 # document says where it comes from.
@@ -74,12 +77,14 @@ class RampFlowBooking(models.AbstractModel):
         while locks := connection.company_id._get_violated_lock_dates(day, has_tax, journal):
             if connection.lock_date_policy == 'hold':
                 raise Held(
-                    self.env._(
+                    _lt(
                         'The accounting period is closed: %(date)s is on or before the lock date %(lock)s. Reopen '
                         'the period, or set "Locked Periods" on the connection to "Post on the first open day".',
                         date=date,
                         lock=locks[-1][0],
-                    )
+                    ),
+                    kind='lock_date',
+                    by=('lock',),
                 )
             day = locks[-1][0] + datetime.timedelta(days=1)
         return day
@@ -107,7 +112,7 @@ class RampFlowBooking(models.AbstractModel):
         """
         if connection._is_left_alone(moment):
             raise Skipped(
-                self.env._(
+                _lt(
                     'It was in Ramp before the connection existed. The connection leaves such objects alone (%s).',
                     connection._fields['existing_policy']._description_string(self.env),
                 )
@@ -189,18 +194,21 @@ class RampFlowBooking(models.AbstractModel):
 
         :raise Held: when a line cannot be coded; the reason names the line
         """
-        coded = []
+        coded, holds = [], HoldCollector()
         for number, line in enumerate(lines, 1):
-            with self._hold_naming_line(lines, number):
+            with holds.collect(), self._hold_naming_line(lines, number):
                 coding = self.env['ramp.coding']._decode_selections(line.selections, found.coding)
-            if coding.account == connection.card_account_id:
-                raise Held(
-                    self.env._(
-                        'It is coded to the card liability itself (%s). Choose an expense account in Ramp.',
-                        self.env['ramp.flow.account']._get_display_title(coding.account),
+                if coding.account == connection.card_account_id:
+                    raise Uncodable(
+                        _lt(
+                            'It is coded to the card liability itself (%(account)s). Choose an expense account in '
+                            'Ramp.',
+                            account=self.env['ramp.flow.account']._get_display_title(coding.account),
+                        ),
+                        by=('account',),
                     )
-                )
-            coded.append(coding)
+                coded.append(coding)
+        holds.check()
         return coded
 
     def _complete_line_coding(self, connection, lines, coded, partners, found, products=None):
@@ -211,26 +219,27 @@ class RampFlowBooking(models.AbstractModel):
         :raise Held: when a mandatory analytic plan is missing; the reason names the line
         """
         complete, completed = self.env['ramp.coding.defaults']._complete_with_defaults, []
-        products = products or [self.env['product.product']] * len(coded)
+        holds, products = HoldCollector(), products or [self.env['product.product']] * len(coded)
         for number, (coding, partner, product) in enumerate(zip(coded, partners, products, strict=True), 1):
-            with self._hold_naming_line(lines, number):
+            with holds.collect(), self._hold_naming_line(lines, number):
                 completed.append(complete(connection, coding, partner, product, self._business_domain, found))
+        holds.check()
         return completed
 
     @contextlib.contextmanager
     def _hold_naming_line(self, lines, number):
-        """Turn `Uncodable` of a line into `Held`. If the object has several lines, the reason names the line."""
+        """Name the line in a reason why it cannot be coded, if the object has several lines."""
         try:
             yield
         except Uncodable as reason:
             if len(lines) == 1:
-                raise Held(str(reason)) from reason
-            raise Held(
-                self.env._(
+                raise
+            raise reason.inside(
+                lambda text: _lt(
                     'Line %(number)s (%(amount)s): %(reason)s',
                     number=number,
                     amount=lines[number - 1].amount,
-                    reason=reason,
+                    reason=text,
                 )
             ) from reason
 

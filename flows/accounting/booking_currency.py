@@ -4,10 +4,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import Money, allocate_amount
 from ...ramp_api.money import find_currency_exponent
-from ..engine.flow import Held
+from ..engine.reasons import Held, HoldCollector
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowBookingCurrency(models.AbstractModel):
@@ -24,32 +27,54 @@ class RampFlowBookingCurrency(models.AbstractModel):
         """
         currency = found.currencies[code]
         if not currency:
-            raise Held(self.env._('The currency %s does not exist in Odoo. Create it, or ask Ramp.', code))
-        if not currency.active:
             raise Held(
-                self.env._(
-                    'The currency %s is not active in Odoo. Activate it under Accounting > Configuration > Currencies.',
-                    code,
-                )
+                _lt('The currency %(code)s does not exist in Odoo. Create it, or ask Ramp.', code=code), by=('code',)
             )
-        rounding, smallest = Fraction(Decimal(repr(currency.rounding))), Fraction(1, 10 ** find_currency_exponent(code))
-        odd = [minor for minor in amounts if minor * smallest % rounding] if smallest % rounding else []
-        if odd:
-            raise Held(
-                self.env._(
-                    'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be posted exactly. Correct the '
-                    'rounding factor of the currency under Accounting > Configuration > Currencies.',
-                    code=code,
-                    rounding=f'{currency.rounding:g}',
-                    amount=Money(odd[0], code),
+        holds = HoldCollector()
+        with holds.collect():
+            if not currency.active:
+                raise Held(
+                    _lt(
+                        'The currency %(code)s is not active in Odoo. Activate it under Accounting > Configuration > '
+                        'Currencies.',
+                        code=code,
+                    ),
+                    kind='currency',
+                    by=('code',),
+                    currency=code,
                 )
+        with holds.collect():
+            rounding, smallest = (
+                Fraction(Decimal(repr(currency.rounding))),
+                Fraction(1, 10 ** find_currency_exponent(code)),
             )
-        if rate is None and currency != connection.company_id.currency_id and currency not in found.first_rate_days:
-            raise Held(
-                self.env._(
-                    'Odoo has no exchange rate for %s. Enter one under Accounting > Configuration > Currencies.', code
+            odd = [minor for minor in amounts if minor * smallest % rounding] if smallest % rounding else []
+            if odd:
+                raise Held(
+                    _lt(
+                        'Odoo rounds %(code)s to %(rounding)s, so %(amount)s cannot be posted exactly. Correct the '
+                        'rounding factor of the currency under Accounting > Configuration > Currencies.',
+                        code=code,
+                        rounding=f'{currency.rounding:g}',
+                        amount=Money(odd[0], code),
+                    ),
+                    kind='rate',
+                    by=('code', 'rounding'),
+                    currency=code,
                 )
-            )
+        with holds.collect():
+            if rate is None and currency != connection.company_id.currency_id and currency not in found.first_rate_days:
+                raise Held(
+                    _lt(
+                        'Odoo has no exchange rate for %(code)s. Enter one under Accounting > Configuration > '
+                        'Currencies.',
+                        code=code,
+                    ),
+                    kind='rate',
+                    by=('code',),
+                    currency=code,
+                )
+        holds.check()
         return currency
 
     def _get_odoo_rate(self, connection, currency, date, found):
@@ -63,13 +88,16 @@ class RampFlowBookingCurrency(models.AbstractModel):
             return 1.0
         if found.first_rate_days.get(currency, date) > date:
             raise Held(
-                self.env._(
+                _lt(
                     'Odoo has no exchange rate for %(code)s on %(date)s: the first rate is dated %(first)s. Enter '
                     'one under Accounting > Configuration > Currencies.',
                     code=currency.name,
                     date=date,
                     first=found.first_rate_days[currency],
-                )
+                ),
+                kind='rate',
+                by=('code', 'first'),
+                currency=currency.name,
             )
         if (currency, date) not in found.odoo_rates:
             found.odoo_rates[currency, date] = self.env['res.currency']._get_conversion_rate(
@@ -93,17 +121,20 @@ class RampFlowBookingCurrency(models.AbstractModel):
         if percent is None:
             if rate == 1:
                 raise Held(
-                    self.env._(
+                    _lt(
                         'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo has no rate for %(date)s to '
                         'compare it with. Enter one under Accounting > Configuration > Currencies.',
                         **names,
-                    )
+                    ),
+                    kind='rate',
+                    by=('code', 'company', 'quote'),
+                    currency=currency.name,
                 )
             return
         if percent > connection.rate_tolerance:
             own = self._get_odoo_rate(connection, currency, date, found)
             raise Held(
-                self.env._(
+                _lt(
                     'Ramp converts %(code)s at %(quote)s %(company)s, but Odoo at %(own)s on %(date)s. They differ '
                     'by %(percent)s %%; the connection allows %(allowed)s %%. Correct the rate in Odoo or the object '
                     'in Ramp, or raise "Rates May Differ By" on the connection.',
@@ -111,7 +142,10 @@ class RampFlowBookingCurrency(models.AbstractModel):
                     own=f'{own:.6g}',
                     percent=f'{percent:.3g}',
                     allowed=f'{connection.rate_tolerance:g}',
-                )
+                ),
+                kind='rate',
+                by=('code', 'company', 'allowed'),
+                currency=currency.name,
             )
 
     def _get_rate_deviation(self, connection, currency, rate, date, found):

@@ -1,9 +1,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 from odoo.exceptions import UserError
+from odoo.tools import LazyTranslate
 
-from ..engine.flow import Held
+from ..engine.reasons import Held
 from .booking import QUIET
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowBookingUndo(models.AbstractModel):
@@ -37,6 +40,7 @@ class RampFlowBookingUndo(models.AbstractModel):
                     {
                         'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
                         'error_message': False,
+                        'reason': False,
                         'hold_reason': False,
                         'reason_move_id': False,
                     }
@@ -53,7 +57,7 @@ class RampFlowBookingUndo(models.AbstractModel):
             return
         if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
             record._mark_held(
-                self.env._(
+                _lt(
                     '%(reason)s But %(move)s is paid or reconciled in Odoo. Undo that, or reverse the document by '
                     'hand.',
                     reason=reason,
@@ -70,14 +74,14 @@ class RampFlowBookingUndo(models.AbstractModel):
                 record._reopen_for_booking()
         except (UserError, Held) as error:
             record._mark_held(
-                self.env._(
+                _lt(
                     '%(reason)s Odoo refused to reverse %(move)s: %(error)s', reason=reason, move=move.name, error=error
                 ),
                 move,
             )
             return
         record._ignore_by_rule(
-            self.env._(
+            _lt(
                 '%(reason)s %(move)s was reversed by %(reversal)s.',
                 reason=reason,
                 move=move.name,

@@ -1,11 +1,19 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
+import functools
 import re
 from collections import defaultdict
 
 from odoo import api, models
+from odoo.tools import LazyTranslate
+from odoo.tools.translate import LazyGettext
 
+from ...models.ramp_mapping import LEFT_OUT
+from ...models.reason import Sentence
+from ..engine.reasons import Held, HoldCollector
 from .lookup import CodingLookup
+
+_lt = LazyTranslate(__name__)
 
 # Types of selections without meaning for the books. The connection determines the company, and Ramp has fields of its
 # own beside those of the accounting system.
@@ -21,6 +29,13 @@ KINDS = {
 MODELS = {kind: model for model, kind in KINDS.items()}
 # A point and a number follow where an object of Ramp replaced one that could not be changed (see ramp.flow.push).
 IDENTITY = re.compile(rf'^(?P<database>[0-9a-f]{{8}})-(?P<kind>{"|".join(MODELS)})-(?P<id>\d{{1,18}})(?:\.\d+)?$')
+KIND_NAMES = {
+    'account': _lt('The account'),
+    'analytic': _lt('The analytic account'),
+    'plan': _lt('The plan'),
+    'tax': _lt('The tax'),
+    'partner': _lt('The supplier'),
+}
 KIND_OF_TYPE = {'GL_ACCOUNT': 'account', 'OTHER': 'analytic', 'TAX_CODE': 'tax', 'MERCHANT': 'partner'}
 
 
@@ -38,7 +53,7 @@ class Coding:
     partner: models.Model
 
 
-class Uncodable(Exception):
+class Uncodable(Held):
     """A selection has no meaning in these books. The text says what to do."""
 
 
@@ -106,6 +121,11 @@ class RampCoding(models.AbstractModel):
             known[row.remote_id] = KINDS[row.res_model], row.res_id
             hidden.setdefault(row.remote_id, []).append(row.error_message if row.state == 'ignored' else False)
         wanted = defaultdict(set)
+        mapped = self.env['ramp.mapping']._find_mapped_options(
+            connection, {(selection.type, get_selection_key(selection)) for selection in selections}
+        )
+        for kind, record_id in mapped.values():
+            wanted[kind].add(record_id)
         for external_id in external_ids:
             match = IDENTITY.match(external_id)
             if match and match['database'] == identity:
@@ -140,6 +160,7 @@ class RampCoding(models.AbstractModel):
             identity=identity,
             company=company,
             known=known,
+            mapped=mapped,
             hidden={external_id: reasons[0] for external_id, reasons in hidden.items() if all(reasons)},
             accounts_by_code=by_code,
             records={kind: {record.id: record for record in of_kind} for kind, of_kind in records.items()},
@@ -152,30 +173,37 @@ class RampCoding(models.AbstractModel):
         :param found: `CodingLookup`
         :raise Uncodable: when a selection has no meaning in these books
         """
-        chosen = {kind: self.env[model] for kind, model in MODELS.items()}
+        chosen, holds = {kind: self.env[model] for kind, model in MODELS.items()}, HoldCollector()
+        selections = [selection for selection in selections if selection.type not in IRRELEVANT]
         for selection in selections:
-            if selection.type in IRRELEVANT:
-                continue
-            record, kind = self._decode_single_selection(selection, found)
-            chosen[kind] |= record
-        if not chosen['account']:
-            raise Uncodable(self.env._('It has no account. Choose the accounting category in Ramp.'))
+            with holds.collect():
+                record, kind = self._decode_single_selection(selection, found)
+                chosen[kind] |= record
+        with holds.collect():
+            # An account that cannot be used is a reason already
+            if not any(self._find_selection_kind(selection, found)[0] == 'account' for selection in selections):
+                raise Uncodable(_lt('It has no account. Choose the accounting category in Ramp.'), kind='in_ramp')
         analytics = chosen['analytic']
-        if len(analytics.root_plan_id) < len(analytics):
-            raise Uncodable(
-                self.env._(
-                    'Two analytic accounts of the same plan are chosen (%s). Keep one of them in Ramp.',
-                    ', '.join(analytics.mapped('name')),
-                )
-            )
-        for kind in ('account', 'tax', 'partner'):
-            if len(chosen[kind]) > 1:
+        with holds.collect():
+            if len(analytics.root_plan_id) < len(analytics):
                 raise Uncodable(
-                    self.env._(
-                        'Two options of the same field are chosen (%s). Keep one of them in Ramp.',
-                        ', '.join(chosen[kind].mapped('name')),
-                    )
+                    _lt(
+                        'Two analytic accounts of the same plan are chosen (%s). Keep one of them in Ramp.',
+                        ', '.join(analytics.mapped('name')),
+                    ),
+                    kind='in_ramp',
                 )
+        for kind in ('account', 'tax', 'partner'):
+            with holds.collect():
+                if len(chosen[kind]) > 1:
+                    raise Uncodable(
+                        _lt(
+                            'Two options of the same field are chosen (%s). Keep one of them in Ramp.',
+                            ', '.join(chosen[kind].mapped('name')),
+                        ),
+                        kind='in_ramp',
+                    )
+        holds.check()
         # Odoo stores several plans of one line as one combined key.
         distribution = {','.join(str(identity) for identity in sorted(analytics.ids)): 100} if analytics else False
         return Coding(chosen['account'], distribution, chosen['tax'], chosen['partner'])
@@ -203,20 +231,15 @@ class RampCoding(models.AbstractModel):
         :return: (record, kind)
         :raise Uncodable: when the selection has no meaning in these books
         """
-        label = selection.name or selection.external_code or selection.external_id or '?'
+        kind, record_id = self._find_selection_kind(selection, found)
+        if kind == LEFT_OUT:
+            return self.env['account.account'], 'account'
+        hold = functools.partial(self._make_selection_hold, selection, kind)
         external_id = selection.external_id or ''
         match = IDENTITY.match(external_id)
-        kind, record_id = found.known.get(external_id) or (
-            match['kind'] if match else KIND_OF_TYPE.get(selection.type),
-            None,
-        )
         if match and match['database'] != found.identity and not record_id:
-            raise Uncodable(
-                self.env._(
-                    '%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.',
-                    kind=self._get_kind_name(kind),
-                    option=label,
-                )
+            raise hold(
+                _lt('%(kind)s "%(option)s" was offered by another Odoo database. Choose one of this database in Ramp.')
             )
         if kind == 'partner' and not record_id:
             return self.env['res.partner'], kind  # Ramp's own merchant; the payee is found by its name
@@ -225,72 +248,82 @@ class RampCoding(models.AbstractModel):
         elif record_id and kind in ('account', 'analytic', 'tax', 'partner'):
             record = found.records[kind].get(record_id)
         elif kind == 'analytic':
-            raise Uncodable(
-                self.env._(
-                    'It is coded with "%s" in a field that does not come from Odoo. Clear that field in Ramp.', label
-                )
+            raise hold(
+                _lt('It is coded with "%(option)s" in a field that does not come from Odoo. Clear that field in Ramp.')
             )
         else:
-            raise Uncodable(
-                self.env._(
-                    'It is coded with "%(option)s" in a field of the type %(kind)s, which this Odoo database does '
-                    'not offer. Clear that field in Ramp.',
-                    option=label,
-                    kind=selection.type,
+            raise hold(
+                _lt(
+                    'It is coded with "%(option)s" in a field of the type %(type)s, which this Odoo database does '
+                    'not offer. Clear that field in Ramp.'
                 )
             )
         if not record:
-            raise Uncodable(
-                self.env._(
-                    '%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.',
-                    kind=self._get_kind_name(kind),
-                    option=label,
-                )
+            raise hold(_lt('%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.'))
+        companies = record.company_ids if kind == 'account' else record.company_id
+        if (companies or kind == 'account') and not found.company.parent_ids & companies:
+            raise hold(
+                _lt('%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.'),
+                company=found.company.name,
             )
-        self._check_usable(record, kind, label, found)
-        if external_id in found.hidden:
-            raise Uncodable(
-                self.env._(
+        if not record.active:
+            raise hold(
+                _lt('%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or unarchive it.'),
+                option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name,
+            )
+        if kind == 'tax' and record.type_tax_use != 'purchase':
+            raise hold(_lt('The tax "%(option)s" is no longer a purchase tax. Choose another one in Ramp.'))
+        if external_id in found.hidden and found.known.get(external_id) == (kind, record_id):
+            raise hold(
+                _lt(
                     '%(kind)s "%(option)s" is no longer offered in Ramp (%(reason)s) Choose another one in Ramp, or '
-                    'offer it again.',
-                    kind=self._get_kind_name(kind),
-                    option=label,
-                    reason=found.hidden[external_id],
-                )
+                    'offer it again.'
+                ),
+                reason=found.hidden[external_id],
             )
         return record, kind
 
-    def _check_usable(self, record, kind, label, found):
-        """Check that an existing record may be used.
+    @api.model
+    def _find_selection_kind(self, selection, found):
+        """Return the kind of record of a selection, or None, and the id of the record, or None.
 
-        :raise Uncodable: when it belongs to another company, is archived, or is not for purchases
+        What a person decided (`ramp.mapping`) comes before everything else.
         """
-        companies = record.company_ids if kind == 'account' else record.company_id
-        if (companies or kind == 'account') and not found.company.parent_ids & companies:
-            raise Uncodable(
-                self.env._(
-                    '%(kind)s "%(option)s" does not belong to the company %(company)s. Choose another one in Ramp.',
-                    kind=self._get_kind_name(kind),
-                    option=label,
-                    company=found.company.name,
-                )
-            )
-        if not record.active:
-            raise Uncodable(
-                self.env._(
-                    '%(kind)s %(option)s is archived in Odoo. Choose another one in Ramp, or unarchive it.',
-                    kind=self._get_kind_name(kind),
-                    option=f'{record.code} {record.name}' if kind == 'account' and record.code else record.name,
-                )
-            )
-        if kind == 'tax' and record.type_tax_use != 'purchase':
-            raise Uncodable(self.env._('The tax "%s" is no longer a purchase tax. Choose another one in Ramp.', label))
+        mapped = found.mapped.get((selection.type, get_selection_key(selection)))
+        if mapped:
+            return mapped
+        external_id = selection.external_id or ''
+        match = IDENTITY.match(external_id)
+        return found.known.get(external_id) or (match['kind'] if match else KIND_OF_TYPE.get(selection.type), None)
 
-    def _get_kind_name(self, kind):
-        return {
-            'account': self.env._('The account'),
-            'analytic': self.env._('The analytic account'),
-            'plan': self.env._('The plan'),
-            'tax': self.env._('The tax'),
-            'partner': self.env._('The supplier'),
-        }[kind]
+    @api.model
+    def _make_selection_hold(self, selection, kind, text, **args):
+        """Return the `Uncodable` of a selection. All objects with this selection have it in common.
+
+        :param text: the sentence without its arguments
+        :param args: further arguments of the sentence, or others than usual
+        """
+        args = {'kind': KIND_NAMES.get(kind), 'option': get_selection_label(selection), 'type': selection.type, **args}
+        text = Sentence.of(text).source
+        sentence = Sentence.of(
+            LazyGettext(text, **{name: value for name, value in args.items() if f'%({name})s' in text})
+        )
+        return Uncodable(
+            sentence,
+            kind='map_option',
+            by=sentence.args,
+            type=selection.type,
+            key=get_selection_key(selection),
+            option=get_selection_label(selection),
+            record_kind=kind,
+        )
+
+
+def get_selection_label(selection):
+    """Return what people call the chosen option."""
+    return selection.name or selection.external_code or selection.external_id or '?'
+
+
+def get_selection_key(selection):
+    """Return what identifies the chosen option in Ramp, among those of its type."""
+    return selection.external_id or selection.external_code or selection.name or '?'

@@ -3,9 +3,12 @@ import dataclasses
 from collections import defaultdict
 
 from odoo import api, models
-from odoo.tools import float_compare
+from odoo.tools import LazyTranslate, float_compare
 
+from ..engine.reasons import ALL_ARGUMENTS
 from .coding import Uncodable
+
+_lt = LazyTranslate(__name__)
 
 
 class RampCodingDefaults(models.AbstractModel):
@@ -118,12 +121,13 @@ class RampCodingDefaults(models.AbstractModel):
         for plan in known[key]:
             if float_compare(shares[plan['id']], 100, precision_digits=digits):
                 raise Uncodable(
-                    self.env._(
+                    _lt(
                         'Odoo requires the analytic plan %(plan)s on the account %(account)s, but nothing is chosen '
                         'for it. Choose an option in Ramp, or make the plan optional in Odoo.',
                         plan=plan['name'],
                         account=self.env['ramp.flow.account']._get_display_title(coding.account),
-                    )
+                    ),
+                    by=ALL_ARGUMENTS,
                 )
 
     @api.model

@@ -7,15 +7,17 @@ from decimal import Decimal
 
 from odoo import models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...models.ramp_run import LOST_AFTER
 from ...ramp_api import Money
-from ..engine.flow import Behind, Held
 from ..engine.names import number_key
+from ..engine.reasons import ALL_ARGUMENTS, Behind, Held
 from .booking import clean_text
 from .coding import Coding
 from .lookup import PayableLookup
+
+_lt = LazyTranslate(__name__)
 
 REFUND_OF = {'in_invoice': 'in_refund', 'in_refund': 'in_invoice'}
 # Types that share their numbers. A bill may have been entered as a receipt.
@@ -161,7 +163,12 @@ class RampFlowPayable(models.AbstractModel):
     def _plan_document_journal(self, connection):
         journal = self._get_configured_journal(connection)
         if not journal:
-            raise Held(self.env._('The connection %s has no bill journal. Choose one.', connection.name))
+            raise Held(
+                _lt('The connection %(connection)s has no bill journal. Choose one.', connection=connection.name),
+                kind='setting',
+                by=('connection',),
+                field='bill_journal_id',
+            )
         return journal
 
     def _plan_document_vendor(self, vendor_id, name, found):
@@ -175,8 +182,13 @@ class RampFlowPayable(models.AbstractModel):
             return partner
         name = name or vendor_id
         if reason:
-            raise Held(self.env._('Its vendor %(name)s is on hold: %(reason)s', name=name, reason=reason))
-        raise Held(self.env._('Ramp sends no details of its vendor %s. Check the vendor in Ramp.', name))
+            raise Held(
+                _lt('Its vendor %(name)s is on hold: %(reason)s', name=name, reason=reason),
+                kind='vendor',
+                by=('name', 'reason'),
+                vendor=vendor_id,
+            )
+        raise Held(_lt('Ramp sends no details of its vendor %s. Check the vendor in Ramp.', name), by=ALL_ARGUMENTS)
 
     def _check_document_rate(self, connection, currency, rate, date, found):
         """Check that there is a credible rate: Ramp's quote, otherwise Odoo's rate of the day.
@@ -282,14 +294,14 @@ class RampFlowPayable(models.AbstractModel):
                 'link': self._get_record_url(move),
             }
             raise Held(
-                self.env._(
+                _lt(
                     '%(vendor)s already has a document with the number %(number)s in Odoo: %(move)s (%(link)s). If '
                     'it is the same bill, ignore this one. If both are real, change the reference of one of them.',
                     number=document.reference,
                     **values,
                 )
                 if document.reference
-                else self.env._(
+                else _lt(
                     '%(vendor)s already has a document without a number in Odoo, dated %(date)s, for %(amount)s: '
                     '%(move)s (%(link)s). This one has no number either. If it is the same bill, ignore this one. If '
                     'both are real, enter a reference on the one in Odoo.',
@@ -298,6 +310,7 @@ class RampFlowPayable(models.AbstractModel):
                     **values,
                 ),
                 move,
+                by=('vendor', 'number', 'date', 'amount', 'move', 'link'),
             )
         others.append((vendor, None, document.invoice_date))
         return dataclasses.replace(document, same_number=earlier) if earlier else document

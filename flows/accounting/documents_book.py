@@ -2,11 +2,13 @@
 from markupsafe import Markup
 
 from odoo import Command, models
-from odoo.tools import plaintext2html
+from odoo.tools import LazyTranslate, plaintext2html
 
 from ...ramp_api import Money
-from ..engine.flow import Held
+from ..engine.reasons import Held
 from .booking import QUIET
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowPayableBook(models.AbstractModel):
@@ -243,14 +245,14 @@ class RampFlowPayableBook(models.AbstractModel):
                 'ramp': Money(document.total, currency.name),
             }
             raise Held(
-                self.env._(
+                _lt(
                     'With the tax codes of its lines, Odoo calculates %(odoo)s, but the bill total is %(ramp)s. '
                     'Check the tax codes in Ramp and the taxes in Odoo. Or remove the tax code and enter the tax as '
                     'a line.',
                     **amounts,
                 )
                 if taxed
-                else self.env._(
+                else _lt(
                     'Its lines add up to %(odoo)s in Odoo, but the bill total is %(ramp)s. Check the decimal places '
                     'of the currency, of quantities and of prices.',
                     **amounts,

@@ -18,6 +18,7 @@ class CodingLookup:
     identity: identity of this database in external ids
     company: company of the connection
     known: {external id: (kind, id of the record)}, from the ledger, otherwise from the external id itself
+    mapped: {(type of the selection, its key): (kind, id of the record)}, as a person decided
     hidden: {external id: why Ramp does not offer it any more, as a sentence}
     accounts_by_code: {code: accounts of the company and its parents}
     records: {kind: {id: record}} of the kinds account, analytic, tax and partner
@@ -26,6 +27,7 @@ class CodingLookup:
     identity: str = ''
     company: models.Model | None = None
     known: dict[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
+    mapped: dict[tuple[str, str], tuple[str, int]] = dataclasses.field(default_factory=dict)
     hidden: dict[str, str] = dataclasses.field(default_factory=dict)
     accounts_by_code: dict[str, models.Model] = dataclasses.field(default_factory=dict)
     records: dict[str, dict[int, models.Model]] = dataclasses.field(default_factory=dict)

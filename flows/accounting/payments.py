@@ -4,12 +4,15 @@ import datetime
 from collections import defaultdict
 
 from odoo import Command, api, models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import Money
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import Held, Skipped, Waiting
 from .booking import QUIET
 from .lookup import PaymentLookup
 from .payment_notes import PaymentNote
+
+_lt = LazyTranslate(__name__)
 
 REST = 'rest'  # key of what was paid beside the one payment that Ramp shows
 # The bank line of a payment may be dated up to this long before the payment, whose day is from another time zone.
@@ -313,15 +316,15 @@ class RampFlowPayment(models.AbstractModel):
         """
         row, move, line = found.documents.get(ramp_id, (None, None, None))
         if not row:
-            raise Waiting(self.env._('The document that it pays has not been read from Ramp yet.'))
+            raise Waiting(_lt('The document that it pays has not been read from Ramp yet.'))
         if not move and row.state == 'ignored':
-            raise Skipped(self.env._('The document that it pays is left out of the books: %s', row.error_message))
+            raise Skipped(_lt('The document that it pays is left out of the books: %s', row.error_message))
         if not move:
-            raise Waiting(self.env._('The document that it pays is not posted: %s', row.error_message or row.status))
+            raise Waiting(_lt('The document that it pays is not posted: %s', row.error_message or row.status))
         if move.state == 'draft':
-            raise Waiting(self.env._('The document that it pays is a draft in Odoo. Post it: %s', row.name))
+            raise Waiting(_lt('The document that it pays is a draft in Odoo. Post it: %s', row.name))
         if move.state != 'posted' or not line:
-            raise Held(self.env._('The document that it pays is cancelled in Odoo: %s', move.name), move)
+            raise Held(_lt('The document that it pays is cancelled in Odoo: %s', move.name), move)
         return move, line
 
     def _plan_settlement(self, value, move, line, wanted, found, reason='', keep=()):
@@ -355,7 +358,7 @@ class RampFlowPayment(models.AbstractModel):
         open_now = abs(line.amount_residual_currency) + undone
         if currency.compare_amounts(wanted, open_now) > 0:
             raise Held(
-                self.env._(
+                _lt(
                     'Ramp paid %(paid)s, but only %(open)s of %(move)s is open in Odoo, because it was paid or '
                     'reconciled there. Undo that, so that the payment from Ramp can take its place, or ignore this '
                     'one.',

@@ -4,12 +4,16 @@ import logging
 from collections import defaultdict
 
 from odoo import Command, api, fields, models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import Money
-from ..engine.flow import Held, is_of_object
+from ..engine.flow import is_of_object
+from ..engine.reasons import ALL_ARGUMENTS, Held
 from .booking import QUIET
 from .payment_notes import PartNote, PaymentNote
 from .payments import REST, SHOWN_BEFORE, SHOWN_WITHIN
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -150,7 +154,9 @@ class RampFlowPaymentBook(models.AbstractModel):
         """
         method = journal[f'{direction}_payment_method_line_ids'][:1]
         if not method:
-            raise Held(self.env._('The journal %s has no payment method. Add "Manual" to it.', journal.display_name))
+            raise Held(
+                _lt('The journal %s has no payment method. Add "Manual" to it.', journal.display_name), by=ALL_ARGUMENTS
+            )
         return method
 
     @api.model
@@ -237,7 +243,7 @@ class RampFlowPaymentBook(models.AbstractModel):
             return
         if payment.reconciled_statement_lines_count:
             raise Held(
-                self.env._(
+                _lt(
                     'Payment %(payment)s is matched with the bank, but Ramp says: %(reason)s Undo the match, or post '
                     'the return by hand.',
                     payment=payment.name,

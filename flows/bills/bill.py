@@ -4,13 +4,16 @@ import dataclasses
 from datetime import timedelta
 
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...models.run_memory import run_memory
 from ...ramp_api import Money, PayloadError, RampScopeError, RampValidationError, read_bill, read_entity, scrub_bill
 from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine, line_name
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import Held, HoldCollector, Skipped, Waiting
 from .lookup import BillLookup
+
+_lt = LazyTranslate(__name__)
 
 DEAD = ('REJECTED', 'TERMINATED')
 # A returned payment is noticed up to this long after the bill was paid.
@@ -316,27 +319,38 @@ class RampFlowBill(models.AbstractModel):
         self._check_ramp_state(connection, value)
         if self._is_issued_before_start(connection, value):
             return self._plan_existing_link(connection, value, found)
-        journal = self._plan_document_journal(connection)
-        code = value.amount.currency
-        issued = self._get_invoice_date(connection, value)
-        date = self._get_booking_day(connection, value.posting_date, value.accounting_date, value.issued_at)
-        if not (issued and date):
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
-        rate = self._plan_bill_rate(connection, value, issued, found)
-        currency = self._plan_currency(
-            connection, code, found, rate, amounts=[line.amount.minor for line in value.lines]
-        )
-        partner = self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found)
-        orders = [self._plan_order_line(line, partner, found) for line in value.lines]
-        coded = self._complete_line_coding(
-            connection,
-            value.lines,
-            self._plan_line_codings(connection, value.lines, found),
-            [partner] * len(value.lines),
-            found,
-            [order_line.product_id if order_line else self.env['product.product'] for order_line, _quantity in orders],
-        )
-        self._check_document_rate(connection, currency, rate, issued, found)
+        holds, journal, issued, partner, coded = HoldCollector(), None, None, None, None
+        with holds.collect():
+            journal = self._plan_document_journal(connection)
+        with holds.collect():
+            partner = self._plan_document_vendor(value.vendor.id, clean_text(value.vendor.name), found)
+        with holds.collect():
+            orders = [self._plan_order_line(line, partner, found) if partner else (None, None) for line in value.lines]
+            coded = self._plan_line_codings(connection, value.lines, found)
+            if partner:
+                products = [
+                    order_line.product_id if order_line else self.env['product.product']
+                    for order_line, _quantity in orders
+                ]
+                coded = self._complete_line_coding(
+                    connection, value.lines, coded, [partner] * len(value.lines), found, products
+                )
+        with holds.collect():
+            issued = self._get_invoice_date(connection, value)
+            date = self._get_booking_day(connection, value.posting_date, value.accounting_date, value.issued_at)
+            if not (issued and date):
+                raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
+            if journal:
+                has_tax = any(coding.tax for coding in coded or ())
+                date = self._plan_entry_date(connection, date, journal, found, has_tax)
+        with holds.collect():
+            rate = self._plan_bill_rate(connection, value, issued, found) if issued else None
+            currency = self._plan_currency(
+                connection, value.amount.currency, found, rate, amounts=[line.amount.minor for line in value.lines]
+            )
+            if issued:
+                self._check_document_rate(connection, currency, rate, issued, found)
+        holds.check()
         label = clean_text(value.memo) or clean_text(value.invoice_number) or partner.display_name
         document = self._turn_negative_document(
             Document(
@@ -345,7 +359,7 @@ class RampFlowBill(models.AbstractModel):
                 partner=partner,
                 currency=currency,
                 rate=rate,
-                date=self._plan_entry_date(connection, date, journal, found, any(coding.tax for coding in coded)),
+                date=date,
                 invoice_date=issued,
                 due_date=self._get_booking_day(connection, value.due_at),
                 reference=clean_text(value.invoice_number),
@@ -382,13 +396,13 @@ class RampFlowBill(models.AbstractModel):
 
     def _check_ramp_state(self, connection, value):
         if not value.enable_accounting_sync:
-            raise Skipped(self.env._('It is excluded from accounting in Ramp.'))
+            raise Skipped(_lt('It is excluded from accounting in Ramp.'))
         if value.archived_at:
-            raise Skipped(self.env._('It was archived in Ramp.'))
+            raise Skipped(_lt('It was archived in Ramp.'))
         if value.approval_status in DEAD:
-            raise Skipped(self.env._('It was not approved in Ramp (%s).', value.approval_status))
+            raise Skipped(_lt('It was not approved in Ramp (%s).', value.approval_status))
         if connection.bill_policy == 'approved' and value.approval_status not in ('APPROVED', None):
-            raise Waiting(self.env._('It is not approved in Ramp yet.'))
+            raise Waiting(_lt('It is not approved in Ramp yet.'))
         self._check_ramp_entity(connection, value)
 
     def _plan_bill_rate(self, connection, value, issued, found):

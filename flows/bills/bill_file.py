@@ -1,9 +1,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...models.ledger_json import json_digest
 from ...ramp_api import read_invoice_urls
 from ..engine.files import TYPES
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowBillFile(models.AbstractModel):
@@ -90,10 +93,10 @@ class RampFlowBillFile(models.AbstractModel):
         return super()._skip_file_row(connection, record)
 
     def _reason_object_gone(self):
-        return self.env._('Ramp no longer has this bill.')
+        return _lt('Ramp no longer has this bill.')
 
     def _reason_no_files(self):
-        return self.env._('Ramp no longer shows a file for this bill.')
+        return _lt('Ramp no longer shows a file for this bill.')
 
     def _reason_unreadable_files(self, error):
-        return self.env._('Ramp sent a bill whose files cannot be read. %s', error)
+        return _lt('Ramp sent a bill whose files cannot be read. %s', error)

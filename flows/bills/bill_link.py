@@ -3,11 +3,14 @@ import dataclasses
 from datetime import timedelta
 
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ..accounting.booking import QUIET, clean_text
-from ..engine.flow import Held
 from ..engine.names import number_key
+from ..engine.reasons import Held
 from .bill import Link
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowBillLink(models.AbstractModel):
@@ -72,7 +75,7 @@ class RampFlowBillLink(models.AbstractModel):
         )
         if len(bills) != 1 or bills.state != 'posted':
             raise Held(
-                self.env._(
+                _lt(
                     'It was issued on %(issued)s, before the start date of the connection, and paid since. Odoo has '
                     'no posted bill from %(vendor)s with the number %(number)s, or more than one. Enter that bill '
                     'for %(amount)s, so that it can be paid, or ignore this one.',
@@ -85,7 +88,7 @@ class RampFlowBillLink(models.AbstractModel):
             or self._float_to_minor(bills.amount_total, bills.currency_id) != value.amount.minor
         ):
             raise Held(
-                self.env._(
+                _lt(
                     'It was issued on %(issued)s, before the start date of the connection. In Odoo it is %(bill)s, '
                     'with a total other than %(amount)s. Correct the bill in Odoo or in Ramp, or ignore this one.',
                     bill=bills.name,

@@ -2,9 +2,11 @@
 import dataclasses
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
-from ..engine.flow import Held
+from ..engine.reasons import Held
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowBillPaymentBook(models.AbstractModel):
@@ -93,7 +95,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
                     continue
                 if bill.currency_id.compare_amounts(more, self._get_common_residual(refund, bill)) > 0:
                     raise Held(
-                        self.env._(
+                        _lt(
                             'Ramp applied %(amount)s of the vendor credit %(credit)s to %(bill)s, but less than that '
                             'is open in Odoo. Undo what was reconciled by hand.',
                             amount=amount,

@@ -1,14 +1,17 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...models.run_memory import run_memory
 from ...ramp_api import CARD_PAYMENT_METHODS
 from ..accounting.booking import clean_text
 from ..accounting.payments import REST, Part
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting
 from .bill import owed
 from .bill_payment import BANK_METHODS, UNDER_WAY, BillPaymentPlan, PaymentTold
 from .lookup import BillPaymentLookup
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowBillPaymentPlan(models.AbstractModel):
@@ -69,11 +72,11 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         if not value.enable_accounting_sync and value.id not in found.documents:
-            raise Skipped(self.env._('It is excluded from accounting in Ramp.'))
+            raise Skipped(_lt('It is excluded from accounting in Ramp.'))
         move, line = self._check_paid_document(value.id, found)
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
-            raise Held(self.env._('The vendor credit applied to it exceeds the amount due. Correct it in Ramp.'))
+            raise Held(_lt('The vendor credit applied to it exceeds the amount due. Correct it in Ramp.'))
         credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_credits(value, found)
         parts, card, reason = self._plan_bill_payment(connection, value, move, line, due, found, credits)
         settlement = self._plan_settlement(
@@ -81,7 +84,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         )
         done = settlement.undo or settlement.noted.card or withdrawn
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
-            raise Waiting(self.env._('It is not paid in Ramp yet.'))
+            raise Waiting(_lt('It is not paid in Ramp yet.'))
         if settlement.parts:
             applied = settlement.noted.credits or {}
             changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
@@ -128,7 +131,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             refund = found.refunds.get(row.res_id) if row and row.res_id else None
             if not refund and row and row.state == 'ignored':
                 raise Held(
-                    self.env._(
+                    _lt(
                         'The vendor credit applied to it, %(name)s, is left out of the books: %(reason)s Apply that '
                         'credit in Odoo by hand, and ignore this one.',
                         name=row.name,
@@ -137,15 +140,13 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 )
             if not refund:
                 raise Waiting(
-                    self.env._(
-                        'The vendor credit applied to it is not posted: %s', row and row.error_message or credit.id
-                    )
+                    _lt('The vendor credit applied to it is not posted: %s', row and row.error_message or credit.id)
                 )
             if refund.parent_state != 'posted':
-                raise Waiting(self.env._('The vendor credit applied to it is a draft in Odoo. Post it: %s', row.name))
+                raise Waiting(_lt('The vendor credit applied to it is a draft in Odoo. Post it: %s', row.name))
             if credit.amount.currency != value.amount.currency:
                 raise Held(
-                    self.env._(
+                    _lt(
                         'A vendor credit in %(other)s is applied to a bill in %(currency)s. Correct it in Ramp.',
                         other=credit.amount.currency,
                         currency=value.amount.currency,
@@ -156,7 +157,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                     self.env['ramp.flow.account']._get_display_title, (refund.account_id, line.account_id)
                 )
                 raise Held(
-                    self.env._(
+                    _lt(
                         'The vendor credit %(credit)s belongs to %(its_vendor)s on account %(its_account)s, but the '
                         'bill %(bill)s belongs to %(vendor)s on account %(account)s. Reset one of them to draft and '
                         'give it the account of the other, so that the credit can be applied.',
@@ -202,18 +203,19 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             if self._is_paid_in_odoo(line):
                 return [], None, self.env._('It is paid in Odoo.')
             raise Held(
-                self.env._(
+                _lt(
                     'It is paid, but Ramp does not say how (%s). Enter its payment in Odoo. This record then clears '
                     'itself.',
                     method or '-',
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         journal = found.banks.get(self._get_source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_person(connection, value):
                 if not self._is_paid_in_odoo(line):
                     raise Held(
-                        self.env._(
+                        _lt(
                             'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo. This record '
                             'then clears itself.',
                             move.name,
@@ -224,13 +226,19 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             journal = connection.manual_payment_journal_id or connection.payment_journal_id
         elif method not in BANK_METHODS:
             raise Held(
-                self.env._(
+                _lt(
                     'It was paid by %s, which this connector does not know. Update the connector, or contact its maintainer.',
                     method,
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         if not journal:
-            raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+            raise Held(
+                _lt('The connection %(connection)s has no payment journal. Choose one.', connection=connection.name),
+                kind='setting',
+                by=('connection',),
+                field='payment_journal_id',
+            )
         parts = [
             Part(
                 told.key,
@@ -273,7 +281,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             if value.status_summary == 'PAYMENT_ERROR':
                 booked = self.env['account.payment'].browse(shown.id).exists()
                 raise Held(
-                    self.env._(
+                    _lt(
                         'Ramp says that a payment of this bill failed, but not which one. %(amount)s of the bill is '
                         'posted as paid. If that payment failed, cancel the payment %(payment)s in Odoo. If another '
                         'one failed, there is nothing to do. This record clears itself with the next payment.',
@@ -308,7 +316,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         payment = value.payment
         day = self._get_payment_day(connection, value)
         if not day:
-            raise Held(self.env._('Its payment has no date, so it cannot be posted. Ask Ramp.'))
+            raise Held(_lt('Its payment has no date, so it cannot be posted. Ask Ramp.'))
         if payment.amount.currency != value.amount.currency:
             self._plan_currency(connection, payment.amount.currency, found, amounts=[payment.amount.minor])
             if payment.amount.currency == connection.company_id.currency_id.name and due.minor:
@@ -334,7 +342,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         )
         if payment.amount.minor > due.minor:
             raise Held(
-                self.env._(
+                _lt(
                     'Ramp paid %(paid)s for a bill with an amount due of %(due)s. Check it in Ramp.',
                     paid=payment.amount,
                     due=due,

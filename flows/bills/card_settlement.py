@@ -3,13 +3,15 @@ import dataclasses
 import datetime
 
 from odoo import Command, api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...ramp_api import Money, PayloadError, allocate_amount, read_transaction
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
 from ..accounting.payment_notes import CardNote, PaymentNote
-from ..engine.flow import Held, Waiting
+from ..engine.reasons import Held, Waiting
+
+_lt = LazyTranslate(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,9 +148,9 @@ class RampCardBill(models.AbstractModel):
         if complete:
             return CardPlan(**plan)
         if value.status != 'PAID':
-            raise Waiting(self.env._('It waits for its card transaction.'))
+            raise Waiting(_lt('It waits for its card transaction.'))
         if arrived:
-            raise Waiting(self.env._('Some of the card transactions that pay it have not arrived yet.'))
+            raise Waiting(_lt('Some of the card transactions that pay it have not arrived yet.'))
         expected, date = self._plan_expected_entry(connection, value, line, due, found)
         return CardPlan(**plan, expected=expected, date=date)
 
@@ -166,10 +168,16 @@ class RampCardBill(models.AbstractModel):
                 expected = Money.from_major_units(due.decimal_amount * value.fx_conversion_rate, payer, strict=False)
         day = flow._get_payment_day(connection, value)
         if not day:
-            raise Held(self.env._('Its payment has no date, so it cannot be posted. Ask Ramp.'))
+            raise Held(_lt('Its payment has no date, so it cannot be posted. Ask Ramp.'))
         if not connection.card_account_id:
             raise Held(
-                self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
+                _lt(
+                    'The connection %(connection)s has no card journal with a default account. Choose one.',
+                    connection=connection.name,
+                ),
+                kind='setting',
+                by=('connection',),
+                field='card_journal_id',
             )
         found.currencies.setdefault(expected.currency, self.env['ramp.coding']._get_currency(expected.currency))
         flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
@@ -351,8 +359,6 @@ class RampCardBill(models.AbstractModel):
             return due
         others = [found.cards[identity][2] for identity in ids if identity in found.cards]
         if len(others) < len(ids) or not all(others):
-            raise Waiting(
-                self.env._('It pays a bill together with other card transactions, which have not arrived yet.')
-            )
+            raise Waiting(_lt('It pays a bill together with other card transactions, which have not arrived yet.'))
         shares = allocate_amount(due, [other.amount.minor for other in others])
         return dict(zip((other.id for other in others), shares, strict=True))[value.id]

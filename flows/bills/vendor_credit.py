@@ -1,10 +1,13 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import read_vendor_credit
 from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine, line_name
-from ..engine.flow import Held
+from ..engine.reasons import Held, HoldCollector
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowVendorCredit(models.AbstractModel):
@@ -119,22 +122,29 @@ class RampFlowVendorCredit(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
         self._skip_booked_elsewhere(connection, value.created_at or value.accounting_date)
-        journal = self._plan_document_journal(connection)
-        currency = self._plan_currency(
-            connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines]
-        )
-        partner = self._plan_document_vendor(value.vendor_id, False, found)
-        coded = self._complete_line_coding(
-            connection,
-            value.lines,
-            self._plan_line_codings(connection, value.lines, found),
-            [partner] * len(value.lines),
-            found,
-        )
-        day = self._get_credit_day(connection, value)
-        if not day:
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
-        self._check_document_rate(connection, currency, None, day, found)
+        holds, journal, day, partner, coded = HoldCollector(), None, None, None, None
+        with holds.collect():
+            journal = self._plan_document_journal(connection)
+        with holds.collect():
+            partner = self._plan_document_vendor(value.vendor_id, False, found)
+        with holds.collect():
+            coded = self._plan_line_codings(connection, value.lines, found)
+            if partner:
+                coded = self._complete_line_coding(connection, value.lines, coded, [partner] * len(value.lines), found)
+        with holds.collect():
+            day = self._get_credit_day(connection, value)
+            if not day:
+                raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
+            if journal:
+                has_tax = any(coding.tax for coding in coded or ())
+                date = self._plan_entry_date(connection, day, journal, found, has_tax)
+        with holds.collect():
+            currency = self._plan_currency(
+                connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines]
+            )
+            if day:
+                self._check_document_rate(connection, currency, None, day, found)
+        holds.check()
         label = clean_text(value.reference_number) or partner.display_name
         document = self._turn_negative_document(
             Document(
@@ -143,7 +153,7 @@ class RampFlowVendorCredit(models.AbstractModel):
                 partner=partner,
                 currency=currency,
                 rate=None,
-                date=self._plan_entry_date(connection, day, journal, found, any(coding.tax for coding in coded)),
+                date=date,
                 invoice_date=day,
                 due_date=day,
                 reference=clean_text(value.reference_number),

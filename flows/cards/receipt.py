@@ -1,8 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...models.ledger_json import json_digest
 from ...ramp_api import read_receipt
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowReceipt(models.AbstractModel):
@@ -76,7 +79,7 @@ class RampFlowReceipt(models.AbstractModel):
         return [read_receipt(client.get(f'/receipts/{ramp_id}')).receipt_url]
 
     def _reason_object_gone(self):
-        return self.env._('Ramp does not have this receipt.')
+        return _lt('Ramp does not have this receipt.')
 
     def _reason_unreadable_files(self, error):
-        return self.env._('Ramp sent a receipt that cannot be read. %s', error)
+        return _lt('Ramp sent a receipt that cannot be read. %s', error)

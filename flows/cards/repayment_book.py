@@ -2,10 +2,13 @@
 from markupsafe import Markup
 
 from odoo import Command, models
+from odoo.tools import LazyTranslate
 
 from ..accounting.booking import QUIET, clean_text
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting
 from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentNote, RepaymentPlan, take
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowRepaymentBook(models.AbstractModel):
@@ -23,7 +26,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         self._plan_currency(connection, value.amount.currency, found, rate=1, amounts=[value.amount.minor])
         day = self._get_booking_day(connection, value.repaid_at)
         if not day:
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
+            raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
         spend = [line for line in found.lines[original] if line.account_id != original.journal_id.default_account_id]
         employee = self._plan_spend_employee(connection, value, original, found)
         date = self._plan_entry_date(
@@ -52,7 +55,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if value.status != 'REPAID':
             raise Waiting(self._describe_repayment_status(value.status))
         if value.amount.minor <= 0:
-            raise Held(self.env._('Its amount is %s. Check it in Ramp.', value.amount))
+            raise Held(_lt('Its amount is %s. Check it in Ramp.', value.amount))
 
     def _plan_original_spend(self, value, found):
         """Return the row and the entry of the card transaction that is repaid.
@@ -62,13 +65,11 @@ class RampFlowRepaymentBook(models.AbstractModel):
         """
         identity = self._get_original_id(value)
         if not identity:
-            raise Held(
-                self.env._('Ramp does not say which card transaction is repaid. Post it by hand, and ignore this one.')
-            )
+            raise Held(_lt('Ramp does not say which card transaction is repaid. Post it by hand, and ignore this one.'))
         row, original = found.originals.get(identity, (None, None))
         if not row:
             raise Waiting(
-                self.env._(
+                _lt(
                     'The card transaction that it repays has not been read from Ramp: %s. If it is from before the '
                     'start date, post the repayment by hand, and ignore this one.',
                     identity,
@@ -76,7 +77,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             )
         if row.state == 'ignored' and not original:
             raise Held(
-                self.env._(
+                _lt(
                     'The card transaction that it repays, %(name)s, is left out of the books: %(reason)s Post the '
                     'repayment by hand, and ignore this one.',
                     name=row.name,
@@ -85,44 +86,51 @@ class RampFlowRepaymentBook(models.AbstractModel):
             )
         if not original:
             raise Waiting(
-                self.env._(
+                _lt(
                     'The card transaction that it repays is not posted: %(name)s. %(reason)s',
                     name=row.name,
                     reason=row.error_message or row.status,
                 )
             )
         if original.state == 'draft':
-            raise Waiting(self.env._('The card transaction that it repays is a draft in Odoo. Post it: %s', row.name))
+            raise Waiting(_lt('The card transaction that it repays is a draft in Odoo. Post it: %s', row.name))
         if original.state != 'posted':
-            raise Held(
-                self.env._('The card transaction that it repays is cancelled in Odoo: %s', original.name), original
-            )
+            raise Held(_lt('The card transaction that it repays is cancelled in Odoo: %s', original.name), original)
         return row, original
 
     def _plan_repayment_account(self, connection, value):
         """Return the journal and account where the money arrives: the bank, or the account that the connection sets."""
         if value.funding_method in BANK_METHODS:
             if not connection.payment_journal_id:
-                raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+                raise Held(
+                    _lt(
+                        'The connection %(connection)s has no payment journal. Choose one.', connection=connection.name
+                    ),
+                    kind='setting',
+                    by=('connection',),
+                    field='payment_journal_id',
+                )
             _method, account = self.env['ramp.flow.payment']._get_outstanding_account(
                 connection, connection.payment_journal_id, 'inbound'
             )
             return connection.payment_journal_id, account
         if value.funding_method not in OTHER_METHODS:
             raise Held(
-                self.env._(
+                _lt(
                     'It was repaid by %s, which this connector does not know. Update the connector, or contact its maintainer.',
                     value.funding_method or '-',
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         if not connection.repayment_account_id:
             raise Held(
-                self.env._(
+                _lt(
                     'It was repaid without a bank transfer (%(method)s). Choose the account under "Account for '
                     'Payroll Deductions" on the connection %(name)s.',
                     method=value.funding_method,
                     name=connection.name,
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         return connection.card_journal_id, connection.repayment_account_id
 
@@ -134,13 +142,14 @@ class RampFlowRepaymentBook(models.AbstractModel):
         employee = found.people.employees.get(value.user_id.lower()) if value.user_id else spent.employee_id
         if not employee or not value.user_id and employee == connection.fallback_employee_id:
             raise Held(
-                self.env._(
+                _lt(
                     'The person who repaid it (%(user)s) is not an employee of %(company)s. In Odoo, give the '
                     'employee the email that the person has in Ramp: as the login or, without a login, as the work '
                     'email.',
                     user=value.user_id or '-',
                     company=connection.company_id.name,
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         return employee
 
@@ -153,7 +162,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         currency = original.currency_id
         if any(line.account_id.account_type in UNUSUAL for line in spend):
             raise Held(
-                self.env._(
+                _lt(
                     'The card transaction that it repays pays a bill: %s. Post the repayment by hand, and ignore '
                     'this one.',
                     original.name,
@@ -162,7 +171,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             )
         if value.amount.currency != currency.name or any(line.currency_id != currency for line in spend):
             raise Held(
-                self.env._(
+                _lt(
                     'It is in %(currency)s, but the card transaction %(original)s is in %(other)s. Correct it in Ramp.',
                     currency=value.amount.currency,
                     original=original.name,
@@ -179,7 +188,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         total, done = sum(minor for minor, _balance in whole), sum(minor for minor, _balance in taken.values())
         if amount > total - done:
             raise Held(
-                self.env._(
+                _lt(
                     'It is %(amount)s, but only %(rest)s of the card transaction %(original)s is still to be repaid. '
                     'Check its repayments in Ramp.',
                     amount=value.amount,

@@ -1,11 +1,13 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import Command, api, models
-from odoo.tools import plaintext2html
+from odoo.tools import LazyTranslate, plaintext2html
 
 from ...models.ledger_notes import LedgerNote
 from ..accounting.booking import QUIET
-from ..engine.flow import Held
+from ..engine.reasons import Held
 from .transaction import BillPlan, SpendPlan
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowTransactionBook(models.AbstractModel):
@@ -66,7 +68,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         )
         if repaid:
             raise Held(
-                self.env._(
+                _lt(
                     'The employee repaid part of the card transaction that pays it: %s. Post the payment of the bill '
                     'by hand, and ignore this one.',
                     repaid.name,
@@ -74,7 +76,7 @@ class RampFlowTransactionBook(models.AbstractModel):
             )
         for record in records.filtered('late_payload'):
             raise Held(
-                self.env._(
+                _lt(
                     'Ramp changed the card transaction that pays it after it was posted: %s. Decide on that one first.',
                     record.name,
                 )
@@ -88,9 +90,7 @@ class RampFlowTransactionBook(models.AbstractModel):
         records._reopen_for_booking()
         plans, values, _behind = self._plan_batch_rows(connection, records)
         for record in records.filtered(lambda item: item not in plans):
-            raise Held(
-                record.error_message or self.env._('Its card transaction could not be posted again: %s', record.name)
-            )
+            raise Held(record.error_message or _lt('Its card transaction could not be posted again: %s', record.name))
         moves = self._book_plans(connection, list(plans.values()))
         records._mark_booked(moves, self._new_sync_key(records))
         self.env['ramp.record']._store_noted(

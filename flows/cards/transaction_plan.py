@@ -2,15 +2,18 @@
 import dataclasses
 
 from odoo import Command, models
+from odoo.tools import LazyTranslate
 
 from ...models.line_label import fill
 from ...ramp_api import Bill, PayloadError, read_bill
 from ..accounting.booking import NAME_LENGTH, clean_text
 from ..accounting.lookup import AccountingLookup, PeopleLookup
 from ..accounting.payment_notes import PaymentNote
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import Held, HoldCollector, Skipped, Waiting
 from .card_merchant import MerchantLookup, merchant_name
 from .transaction import PART_LENGTH, BillPlan, Line, SpendPlan, _make_transaction_label
+
+_lt = LazyTranslate(__name__)
 
 
 @dataclasses.dataclass
@@ -101,32 +104,47 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
-        currency = self._plan_currency(
-            connection,
-            value.amount.currency,
-            found,
-            amounts=[value.amount.minor, *(line.amount.minor for line in value.lines)],
-        )
+        holds, currency, coded = HoldCollector(), None, None
+        with holds.collect():
+            self._check_card_journal(connection)
+        with holds.collect():
+            currency = self._plan_currency(
+                connection,
+                value.amount.currency,
+                found,
+                amounts=[value.amount.minor, *(line.amount.minor for line in value.lines)],
+            )
         if value.id in found.bills.rows:
+            holds.check()
             plan = self._plan_bill_charge(connection, value, currency, found)
             if plan:
                 return plan
-        date = self._get_transaction_date(connection, value)
-        if not date:
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
-        coded = self._plan_line_codings(connection, value.lines, found)
-        partner, is_merchant = self.env['ramp.card.merchant']._plan_object(connection, value, coded, found.merchants)
-        coded = self._complete_line_coding(
-            connection,
-            value.lines,
-            coded,
-            [coding.partner or partner for coding in coded],
-            found,
-            [connection.expense_product_id] * len(coded),
-        )
-        entry_date = self._plan_entry_date(
-            connection, date, connection.card_journal_id, found, any(coding.tax for coding in coded)
-        )
+        with holds.collect():
+            employee = self._plan_spend_employee(connection, value, found)
+        with holds.collect():
+            coded = self._plan_line_codings(connection, value.lines, found)
+            partner, is_merchant = self.env['ramp.card.merchant']._plan_object(
+                connection, value, coded, found.merchants
+            )
+            coded = self._complete_line_coding(
+                connection,
+                value.lines,
+                coded,
+                [coding.partner or partner for coding in coded],
+                found,
+                [connection.expense_product_id] * len(coded),
+            )
+        with holds.collect():
+            date = self._get_transaction_date(connection, value)
+            if not date:
+                raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
+            if connection.card_journal_id:
+                has_tax = any(coding.tax for coding in coded or ())
+                entry_date = self._plan_entry_date(connection, date, connection.card_journal_id, found, has_tax)
+                if currency:
+                    # Posting needs a rate of this day
+                    self._get_odoo_rate(connection, currency, entry_date, found)
+        holds.check()
         amounts = [line.amount.minor for line in value.lines]
         balance, balances = self._plan_balances(connection, value.amount, currency, entry_date, amounts, found)
         return SpendPlan(
@@ -140,7 +158,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
                 Line(coding, line.amount.minor, part, self._plan_line_label(connection, value, line))
                 for coding, line, part in zip(coded, value.lines, balances, strict=True)
             ],
-            employee=self._plan_spend_employee(connection, value, found),
+            employee=employee,
             partner=partner,
             is_merchant=is_merchant,
             note='\n'.join(filter(None, (clean_text(value.memo), self._plan_refunded_original(value, found)))),
@@ -157,7 +175,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         document, move, line = known.documents.get(bill.id, (None, None, None))
         if document and document.is_withheld and self.env['ramp.flow.bill']._is_synced_in_ramp(document.payload):
             raise Held(
-                self.env._(
+                _lt(
                     'It pays the bill %s, which another system marked as synced in Ramp. Post the payment of that '
                     'bill by hand, and ignore this one. Or mark the bill as not synced in Ramp, and both will be '
                     'posted.',
@@ -168,9 +186,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
             return None
         partner = move.partner_id if move else known.partners.get(bill.vendor.id, (None, None))[0]
         if not partner:
-            raise Waiting(
-                self.env._('It pays a bill that is not posted yet: %s', document.error_message or document.name)
-            )
+            raise Waiting(_lt('It pays a bill that is not posted yet: %s', document.error_message or document.name))
         share = self.env['ramp.card.bill']._get_transaction_share(value, bill, known)
         code = bill.amount.currency
         found.currencies.setdefault(code, self.env['ramp.coding']._get_currency(code))
@@ -179,7 +195,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
             connection, value.accounting_date, value.settlement_date, value.user_transaction_time
         )
         if not date:
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
+            raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
         note = row._read_note(PaymentNote).card
         if note and note.expected == [value.amount.minor, value.amount.currency]:
             entry = self.env['account.move'].browse(note.id).exists()
@@ -242,28 +258,41 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
     def _check_ramp_state(self, connection, value):
         if value.state in ('DECLINED', 'ERROR'):
-            raise Skipped(self.env._('No money moved: Ramp says %s.', value.state))
+            raise Skipped(_lt('No money moved: Ramp says %s.', value.state))
         if value.state != 'CLEARED':
-            raise Waiting(self.env._('It has not settled in Ramp yet (%s).', value.state))
+            raise Waiting(_lt('It has not settled in Ramp yet (%s).', value.state))
         self._check_ramp_entity(connection, value)
+
+    def _check_card_journal(self, connection):
         if not connection.card_journal_id.default_account_id:
             raise Held(
-                self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
+                _lt(
+                    'The connection %(connection)s has no card journal with a default account. Choose one.',
+                    connection=connection.name,
+                ),
+                kind='setting',
+                by=('connection',),
+                field='card_journal_id',
             )
 
     def _plan_spend_employee(self, connection, value, found):
-        if value.user_id in found.people.questions:
-            raise Held(found.people.questions[value.user_id])
         employee = found.people.employees.get(value.user_id) or connection.fallback_employee_id
+        if value.user_id in found.people.questions:
+            raise Held(found.people.questions[value.user_id], kind='cardholder', ramp_user=value.user_id)
         if not employee:
+            name = value.card_holder_name or value.user_id
             raise Held(
-                self.env._(
+                _lt(
                     'The cardholder %(name)s is not an employee of %(company)s. In Odoo, give the employee the email '
                     'that the person has in Ramp: as the login or, without a login, as the work email. Or choose a '
                     'fallback employee on the connection.',
-                    name=value.card_holder_name or value.user_id or self.env._('(unknown)'),
+                    name=name or _lt('(unknown)'),
                     company=connection.company_id.name,
-                )
+                ),
+                kind='cardholder' if value.user_id else None,
+                by=('name', 'company'),
+                ramp_user=value.user_id,
+                name=name,
             )
         return employee
 

@@ -4,11 +4,14 @@ import contextlib
 from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
 
 from ...models.run_memory import run_memory
 from ...ramp_api import RampNotFound
-from ..engine.flow import Waiting
 from ..engine.push_job import Remote
+from ..engine.reasons import Waiting
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowAnalyticAccount(models.AbstractModel):
@@ -69,7 +72,7 @@ class RampFlowAnalyticAccount(models.AbstractModel):
                 'offered': True,
             }
             if account.root_plan_id.id in fields
-            else Waiting(self.env._('It waits for the field of the plan %s.', account.root_plan_id.name))
+            else Waiting(_lt('It waits for the field of the plan %s.', account.root_plan_id.name))
             for account in records
         }
 

@@ -1,10 +1,13 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import RampNotFound
-from ..engine.flow import Waiting
 from ..engine.push_job import Remote
+from ..engine.reasons import Waiting
+
+_lt = LazyTranslate(__name__)
 
 # Taxes that post to an archived account. Their amounts could not be posted.
 POSTS_TO_ARCHIVED = Domain(
@@ -81,7 +84,7 @@ class RampFlowTaxCode(models.AbstractModel):
         return {
             tax.id: {'name': tax.name, 'rates': sorted(rates[part.id] for part in parts[tax.id]), 'offered': True}
             if all(part.id in rates for part in parts[tax.id])
-            else Waiting(self.env._('It waits for its tax rate. See Tax rates.'))
+            else Waiting(_lt('It waits for its tax rate. See Tax rates.'))
             for tax in records
         }
 

@@ -3,11 +3,13 @@ from decimal import Decimal
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...models.connection_constants import UNSPENDABLE
-from ..engine.flow import Held, Waiting
 from ..engine.push_job import Remote
+from ..engine.reasons import ALL_ARGUMENTS, Held, Waiting
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowTaxRate(models.AbstractModel):
@@ -98,18 +100,19 @@ class RampFlowTaxRate(models.AbstractModel):
 
     def _get_desired_rate(self, tax, account, row):
         if not account and not row:
-            return Waiting(self.env._('It waits for the accounts, because Ramp requires one for each rate.'))
+            return Waiting(_lt('It waits for the accounts, because Ramp requires one for each rate.'))
         if row and row.state == 'pending' and not row.ramp_id:
             return Waiting(
-                self.env._('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account))
+                _lt('It waits for the account %s.', self.env['ramp.flow.account']._get_display_title(account))
             )
         if not row or not row.ramp_id:  # a hidden account is enough, as nobody picks it
             return Held(
-                self.env._(
+                _lt(
                     'The tax %(tax)s posts to %(account)s, which is not in Ramp. See its record under Accounts.',
                     tax=tax.display_name,
                     account=self.env['ramp.flow.account']._get_display_title(account),
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         return {
             'name': tax.name,

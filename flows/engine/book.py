@@ -9,12 +9,14 @@ import psycopg2
 
 from odoo import models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...ramp_api import RampOutOfTime
-from .flow import Behind, Held, Skipped, Waiting, is_of_object
+from .flow import is_of_object
 from .payloads import jsonable
+from .reasons import Behind, Held, Skipped, Waiting
 
+_lt = LazyTranslate(__name__)
 _logger = logging.getLogger(__name__)
 
 
@@ -134,7 +136,7 @@ class RampFlowBook(models.AbstractModel):
             self._plan_batch_rows(connection, behind)
         for record in [record for record, document in booked.items() if document is None]:
             record._mark_unbooked(
-                self.env._('Its posting was undone, as reported by Ramp. Nothing of it is in the books now.')
+                _lt('Its posting was undone, as reported by Ramp. Nothing of it is in the books now.')
             )
             del booked[record]
         key = None
@@ -201,7 +203,7 @@ class RampFlowBook(models.AbstractModel):
                 if not is_of_object(error):
                     raise
                 values.pop(record, None)
-                record._mark_held(self.env._('Ramp sent data that cannot be posted. %s', error))
+                record._mark_held(_lt('Ramp sent data that cannot be posted. %s', error))
         found = self._look_up_batch_references(connection, values)
         plans = {}
         for record in found:
@@ -210,11 +212,11 @@ class RampFlowBook(models.AbstractModel):
             except Behind:
                 behind += record
             except Held as reason:
-                record._mark_held(str(reason), reason.move)
+                record._mark_held(reason, reason.move)
             except Waiting as reason:
-                record._mark_waiting(str(reason))
+                record._mark_waiting(reason)
             except Skipped as reason:
-                record._ignore_by_rule(str(reason))
+                record._ignore_by_rule(reason)
             except Exception as error:
                 if not is_of_object(error):
                     raise
@@ -269,9 +271,9 @@ class RampFlowBook(models.AbstractModel):
                 return None
             (record,) = plans
             if isinstance(error, Held):
-                record._mark_held(str(error), error.move)
+                record._mark_held(error, error.move)
             elif isinstance(error, UserError):
-                record._mark_failed(self.env._('Odoo refused to post it: %s', error))
+                record._mark_failed(_lt('Odoo refused to post it: %s', error))
             else:
                 _logger.exception('Ramp flow %s could not book %s', self._flow, record.ramp_id)
                 record._mark_failed(self._describe_single_failure(error))
@@ -338,7 +340,11 @@ class RampFlowBook(models.AbstractModel):
             self._undo_booked_object(connection, record, reason)
         except Held as held:
             raise UserError(
-                self.env._('%(object)s cannot be undone. %(reason)s', object=record.display_name, reason=held)
+                self.env._(
+                    '%(object)s cannot be undone. %(reason)s',
+                    object=record.display_name,
+                    reason=held.in_language(self.env.lang),
+                )
             ) from held
 
     def _undo_booked_object(self, connection, record, reason):

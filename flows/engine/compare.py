@@ -3,9 +3,13 @@ import logging
 
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
 
-from .flow import Held, Waiting, is_of_object
+from .flow import is_of_object
 from .push_job import Job
+from .reasons import ALL_ARGUMENTS, Held, Waiting
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -103,11 +107,12 @@ class RampFlowCompare(models.AbstractModel):
             raise error
         _logger.error('Ramp flow %s could not decide what to send of %s', self._flow, record, exc_info=error)
         return Held(
-            self.env._(
+            _lt(
                 'Odoo could not determine what to send (%s). The server log has the details. Correct the record, or '
                 'ask your Odoo administrator.',
                 type(error).__name__,
-            )
+            ),
+            by=ALL_ARGUMENTS,
         )
 
     def _get_desired_values_safely(self, connection, records):
@@ -164,7 +169,8 @@ class RampFlowCompare(models.AbstractModel):
 
     def _store_push_results(self, run, jobs, sent=True):
         """Store the results of jobs on their rows, and count them in the run."""
-        self.env['ramp.record']._store_sent(
+        Record = self.env['ramp.record']
+        Record._store_sent(
             [
                 {
                     'id': job.id,
@@ -176,6 +182,7 @@ class RampFlowCompare(models.AbstractModel):
                     'state': job.state,
                     'hold_reason': job.hold_reason,
                     'error_message': job.error,
+                    'reason': Record._make_reason(run.connection_id, job)['reason'] if job.causes else None,
                     'is_uncertain': job.uncertain,
                 }
                 for job in jobs

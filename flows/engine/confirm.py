@@ -4,6 +4,7 @@ import logging
 import uuid
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...models.ledger_json import canonical_json
 from ...models.run_memory import run_memory
@@ -17,6 +18,8 @@ from ...ramp_api import (
     RampValidationError,
 )
 from .flow import is_of_object
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -113,7 +116,7 @@ class RampFlowConfirm(models.AbstractModel):
                     'Ramp flow %s could not say what Ramp is to be told of %s', self._flow, records.ramp_id
                 )
                 records._mark_failed(
-                    self.env._(
+                    _lt(
                         'It is posted, but Odoo could not create the confirmation for Ramp (%s). The server log has '
                         'the details.',
                         type(error).__name__,
@@ -179,9 +182,9 @@ class RampFlowConfirm(models.AbstractModel):
                 record.attempts += 1
                 continue
             record._mark_failed(
-                self.env._('It is posted, but Ramp refused the confirmation: %s', refusal)
+                _lt('It is posted, but Ramp refused the confirmation: %(refusal)s', refusal=refusal)
                 if refusal
-                else self.env._('It is posted, but Ramp neither accepts the confirmation nor shows it as synced.')
+                else _lt('It is posted, but Ramp neither accepts the confirmation nor shows it as synced.')
             )
             run_memory(self.env).untold_reason = record.error_message
 

@@ -1,8 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
+import functools
 import logging
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...models.ramp_record import OPEN_STATES
 from ...ramp_api import (
@@ -18,6 +20,9 @@ from ...ramp_api import (
 )
 from .attach import Refused
 from .flow import is_of_object
+from .reasons import Held
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +98,7 @@ class RampFlowFile(models.AbstractModel):
 
     def _reason_no_files(self):
         """Return the reason for a row for which Ramp has no file (any more)."""
-        return self.env._('Ramp no longer has a file for it.')
+        return _lt('Ramp no longer has a file for it.')
 
     def _reason_unreadable_files(self, error):
         """Return the reason for a row whose list of files cannot be read."""
@@ -179,11 +184,9 @@ class RampFlowFile(models.AbstractModel):
         for record in records:
             parent = parents.get(record.parent_ramp_id)
             if parent and parent.state != 'ignored':
-                record._mark_waiting(
-                    self.env._('It will be attached as soon as the object that it belongs to is posted.')
-                )
+                record._mark_waiting(_lt('It will be attached as soon as the object that it belongs to is posted.'))
             else:
-                record._ignore_by_rule(self.env._('The object that it belongs to has no document in Odoo.'))
+                record._ignore_by_rule(_lt('The object that it belongs to has no document in Odoo.'))
 
     # ------------------------------------------------------------------ a run
 
@@ -307,7 +310,7 @@ class RampFlowFile(models.AbstractModel):
             elif fetched[record.id].bad:
                 self._explain_file_failure(record, fetched[record.id])
             elif record in attached:
-                record._ignore_by_rule(self.env._('Its files were deleted in Odoo.'))
+                record._ignore_by_rule(_lt('Its files were deleted in Odoo.'))
         states = records.mapped('state')
         run.write(
             {
@@ -341,7 +344,7 @@ class RampFlowFile(models.AbstractModel):
             elif isinstance(error, RampFileError):
                 verdict, reason = (
                     'hold',
-                    self.env._(
+                    _lt(
                         'The file cannot be attached: %s Replace it in Ramp, or attach it by hand and ignore this one.',
                         error,
                     ),
@@ -351,17 +354,16 @@ class RampFlowFile(models.AbstractModel):
             else:
                 verdict, reason = 'fail', str(error)
             verdicts.add(verdict)
-            reasons.append(
-                reason
-                if len(fetched.files) == 1
-                else self.env._(
-                    'File %(number)s of %(count)s: %(reason)s', number=number, count=len(fetched.files), reason=reason
-                )
-            )
-        text = '\n'.join(reasons)
+            held, count = Held(reason), len(fetched.files)
+            reasons.append(held if count == 1 else held.inside(functools.partial(self._name_file, number, count)))
+        reason = Held.for_all(reasons)
         if 'hold' in verdicts:
-            record._mark_held(text)
+            record._mark_held(reason)
         elif 'fail' in verdicts:
-            record._mark_failed(text)
+            record._mark_failed(reason)
         else:
-            record._retry_next_run(text)
+            record._retry_next_run(reason)
+
+    @staticmethod
+    def _name_file(number, count, text):
+        return _lt('File %(number)s of %(count)s: %(reason)s', number=number, count=count, reason=text)

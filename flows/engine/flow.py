@@ -58,29 +58,6 @@ def is_of_object(error, undone=False):
     return not (isinstance(error, OSError) and error.errno in SHARED_ERRNOS)
 
 
-class Held(Exception):
-    """A person has to settle something first. The text says what, for an accountant and for Ramp's export errors.
-
-    :param move: the document in Odoo that prevents the posting, if there is one
-    """
-
-    def __init__(self, text, move=None):
-        super().__init__(text)
-        self.move = move
-
-
-class Waiting(Exception):
-    """Ramp has not finished the object yet. Nothing is wrong."""
-
-
-class Behind(Exception):
-    """Another object of the same batch has to be posted first. Then this one is planned again."""
-
-
-class Skipped(Exception):
-    """A rule keeps the object out of the books. The text names the rule."""
-
-
 class RampFlow(models.AbstractModel):
     """Base of all flows in both directions: name, job, order and safe transactions.
 

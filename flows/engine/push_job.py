@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
 
-from .flow import Held
+from .reasons import Held
 
 UNSAID = object()
 
@@ -22,6 +22,7 @@ class Job:
     reason: str | None = None  # why the object is not offered
     state: str = 'pending'
     error: str | None = None
+    causes: list = ()  # list of `Cause` that the error is made of, if they are known
     blocked: bool = False  # something has to be settled first; `state` and `error` say what
     key: str | None = None  # idempotency key of the request that creates the object, where Ramp requires one
     troubled: bool = False  # Ramp answered with an error in the last run
@@ -36,6 +37,7 @@ class Job:
         :param reason: `Held` or `Waiting` that says what
         """
         self.state, self.error, self.blocked = 'held' if isinstance(reason, Held) else 'pending', str(reason), True
+        self.causes = reason.causes
 
     @property
     def hold_reason(self):

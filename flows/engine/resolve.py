@@ -4,13 +4,16 @@ import logging
 import math
 
 from odoo import models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...models.connection_constants import OPTIONAL_SCOPES
 from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampError, RampNotFound
-from .flow import Held, is_of_object
+from .flow import is_of_object
 from .push_job import Remote
+from .reasons import ALL_ARGUMENTS, Held
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -41,12 +44,13 @@ class RampFlowResolve(models.AbstractModel):
                 if job.uncertain:
                     job.block(
                         Held(
-                            self.env._(
+                            _lt(
                                 'Ramp does not let Odoo use %(kind)s. They need Ramp Plus, and these permissions of '
                                 'the app in Ramp: %(scopes)s.',
                                 kind=self._get_flow_label(),
                                 scopes=', '.join(OPTIONAL_SCOPES[self._switch]),
-                            )
+                            ),
+                            by=ALL_ARGUMENTS,
                         )
                     )
 

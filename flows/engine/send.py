@@ -8,7 +8,8 @@ from odoo.tools import split_every
 
 from ...models.run_memory import run_memory
 from ...ramp_api import PayloadError, RampError, RampNotFound, RampProtocolError, RampServerError, RampValidationError
-from .flow import Held, Waiting, is_of_object
+from .flow import is_of_object
+from .reasons import Held, Waiting
 
 _logger = logging.getLogger(__name__)
 

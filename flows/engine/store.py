@@ -3,12 +3,15 @@ import dataclasses
 import logging
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...models.ledger_json import json_digest, storable_json
 from ...models.ledger_notes import ABSENT
 from ...models.ramp_record import OPEN_STATES
 from .flow import is_of_object
 from .payloads import identity_only, is_uuid, jsonable
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -228,7 +231,7 @@ class RampFlowStore(models.AbstractModel):
 
     def _describe_single_failure(self, error):
         """Return the sentence for an object that failed unexpectedly."""
-        return self.env._('It could not be posted (%s). The server log has the details.', type(error).__name__)
+        return _lt('It could not be posted (%s). The server log has the details.', type(error).__name__)
 
     # ------------------------------------------------------------------ the scope of a connection
 
@@ -252,10 +255,10 @@ class RampFlowStore(models.AbstractModel):
         return None
 
     def _of_another_entity(self):
-        return self.env._('It belongs to another Ramp entity than this connection.')
+        return _lt('It belongs to another Ramp entity than this connection.')
 
     def _reason_too_early(self):
-        return self.env._('It is from before the start date of the connection.')
+        return _lt('It is from before the start date of the connection.')
 
     # ------------------------------------------------------------------ late details of posted objects
 

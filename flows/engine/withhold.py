@@ -2,9 +2,13 @@
 import contextlib
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import parse_utc_moment
-from .flow import Held, Skipped, Waiting, is_of_object
+from .flow import is_of_object
+from .reasons import Held, Skipped, Waiting
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowWithhold(models.AbstractModel):
@@ -38,7 +42,7 @@ class RampFlowWithhold(models.AbstractModel):
     def _skip_unlisted_rows(self, records):
         """Ignore rows that a complete list no longer contains, where this means that the object is gone."""
         for record in records.try_lock_for_update():
-            record._ignore_by_rule(self.env._('Ramp no longer lists it.'))
+            record._ignore_by_rule(_lt('Ramp no longer lists it.'))
 
     def _store_unlisted_answers(self, connection, answers):
         """Store what Ramp answered about open rows that it did not list.
@@ -50,7 +54,7 @@ class RampFlowWithhold(models.AbstractModel):
         for record in self.env['ramp.record'].browse(answers).try_lock_for_update():
             asked, payload = answers[record.id]
             if payload is None:
-                record._ignore_by_rule(self.env._('Ramp no longer has it.'))
+                record._ignore_by_rule(_lt('Ramp no longer has it.'))
                 continue
             for row, _record in self._filter_own_rows(connection, [payload]):
                 if self._is_exported_elsewhere(connection, row, record):
@@ -140,49 +144,46 @@ class RampFlowWithhold(models.AbstractModel):
             return {
                 'state': 'held',
                 'hold_reason': 'question',
-                'error_message': self.env._(
+                'reason': _lt(
                     'Ramp sent data that cannot be read (%s). Ask Ramp about it, or ignore it.', type(error).__name__
                 ),
             }
 
     def _get_withheld_state(self, connection, row, record):
-        """Return the state of a withheld object, and its reason (`hold_reason`, `error_message`).
+        """Return the state of a withheld object, and its reason (`hold_reason`, `reason`).
 
         :param record: its record in the ledger, or an empty one
         """
         if self._is_before_start_date(connection, row):
-            return {'state': 'ignored', 'hold_reason': 'rule', 'error_message': self._reason_too_early()}
+            return {'state': 'ignored', 'hold_reason': 'rule', 'reason': self._reason_too_early()}
         reason = self._reason_never_booked(connection, row)
         if reason:
-            return {'state': 'ignored', 'hold_reason': 'rule', 'error_message': reason}
+            return {'state': 'ignored', 'hold_reason': 'rule', 'reason': reason}
         if isinstance(row['payload'], dict) and self._is_synced_in_ramp(row['payload']):
             if self._was_exported_before(connection, row, record):
                 return {
                     'state': 'ignored',
                     'hold_reason': 'rule',
-                    'error_message': self.env._('It was exported from Ramp before this connection existed.'),
+                    'reason': _lt('It was exported from Ramp before this connection existed.'),
                 }
             return {
                 'state': 'held',
                 'hold_reason': 'elsewhere',
-                'error_message': self.env._(
+                'reason': _lt(
                     'Another system marked it as synced in Ramp, so it is not posted here. If it is already in your '
                     'books, ignore it. If not, mark it as not synced in Ramp (in its sync history), and it will be '
                     'posted.'
                 ),
             }
-        return {
-            'state': 'pending',
-            'error_message': self.env._('It is not marked as ready in Ramp. It will be posted when it is.'),
-        }
+        return {'state': 'pending', 'reason': _lt('It is not marked as ready in Ramp. It will be posted when it is.')}
 
     def _reason_never_booked(self, connection, row):
-        """Return why an object will never be posted (declined, canceled, archived), as a sentence, or None."""
+        """Return why an object will never be posted (declined, canceled, archived) as a `Skipped`, or None."""
         try:
             if 'value' in row:
                 self._check_ramp_state(connection, row['value'])
         except Skipped as reason:
-            return str(reason)
+            return reason
         except (Held, Waiting):
             return None
         return None

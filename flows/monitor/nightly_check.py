@@ -6,13 +6,25 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...models.connection_constants import OPTIONAL_SCOPES
+from ...models.reason import Cause
 from ...ramp_api import RampAuthError, RampConnectionError, RampError, RampOutOfTime
 from ..engine.flow import is_of_object
 
+_lt = LazyTranslate(__name__)
 _logger = logging.getLogger(__name__)
+
+FINDING_TITLES = {
+    'deleted': _lt('The document was deleted in Odoo'),
+    'cancelled': _lt('The document was cancelled in Odoo after it was posted'),
+    'draft': _lt('The document was reset to draft in Odoo after it was posted'),
+    'vanished': _lt('Ramp no longer has it, but it is posted'),
+    'reversed': _lt('The document was reversed in Odoo after it was posted'),
+    'edited': _lt('The document was edited in Odoo and no longer matches Ramp'),
+    'period': _lt('It is posted in another month than in Ramp'),
+}
 
 # A check reads everything since the start date this often. The other checks read the last MONTHS only.
 EVERYTHING = timedelta(days=7)
@@ -215,6 +227,7 @@ class RampFlowWatch(models.AbstractModel):
                         'state': 'confirmed' if record.is_told or not self._is_told_to_ramp(record) else 'done',
                         'hold_reason': False,
                         'error_message': False,
+                        'reason': False,
                     }
                 )
         records = (
@@ -226,15 +239,10 @@ class RampFlowWatch(models.AbstractModel):
             kind, text = found[record.id]
             if record._read_note().accepted == kind or record.state == 'held' and not record.finding:
                 continue
-            if (record.hold_reason, record.finding, record.error_message) != ('finding', kind, text):
+            values = record._reason_values(self._make_finding_cause(kind, text))
+            if (record.hold_reason, record.finding, record.error_message) != ('finding', kind, values['error_message']):
                 record.write(
-                    {
-                        'state': 'held',
-                        'finding': kind,
-                        'error_message': text,
-                        'hold_reason': 'finding',
-                        'next_attempt': False,
-                    }
+                    {'state': 'held', 'finding': kind, **values, 'hold_reason': 'finding', 'next_attempt': False}
                 )
         run.write({'seen': run.seen + len(found), 'held': run.held + len(records)})
 
@@ -333,3 +341,8 @@ class RampFlowWatch(models.AbstractModel):
                 )
             },
         }
+
+    @api.model
+    def _make_finding_cause(self, kind, text):
+        """Return the `Cause` of a finding. All rows with the same kind of finding have it in common."""
+        return Cause.of(text, title=FINDING_TITLES[kind])

@@ -53,6 +53,7 @@ class RampFlowEmployee(models.AbstractModel):
                 """
             UPDATE ramp_record r
                SET ramp_id = NULL, payload = NULL, payload_hash = NULL, state = 'pending', hold_reason = NULL, error_message = NULL,
+                   reason = NULL,
                    is_uncertain = TRUE, attempts = 0, next_attempt = NULL, revision = COALESCE(revision, 0) + 1
               FROM hr_employee e
              WHERE r.flow = %s AND r.connection_id = ANY(%s) AND e.id = r.res_id AND r.ramp_id <> COALESCE(e.ramp_user_id, '')

@@ -5,14 +5,17 @@ from datetime import timedelta
 
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
 
 from ...models.ledger_notes import ABSENT, Absent, LedgerNote
 from ...ramp_api import RampServerError
 from ..accounting.booking import clean_text
-from ..engine.flow import Held
 from ..engine.push_job import UNSAID
+from ..engine.reasons import ALL_ARGUMENTS, Held
 from ..engine.resolve import LOOK_UP_ALONE
 from ..engine.send import PATIENCE
+
+_lt = LazyTranslate(__name__)
 
 PEOPLE = ('employee', 'user')  # the flows that send people
 PERSON_SENT_ONCE = ('role',)  # sent only when a user is created; owned by Ramp from then on
@@ -113,18 +116,19 @@ class RampFlowPerson(models.AbstractModel):
                 desired[person.id] = self._prepare_person_values(connection, person, known, email, further[person.id])
             elif not email:
                 desired[person.id] = Held(
-                    self.env._(
+                    _lt(
                         'Ramp identifies people by their email address, and "%s" is not a valid one.',
                         clean_text(person._ramp_address()) or '-',
                     )
                 )
             elif len(namesakes[email]) > 1:
                 desired[person.id] = Held(
-                    self.env._(
+                    _lt(
                         'More than one person has the email %(email)s: %(names)s. Give each of them a different email.',
                         email=email,
                         names=', '.join(other.name for other in namesakes[email]),
-                    )
+                    ),
+                    by=ALL_ARGUMENTS,
                 )
             else:
                 desired[person.id] = self._prepare_person_values(connection, person, known, email, further[person.id])

@@ -4,12 +4,15 @@ import dataclasses
 import uuid
 
 from odoo import fields, models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import USER_LISTED_STATUSES, PayloadError, RampNotFound, RampValidationError, read_user, read_user_task
-from ..engine.flow import Held
 from ..engine.push_job import UNSAID, Remote
+from ..engine.reasons import Held
 from ..engine.resolve import LOOK_UP_ALONE
 from .person import FULL_NAME, LAG, OUT, PERSON_SENT_ONCE, PersonNote
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowPersonResolve(models.AbstractModel):
@@ -99,7 +102,7 @@ class RampFlowPersonResolve(models.AbstractModel):
                 uuid.UUID(job.ramp_id)
                 job.block(
                     Held(
-                        self.env._(
+                        _lt(
                             'Ramp refuses to show the user %(id)s: %(words)s. Odoo asks again in every run. If the '
                             '"Ramp User" in Odoo is wrong, correct or clear it.',
                             id=job.ramp_id,
@@ -132,7 +135,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         """
         job.block(
             Held(
-                self.env._(
+                _lt(
                     'The user %(user)s in Ramp has the email %(email)s. In Odoo, %(name)s has this email, but '
                     'another login, and may have entered the email themselves. If it is the same person, change the '
                     'login to that email, or enter %(id)s as the "Ramp User" of the employee.',
@@ -195,7 +198,7 @@ class RampFlowPersonResolve(models.AbstractModel):
         elif not job.blocked:
             job.block(
                 Held(
-                    self.env._(
+                    _lt(
                         '%(doubt)s Look for %(email)s among the people in Ramp. If there is no such user, create one '
                         'there. Odoo then links the user that it finds.',
                         doubt=doubt,

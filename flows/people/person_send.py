@@ -3,12 +3,15 @@ import contextlib
 import uuid
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...models.run_memory import run_memory
 from ...ramp_api import USER_STATUSES, RampIdempotencyReused, RampNotFound, RampValidationError
-from ..engine.flow import Held, Waiting
 from ..engine.push_job import Remote
+from ..engine.reasons import ALL_ARGUMENTS, Held, Waiting
 from .person import FULL_NAME, OUT, PLACES, PersonNote, _AskedBefore
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowPersonSend(models.AbstractModel):
@@ -95,7 +98,7 @@ class RampFlowPersonSend(models.AbstractModel):
 
     def _wait_for_gone_user(self):
         return Waiting(
-            self.env._(
+            _lt(
                 'Ramp no longer has the user. The next run looks for the person, and creates the user if there is none.'
             )
         )
@@ -183,11 +186,12 @@ class RampFlowPersonSend(models.AbstractModel):
             )
         elif job.known['status'] not in USER_STATUSES:
             raise Held(
-                self.env._(
+                _lt(
                     'Archived or deleted in Odoo. In Ramp, the user has the status %s, which Odoo does not know. '
                     'Deactivate the user in Ramp, unless the status already means that.',
                     job.known['status'],
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         elif job.known['status'] not in OUT:
             client.patch(f'{self._endpoint}/{job.ramp_id}/deactivate', {}, idempotent=True)

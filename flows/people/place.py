@@ -3,11 +3,13 @@ import dataclasses
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
-from ..engine.flow import Held
 from ..engine.names import name_key
 from ..engine.push_job import Remote
+from ..engine.reasons import Held
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowPlace(models.AbstractModel):
@@ -59,7 +61,7 @@ class RampFlowPlace(models.AbstractModel):
             others = [other for other in everyone.get(self._get_place_key(name), ()) if other != place]
             desired[place.id] = (
                 Held(
-                    self.env._(
+                    _lt(
                         'Ramp allows each name only once, but Odoo has more than one with this name: %s. Give each a '
                         'different name.',
                         ', '.join(self._get_place_name(other) for other in (place, *others)),
@@ -157,7 +159,7 @@ class RampFlowPlace(models.AbstractModel):
             elif same:
                 job.block(
                     Held(
-                        self.env._(
+                        _lt(
                             'Ramp has %(count)s with the name %(name)s, so Odoo cannot tell which one is meant. '
                             'Rename the others in Ramp, or this one in Odoo.',
                             count=len(same),

@@ -6,9 +6,11 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
-from ..engine.flow import Held, Waiting
+from ..engine.reasons import Held, Waiting
+
+_lt = LazyTranslate(__name__)
 
 DIGITS = 6  # decimal places of a quantity; further ones are floating-point noise
 REST = 'rest-'  # start of the key of a receipt that has no transfer in Odoo
@@ -118,9 +120,7 @@ class RampFlowItemReceipt(models.AbstractModel):
                     if sent.state == 'confirmed':  # else the order's job is sending it, and retries by itself
                         recounted.append(order.id)
                     raise Waiting(
-                        self.env._(
-                            'The order is being sent to Ramp again, in units small enough for the quantity received.'
-                        )
+                        _lt('The order is being sent to Ramp again, in units small enough for the quantity received.')
                     )
                 desired[order.id] = self._prepare_order_values(connection, order, sent, row)
             except (Held, Waiting) as reason:
@@ -152,15 +152,15 @@ class RampFlowItemReceipt(models.AbstractModel):
         told = sent and sent.payload or {}
         if not told.get('offered') or sent.is_uncertain:
             if sent and sent.state == 'held':
-                raise Held(self.env._('Ramp does not have the order. %s', sent.error_message or ''))
-            raise Waiting(self.env._('The order is being sent to Ramp.'))
+                raise Held(_lt('Ramp does not have the order. %s', sent.error_message or ''))
+            raise Waiting(_lt('The order is being sent to Ramp.'))
         known = (row.payload or {}).get('receipts', {}) if row else {}
         counts = defaultdict(dict)
         for line in order.order_line:
             identity = f'{self.env["ramp.flow.purchase_order"]._get_line_prefix()}{line.id}'
             if identity in told['line_ids'] and line.qty_received > 0:
                 if not told['lines'][identity].get('unit'):
-                    raise Waiting(self.env._('The order is being sent to Ramp.'))
+                    raise Waiting(_lt('The order is being sent to Ramp.'))
                 ramp_line = told['line_ids'][identity]
                 before = {key: receipt['lines'].get(ramp_line) or 0 for key, receipt in known.items()}
                 for key, count in self._share_received_quantity(line, *told['lines'][identity]['unit'], before).items():

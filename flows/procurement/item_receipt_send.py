@@ -4,11 +4,15 @@ import logging
 import re
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import RampNotFound, RampProtocolError, RampValidationError, read_item_receipt
-from ..engine.flow import Held, Waiting, is_of_object
+from ..engine.flow import is_of_object
 from ..engine.push_job import Remote
+from ..engine.reasons import Held, Waiting
 from .item_receipt import REST
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -44,7 +48,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             except RampValidationError as error:
                 refusal = refusal or error  # it concerns one receipt; the others are still sent
             except RampNotFound as error:
-                raise Waiting(self.env._('Ramp no longer has the order.')) from error
+                raise Waiting(_lt('Ramp no longer has the order.')) from error
         if refusal:
             raise refusal
 
@@ -153,7 +157,7 @@ class RampFlowItemReceiptSend(models.AbstractModel):
             job.uncertain = True
             job.block(
                 Held(
-                    self.env._(
+                    _lt(
                         'Ramp has a receipt of this order that Odoo does not know: %s. Delete it in Ramp. Odoo sends '
                         'what was received here.',
                         ', '.join(found.number for found in strange),

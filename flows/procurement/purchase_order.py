@@ -5,9 +5,12 @@ from decimal import Decimal
 
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import EXPONENTS, to_company_date
-from ..engine.flow import Held, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Waiting
+
+_lt = LazyTranslate(__name__)
 
 # Sent only when an order is created. Ramp has no way to change these (contract 2026-08-01).
 SENT_AT_CREATION = ('promise', 'terms', 'number', 'owner', 'three_way')
@@ -149,26 +152,24 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             if row.ramp_id and row.state not in ('ignored',):
                 found[row.res_id] = row.ramp_id
             elif row.flow == 'spend_vendor' and row.state == 'held' and row.res_id not in found:
-                found[row.res_id] = Held(self.env._('Ramp has no vendor for it yet. %s', row.error_message))
+                found[row.res_id] = Held(_lt('Ramp has no vendor for it yet. %s', row.error_message))
         missing = partners.filtered(lambda partner: not isinstance(found.get(partner.id), str))
         if missing and not connection.pull_bills:
             reason = Held(
-                self.env._(
+                _lt(
                     'Ramp has no vendor for it, and the connection %s does not create vendors. Switch on Bills there.',
                     connection.name,
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
             return {**found, **dict.fromkeys(missing.ids, reason)}
         for partner in missing:
             if reason := partner._ramp_no_vendor():
-                found[partner.id] = Held(self.env._('Ramp has no vendor for it. %s', reason))
+                found[partner.id] = Held(_lt('Ramp has no vendor for it. %s', reason))
         missing = missing.filtered(lambda partner: not isinstance(found.get(partner.id), Held))
         # The order requests the vendor it needs, whatever rights its buyer has on partners.
         missing.filtered(lambda partner: not partner.ramp_spend_vendor).ramp_spend_vendor = True
-        return {
-            **{partner.id: Waiting(self.env._('Its vendor is being created in Ramp.')) for partner in missing},
-            **found,
-        }
+        return {**{partner.id: Waiting(_lt('Its vendor is being created in Ramp.')) for partner in missing}, **found}
 
     def _get_offered_codings(self, connection, records):
         """Return the accounts and analytic accounts of these orders that Ramp has.
@@ -214,9 +215,10 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             raise vendor
         if order.currency_id.name not in EXPONENTS:
             raise Held(
-                self.env._(
+                _lt(
                     'Ramp does not support its currency %s. Use another currency for the order.', order.currency_id.name
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         lines = {}
         for line in order.order_line:
@@ -228,11 +230,17 @@ class RampFlowPurchaseOrder(models.AbstractModel):
                 line, offered, *counted.get(line.id, ())
             )
         if not lines:
-            raise Held(self.env._('It has no line with a quantity, and Ramp does not accept an order without lines.'))
+            raise Held(_lt('It has no line with a quantity, and Ramp does not accept an order without lines.'))
         entity = connection.ramp_entity_id or connection.primary_entity_id
         if not entity:
             raise Held(
-                self.env._('The connection %s has no Ramp entity for purchase orders. Choose one.', connection.name)
+                _lt(
+                    'The connection %(connection)s has no Ramp entity for purchase orders. Choose one.',
+                    connection=connection.name,
+                ),
+                kind='setting',
+                by=('connection',),
+                field='ramp_entity_id',
             )
         zone = connection._time_zone()
         approved, planned = (

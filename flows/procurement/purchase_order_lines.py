@@ -2,12 +2,14 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from odoo import api, models
-from odoo.tools import html2plaintext
+from odoo.tools import LazyTranslate, html2plaintext
 
 from ...ramp_api.money import find_currency_exponent
 from ..accounting.booking import clean_text
-from ..engine.flow import Held
+from ..engine.reasons import Held
 from .purchase_order import DIGITS, MOST_DIGITS, _count_decimal_digits
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowPurchaseOrderLines(models.AbstractModel):
@@ -40,7 +42,7 @@ class RampFlowPurchaseOrderLines(models.AbstractModel):
         )
         if ordered < 0 or subtotal < 0:
             raise Held(
-                self.env._(
+                _lt(
                     'The line "%s" is negative, and Ramp does not accept negative lines. Enter the discount on the '
                     'lines that it belongs to.',
                     clean_text(line.name),

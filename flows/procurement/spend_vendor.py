@@ -3,13 +3,15 @@ import dataclasses
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...models.res_partner import WANT_STATE
 from ...ramp_api import RampNotFound, read_vendor
-from ..engine.flow import Held
 from ..engine.push_job import UNSAID, Remote
+from ..engine.reasons import Held
 from ..engine.resolve import LOOK_UP_ALONE
+
+_lt = LazyTranslate(__name__)
 
 PLACE = ('country', 'state', 'address')
 ADDRESS = ('address_line_1', 'address_line_2', 'city', 'postal_code', 'state', 'country')
@@ -248,7 +250,7 @@ class RampFlowSpendVendor(models.AbstractModel):
             except RampNotFound as error:
                 # It was just deleted, and is created again once Ramp does not list it. Or what it refers to is gone.
                 raise Held(
-                    self.env._(
+                    _lt(
                         'Ramp cannot find the vendor, or something that it refers to: %s. Odoo will check again.', error
                     )
                 ) from error

@@ -2,12 +2,15 @@
 import dataclasses
 
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from ..accounting.booking import clean_text
 from ..accounting.payments import Part
-from ..engine.flow import Held, Waiting
+from ..engine.reasons import Held, Waiting
 from .reimbursement import DEAD
+
+_lt = LazyTranslate(__name__)
 
 BY_HAND = frozenset({'EXPORT_SUCCESSFUL', 'MANUALLY_REIMBURSED'})  # no money moved through Ramp
 
@@ -112,7 +115,12 @@ class RampFlowReimbursementPayment(models.AbstractModel):
                 return self._hold_for_manual_payment(move, line, self.env._('It was paid outside of Ramp.'))
             journal = connection.manual_payment_journal_id or journal
         if not journal:
-            raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+            raise Held(
+                _lt('The connection %(connection)s has no payment journal. Choose one.', connection=connection.name),
+                kind='setting',
+                by=('connection',),
+                field='payment_journal_id',
+            )
         if not value.amount.minor:
             return []
         day = self._get_booking_day(connection, value.payment_processed_at)
@@ -139,7 +147,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
     def _hold_for_manual_payment(self, move, line, reason):
         if not line.currency_id.is_zero(line.amount_residual_currency):
             raise Held(
-                self.env._(
+                _lt(
                     '%(reason)s Enter the payment of %(move)s in Odoo. This record then clears itself.',
                     reason=reason,
                     move=move.name,

@@ -2,14 +2,16 @@
 import dataclasses
 
 from odoo import api, models
-from odoo.tools import email_normalize
+from odoo.tools import LazyTranslate, email_normalize
 
 from ...ramp_api import REIMBURSEMENT_PAID_STATES
 from ..accounting.booking import clean_text
 from ..accounting.documents import Document, DocumentLine
 from ..accounting.lookup import PayableLookup
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import Held, HoldCollector, Skipped, Waiting
 from .reimbursement import DEAD, UNAPPROVED
+
+_lt = LazyTranslate(__name__)
 
 
 @dataclasses.dataclass
@@ -65,29 +67,31 @@ class RampFlowReimbursementPlan(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         self._check_ramp_state(connection, value)
-        journal = self._plan_document_journal(connection)
-        currency = self._plan_currency(
-            connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines]
-        )
-        employee = self._plan_payee_employee(connection, value, found)
-        coded = self._complete_line_coding(
-            connection,
-            value.lines,
-            self._plan_line_codings(connection, value.lines, found),
-            [employee.work_contact_id] * len(value.lines),
-            found,
-        )
-        spent = self._get_spending_day(connection, value)
-        if not spent:
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
-        self._check_document_rate(connection, currency, None, spent, found)
-        date = self._plan_entry_date(
-            connection,
-            self._get_booking_day(connection, value.accounting_date, spent),
-            journal,
-            found,
-            any(coding.tax for coding in coded),
-        )
+        holds, journal, spent, employee, coded = HoldCollector(), None, None, None, None
+        with holds.collect():
+            journal = self._plan_document_journal(connection)
+        with holds.collect():
+            employee = self._plan_payee_employee(connection, value, found)
+        with holds.collect():
+            coded = self._plan_line_codings(connection, value.lines, found)
+            if employee:
+                contacts = [employee.work_contact_id] * len(value.lines)
+                coded = self._complete_line_coding(connection, value.lines, coded, contacts, found)
+        with holds.collect():
+            spent = self._get_spending_day(connection, value)
+            if not spent:
+                raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
+            if journal:
+                day = self._get_booking_day(connection, value.accounting_date, spent)
+                has_tax = any(coding.tax for coding in coded or ())
+                date = self._plan_entry_date(connection, day, journal, found, has_tax)
+        with holds.collect():
+            currency = self._plan_currency(
+                connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines]
+            )
+            if spent:
+                self._check_document_rate(connection, currency, None, spent, found)
+        holds.check()
         document = Document(
             ramp_id=value.id,
             move_type='in_invoice' if value.direction == 'BUSINESS_TO_USER' else 'in_refund',
@@ -117,7 +121,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         spent = self._get_spending_day(connection, value)
         if spent and spent < connection.start_date:
             raise Skipped(
-                self.env._(
+                _lt(
                     'It was spent on %(date)s, before the start date of the connection (%(start)s).',
                     date=spent,
                     start=connection.start_date,
@@ -127,7 +131,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         if value.state in UNAPPROVED:
             raise Waiting(self._describe_ramp_state(value.state))
         if value.sync_status == 'NOT_SYNC_READY':
-            raise Waiting(self.env._('It is not marked as ready in Ramp.'))
+            raise Waiting(_lt('It is not marked as ready in Ramp.'))
         if connection.reimbursement_policy == 'paid' and value.state not in REIMBURSEMENT_PAID_STATES:
             raise Waiting(self._describe_ramp_state(value.state))
 
@@ -171,22 +175,27 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         employee, question = found.employees.get(value.user_id), None
         if not employee:
             employee, question = found.named.get(email, (None, None))
+        person = clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id
+        about = {'ramp_user': value.user_id, 'name': person, 'email': email}
         if question:
-            raise Held(question)
+            raise Held(question, kind='cardholder', **about)
         if not employee:
             raise Held(
-                self.env._(
+                _lt(
                     '%(person)s (%(email)s) is not an employee of %(company)s. In Odoo, give the employee the email '
                     'that the person has in Ramp: as the login or, without a login, as the work email.',
                     email=email or '-',
                     company=connection.company_id.name,
-                    person=clean_text(value.user_full_name) or clean_text(value.user_email) or value.user_id,
-                )
+                    person=person,
+                ),
+                kind='cardholder',
+                by=('email', 'company', 'person'),
+                **about,
             )
         # This also covers two reimbursements that are posted together.
         if found.users.setdefault(employee, employee.ramp_user_id or value.user_id) != value.user_id:
             raise Held(
-                self.env._(
+                _lt(
                     'The employee %(employee)s has the email %(email)s, but is linked to another Ramp user. If that '
                     'is the same person, clear the "Ramp User" of the employee.',
                     employee=employee.name,

@@ -2,11 +2,13 @@
 import dataclasses
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...ramp_api import read_cashback
 from ..engine.book import Lookup
-from ..engine.flow import Waiting
+from ..engine.reasons import Waiting
+
+_lt = LazyTranslate(__name__)
 
 
 @dataclasses.dataclass
@@ -88,7 +90,7 @@ class RampFlowCashback(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
         if value.id not in found.bills:
-            raise Waiting(self.env._('It is posted with the card statement that it is on.'))
+            raise Waiting(_lt('It is posted with the card statement that it is on.'))
         return found.bills[value.id]
 
     def _book_plans(self, connection, plans):

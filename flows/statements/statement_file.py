@@ -1,8 +1,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import api, models
+from odoo.tools import LazyTranslate
 
 from ...models.ledger_json import json_digest
 from ...ramp_api import read_statement, read_statement_url
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowStatementFile(models.AbstractModel):
@@ -111,14 +114,14 @@ class RampFlowStatementFile(models.AbstractModel):
         if not connection.ramp_entity_id:
             return super()._skip_file_row(connection, record)
         return record._ignore_by_rule(
-            self.env._(
+            _lt(
                 'Ramp has no file for it, or only one that also shows the spend of other Ramp entities, which is not '
                 'for this company.'
             )
         )
 
     def _reason_object_gone(self):
-        return self.env._('Ramp no longer has this statement.')
+        return _lt('Ramp no longer has this statement.')
 
     def _reason_unreadable_files(self, error):
-        return self.env._('Ramp sent a statement that cannot be read. %s', error)
+        return _lt('Ramp sent a statement that cannot be read. %s', error)

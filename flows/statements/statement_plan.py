@@ -1,11 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...ramp_api import Money
 from ..accounting.coding import Coding
 from ..accounting.documents import Document, DocumentLine
-from ..engine.flow import Held, Skipped
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped
 from .statement import FLOWS, NAMED, StatementPlan, is_exact_sum
+
+_lt = LazyTranslate(__name__)
 
 
 class RampFlowStatementPlan(models.AbstractModel):
@@ -16,16 +19,28 @@ class RampFlowStatementPlan(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         day = self._get_last_day(connection, value)
         if day < connection.start_date:
-            raise Skipped(self.env._('It ended before the start date of the connection.'))
+            raise Skipped(_lt('It ended before the start date of the connection.'))
         self._skip_booked_elsewhere(connection, value.end)
         journal, partner = self._plan_document_journal(connection), connection.ramp_partner_id
         if not partner:
             raise Held(
-                self.env._('The connection %s has no partner under "Ramp as a Vendor". Choose one.', connection.name)
+                _lt(
+                    'The connection %(connection)s has no partner under "Ramp as a Vendor". Choose one.',
+                    connection=connection.name,
+                ),
+                kind='setting',
+                by=('connection',),
+                field='ramp_partner_id',
             )
         if not connection.card_account_id:
             raise Held(
-                self.env._('The connection %s has no card journal with a default account. Choose one.', connection.name)
+                _lt(
+                    'The connection %(connection)s has no card journal with a default account. Choose one.',
+                    connection=connection.name,
+                ),
+                kind='setting',
+                by=('connection',),
+                field='card_journal_id',
             )
         currency = self._plan_currency(
             connection, value.currency, found, amounts=[value.charges.minor, value.credits.minor, value.ending.minor]
@@ -40,9 +55,16 @@ class RampFlowStatementPlan(models.AbstractModel):
         if leaves_difference:
             exchange_date = self._plan_entry_date(connection, day, self._get_exchange_journal(connection), found)
         if not spent and not back and not exchange_date:
-            raise Skipped(self.env._('Nothing was spent.'))
+            raise Skipped(_lt('Nothing was spent.'))
         if back and not connection.cashback_account_id:
-            raise Held(self.env._('The connection %s has no account for cashback. Choose one.', connection.name))
+            raise Held(
+                _lt(
+                    'The connection %(connection)s has no account for cashback. Choose one.', connection=connection.name
+                ),
+                kind='setting',
+                by=('connection',),
+                field='cashback_account_id',
+            )
         nothing = {'distribution': False, 'tax': self.env['account.tax'], 'partner': self.env['res.partner']}
         period = self.env._('%(start)s to %(end)s', start=self._get_booking_day(connection, value.start), end=day)
         parts = [
@@ -117,12 +139,13 @@ class RampFlowStatementPlan(models.AbstractModel):
             and company.expense_currency_exchange_account_id
         ):
             raise Held(
-                self.env._(
+                _lt(
                     'The company %s has no journal or accounts for exchange differences. Choose them in the settings '
                     'of '
                     'Accounting.',
                     company.name,
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         return company.currency_exchange_journal_id
 
@@ -139,7 +162,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         """Raise `Held` unless the section adds up: in itself, with the statement before it, and with its lines."""
         if value.opening + value.charges - value.credits - value.payments != value.ending:
             raise Held(
-                self.env._(
+                _lt(
                     'It does not add up: the opening balance %(opening)s plus charges of %(charges)s, less credits '
                     'of %(credits)s and payments of %(payments)s, is not the closing balance %(ending)s. Ask Ramp '
                     'for a corrected statement.',
@@ -155,7 +178,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         )
         if before != value.opening:
             raise Held(
-                self.env._(
+                _lt(
                     'Its opening balance is %(opening)s, but the previous statement (%(name)s) ended with '
                     '%(ending)s. Ask Ramp for a corrected statement.',
                     opening=value.opening,
@@ -190,7 +213,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         )
         if not is_exact_sum(value.payments.minor - paid, found.failed.get((value.entity_id, value.currency), ())):
             raise Held(
-                self.env._(
+                _lt(
                     'It shows payments of %(said)s, but its transfers add up to %(paid)s. Check the transfers in Ramp.',
                     said=value.payments,
                     paid=Money(paid, value.currency),
@@ -230,7 +253,7 @@ class RampFlowStatementPlan(models.AbstractModel):
             )
         if odd:
             raise Held(
-                self.env._(
+                _lt(
                     'Some of its lines (%(count)s) are not posted, or not with the amount in Ramp: %(lines)s',
                     count=len(odd),
                     lines=self._join_in_words(odd),

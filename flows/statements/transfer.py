@@ -4,13 +4,15 @@ import datetime
 from datetime import timedelta
 
 from odoo import Command, api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Transfer, read_transfer
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
-from ..engine.flow import Held, Skipped, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting
 from .statement_notes import TransferNote, TransferPaymentNote
+
+_lt = LazyTranslate(__name__)
 
 # Every status of the contract is decided here. Transfers that the bank accepted are posted, and those that failed are
 # undone. A transfer with any other status is put on hold.
@@ -159,28 +161,40 @@ class RampFlowTransfer(models.AbstractModel):
                 self._describe_transfer_status(value.status),
             )
         if value.status in UNDER_WAY and not note:
-            raise Waiting(self.env._('The money is on its way (%s).', value.status))
+            raise Waiting(_lt('The money is on its way (%s).', value.status))
         if value.status in NOTHING or not value.amount.minor:
-            raise Skipped(self.env._('There was nothing to pay.'))
+            raise Skipped(_lt('There was nothing to pay.'))
         if value.status not in TRANSFER_ACCEPTED_STATUSES | UNDER_WAY:
             raise Held(
-                self.env._(
+                _lt(
                     'Its status is %s, which this connector does not know. Update the connector, or contact its maintainer.',
                     value.status or '-',
-                )
+                ),
+                by=ALL_ARGUMENTS,
             )
         stands = bool(note) and note.amount == [value.amount.minor, value.amount.currency]
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
         journal = found.banks.get(value.bank_account_id) or connection.payment_journal_id
         if not journal:
-            raise Held(self.env._('The connection %s has no payment journal. Choose one.', connection.name))
+            raise Held(
+                _lt('The connection %(connection)s has no payment journal. Choose one.', connection=connection.name),
+                kind='setting',
+                by=('connection',),
+                field='payment_journal_id',
+            )
         if not connection.ramp_partner_id:
             raise Held(
-                self.env._('The connection %s has no partner under "Ramp as a Vendor". Choose one.', connection.name)
+                _lt(
+                    'The connection %(connection)s has no partner under "Ramp as a Vendor". Choose one.',
+                    connection=connection.name,
+                ),
+                kind='setting',
+                by=('connection',),
+                field='ramp_partner_id',
             )
         day = self._get_booking_day(connection, value.created_at)
         if not day:
-            raise Held(self.env._('It has no date, so it cannot be posted. Ask Ramp.'))
+            raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
         date = self._plan_entry_date(connection, day, journal, found)
         # Posting needs a rate, so check here that there is one.
         self._get_odoo_rate(connection, currency, date, found)

@@ -5,14 +5,16 @@ from collections import defaultdict
 
 from odoo import models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ..accounting.booking import clean_text
 from ..accounting.coding import IDENTITY
 from ..engine.book import Lookup
-from ..engine.flow import Held
 from ..engine.names import name_key
+from ..engine.reasons import Held
 from .field_merge import ADDRESS, GUEST, OWN
+
+_lt = LazyTranslate(__name__)
 
 
 @dataclasses.dataclass
@@ -261,7 +263,7 @@ class RampVendorMatching(models.AbstractModel):
             ids = [identity for identity in ids if identity not in found.taken]
             if len(ids) > 1:
                 raise Held(
-                    self.env._(
+                    _lt(
                         'Several partners may be this vendor (%(how)s): %(partners)s. Merge them, archive the wrong '
                         'ones, or give only the right one the tax id that the vendor has in Ramp. This record then '
                         'clears itself.',

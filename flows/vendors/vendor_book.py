@@ -6,13 +6,16 @@ from markupsafe import Markup
 
 from odoo import models
 from odoo.exceptions import ValidationError
+from odoo.tools import LazyTranslate
 
 from ..accounting.booking import QUIET, clean_text
-from ..engine.flow import Held, Waiting
 from ..engine.names import name_key
+from ..engine.reasons import Held, Waiting
 from .field_merge import OWN, has
 from .vendor import VendorPlan, _get_tax_id, _get_text_code, _get_vendor_name, _make_partner_address
 from .vendor_notes import VendorNote
+
+_lt = LazyTranslate(__name__)
 
 TEXT_LENGTH = 4000  # characters of a vendor's description that go into the partner's notes
 # Ramp has no field for tax id and website (contract 2026-08-01). Businesses keep them in custom fields of these names.
@@ -51,7 +54,7 @@ class RampFlowVendorBook(models.AbstractModel):
 
     def _plan_object(self, connection, value, found):
         if value.contacts is None:
-            raise Waiting(self.env._('Ramp did not send its details and contacts. The next run asks again.'))
+            raise Waiting(_lt('Ramp did not send its details and contacts. The next run asks again.'))
         partner, elsewhere = self._find_own_partner(connection, value.id, found)
         how = elsewhere and self.env._('known from another connection')
         if partner and not self._is_usable_partner(connection, partner):

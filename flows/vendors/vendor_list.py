@@ -4,7 +4,7 @@ import zlib
 from datetime import timedelta
 
 from odoo import models
-from odoo.tools import SQL, split_every
+from odoo.tools import SQL, LazyTranslate, split_every
 
 from ...models.ledger_json import json_digest
 from ...ramp_api import (
@@ -22,6 +22,8 @@ from ..engine.flow import is_of_object
 from ..engine.payloads import is_uuid, jsonable
 from ..engine.pull import AT_ONCE
 from .vendor import _get_payload_id
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -345,7 +347,7 @@ class RampFlowVendorList(models.AbstractModel):
                 ('state', '!=', 'confirmed'),
             ]
         ):
-            record._ignore_by_rule(self.env._('Ramp no longer has it.'))
+            record._ignore_by_rule(_lt('Ramp no longer has it.'))
 
 
 def is_turn(ramp_id, part, parts):
