@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 {
     'name': 'Ramp Connector',
-    'version': '19.0.1.6.0',
+    'version': '19.0.1.7.0',
     'category': 'Accounting/Accounting',
     'summary': 'Ramp card spend, bills, orders and people, in real time: exactly once, posted, paid, confirmed, tied out to the cent',
     'author': 'Ramp Connector contributors',
@@ -16,7 +16,9 @@
         'data/ramp_data.xml',
         'data/ir_cron.xml',
         'wizard/ramp_record_ignore_views.xml',
+        'wizard/ramp_cardholder_match_views.xml',
         'views/ramp_record_views.xml',
+        'views/ramp_cause_views.xml',
         'views/ramp_run_views.xml',
         'views/ramp_connection_views.xml',
         'views/ramp_connection_people_views.xml',

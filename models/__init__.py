@@ -43,6 +43,8 @@ from . import (
     ramp_connection_people,
     ramp_connection_cards,
     ramp_merchant,
+    ramp_cause,
+    ramp_mapping,
     account_account,
     account_analytic,
     account_fiscal_position,

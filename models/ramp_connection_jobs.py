@@ -78,3 +78,7 @@ class RampConnection(models.Model):
         flows = (flow for flow in self._flow_models() if any(flow._is_enabled_for(connection) for connection in self))
         for job in self._cron_jobs(flows):
             job._trigger()
+
+    def _look_again_at_questions(self):
+        """Let the jobs look again at what is on hold, after a person settled something."""
+        self.filtered(lambda connection: connection.state == 'connected')._request_sync()

@@ -11,6 +11,7 @@ from . import (
     test_bills_from_before,
     test_card_books,
     test_card_merchant,
+    test_causes,
     test_changes,
     test_charts,
     test_clocks,

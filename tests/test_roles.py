@@ -46,10 +46,14 @@ BUYS = f'{BOOKS} buyer purchases storekeeper stock'
 ACCESS = {
     'ramp.account.type': (SEES, '', '', ''),
     'ramp.bank.account': (SEES, 'manager', '', ''),
+    'ramp.cardholder.match': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
+    'ramp.cardholder.match.line': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
+    'ramp.cause': (BOOKS, '', '', ''),
     'ramp.change': ('', '', '', ''),
     'ramp.connection': (SEES, 'manager system', 'manager', 'manager'),
     'ramp.connection.check': (SEES, '', '', ''),
     'ramp.event': ('', '', '', ''),
+    'ramp.mapping': (BOOKS, WORKS, WORKS, WORKS),
     'ramp.merchant': ('', '', '', ''),
     'ramp.record': (BOOKS, '', '', ''),
     'ramp.record.ignore': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
@@ -117,6 +121,11 @@ METHODS = {
     },
     'hr.work.location': OPENS,
     'purchase.order': {**OPENS, 'action_open_in_ramp': BUYS},
+    'ramp.cardholder.match': {'action_confirm': 'invoicing'},
+    'ramp.cause': {
+        'action_open_records': BOOKS,
+        **dict.fromkeys(('action_ignore', 'action_retry', 'action_solve'), WORKS),
+    },
     'ramp.connection': {
         **dict.fromkeys(
             (
@@ -224,6 +233,16 @@ class RoleCase(RampCase):
                 'journal_id': bank.id,
             }
         )
+        match = (
+            Model['ramp.cardholder.match']
+            .with_user(self.users['invoicing'])
+            .create(
+                {
+                    'connection_id': self.connection.id,
+                    'line_ids': [Command.create({'name': 'Grace', 'ramp_user_id': 'x'})],
+                }
+            )
+        )
         move = self.move(self.booked)
         samples = [
             self.connection,
@@ -239,6 +258,18 @@ class RoleCase(RampCase):
                 }
             ),
             self.record(self.held),
+            self.record(self.held).cause_ids,
+            Model['ramp.mapping'].create(
+                {
+                    'connection_id': self.connection.id,
+                    'name': 'Insurance',
+                    'ramp_type': 'GL_ACCOUNT',
+                    'ramp_key': 'X-1',
+                    'target': 'left_out',
+                }
+            ),
+            match,
+            match.line_ids,
             Model['ramp.run'].search([('connection_id', '=', self.connection.id)], limit=1),
             Model['ramp.account.type'].search([], limit=1),
             self.connection.bank_account_ids[:1],

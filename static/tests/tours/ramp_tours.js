@@ -63,12 +63,13 @@ addTour("ramp_connector_inbox", {
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
         ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
         {
-            content: "The reason is in the list",
-            trigger: ".o_data_row:contains('Blue Bottle Coffee'):contains('It has no account.')",
+            content: "Two causes hold what cannot be posted",
+            trigger: ".o_list_view:has(.o_data_row:contains('It has no account.')):has(.o_data_row:contains('does not exist in Odoo'))",
         },
+        row("It has no account."),
         {
-            content: "What is booked is not in the inbox",
-            trigger: ".o_list_view:not(:has(.o_data_row:contains('Amazon Web Services')))",
+            content: "What has this cause, and nothing else",
+            trigger: ".o_list_view:has(.o_data_row:contains('Blue Bottle Coffee')):not(:has(.o_data_row:contains('FedEx')))",
         },
         row("Blue Bottle Coffee"),
         {
@@ -85,18 +86,18 @@ addTour("ramp_connector_inbox", {
             trigger: ".o_statusbar_status .o_arrow_button_current:contains('Waiting')",
         },
         {
-            content: "Back to the inbox",
+            content: "Back to what has the cause",
             trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
             run: "click",
         },
         {
-            content: "It has left the inbox",
+            content: "Nothing has it any more",
             trigger: ".o_list_view:not(:has(.o_data_row:contains('Blue Bottle Coffee')))",
         },
-        row("FedEx"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
         {
-            content: "Leave it out",
-            trigger: "button[name=action_ignore]",
+            content: "Leave out all that the other cause holds",
+            trigger: ".o_data_row:contains('does not exist in Odoo') button[name=action_ignore]",
             run: "click",
         },
         {
@@ -110,8 +111,14 @@ addTour("ramp_connector_inbox", {
             run: "click",
         },
         {
+            content: "Nothing needs attention",
+            trigger: "body:not(:has(.modal)) .o_nocontent_help:contains('Nothing needs attention')",
+        },
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_record"),
+        row("FedEx"),
+        {
             content: "It is ignored, and by whom and why",
-            trigger: "body:not(:has(.modal)) .o_form_view .alert:contains('Booked by hand')",
+            trigger: ".o_form_view .alert:contains('Booked by hand')",
         },
         {
             trigger: ".o_statusbar_status .o_arrow_button_current:contains('Ignored')",
@@ -326,6 +333,7 @@ addTour("ramp_connector_changed_bill", {
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
         ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
+        row("Ramp changed it"),
         {
             content: "What changed after it was booked stands out",
             trigger: ".o_data_row:has(.text-warning):contains('Bright Design Studio BDS-118'):contains('Ramp changed it')",
@@ -414,6 +422,7 @@ addTour("ramp_connector_number_twice", {
     steps: () => [
         ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
         ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
+        row("already has a document with the number"),
         row("Gotham Property Group GPG-2041"),
         {
             content: "The reason says which document has the number",
