@@ -32,6 +32,7 @@
         'views/stock_picking_views.xml',
         'views/ramp_tie_out_views.xml',
         'report/ramp_tie_out_templates.xml',
+        'views/ramp_dashboard_views.xml',
         'views/ramp_menus.xml',
     ],
     'assets': {

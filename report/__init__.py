@@ -6,4 +6,5 @@ from . import (
     ramp_tie_out_open,
     ramp_tie_out_items,
     ramp_tie_out_rates,
+    ramp_dashboard,
 )

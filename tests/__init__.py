@@ -20,6 +20,7 @@ from . import (
     test_configuration_check,
     test_connection,
     test_currencies,
+    test_dashboard,
     test_default_taxes,
     test_disk,
     test_docs,

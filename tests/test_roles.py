@@ -159,6 +159,7 @@ METHODS = {
     },
     'ramp.record.ignore': {'action_confirm': 'invoicing'},
     'ramp.tie.out': {'action_open': BOOKS},
+    'report.ramp_connector.dashboard': dict.fromkeys(('get_dashboard', 'get_tie_out'), BOOKS),
     'report.ramp_connector.tie_out': dict.fromkeys(('get_options', 'get_report', 'open_items', 'open_owing'), BOOKS),
     'res.partner': {
         **OPENS,
@@ -475,6 +476,8 @@ class TestRoles(RoleCase):
         arguments = {
             'get_options': (),
             'get_report': self.connection.ids,
+            'get_dashboard': self.connection.ids,
+            'get_tie_out': self.connection.ids,
             'open_items': (self.connection.id, 'ramp', 1),
             'open_owing': (self.connection.id, 'vendor', 'ramp', 1, 1),
         }

@@ -129,6 +129,7 @@ class TestScreens(ScreenCase):
 
         daily = {
             'ramp_menu_root',
+            'ramp_menu_dashboard',
             'ramp_menu_problem',
             'ramp_menu_record',
             'ramp_menu_mapping',

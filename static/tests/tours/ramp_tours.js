@@ -651,3 +651,42 @@ addTour("ramp_connector_tie_out_unconnected", {
         },
     ],
 });
+
+addTour("ramp_connector_dashboard", {
+    steps: () => [
+        {
+            content: "Health comes first, with the next step",
+            trigger: ".o_ramp_health[data-level=warning]:contains('wait for a decision') .o_ramp_step:contains('Needs Attention')",
+        },
+        {
+            content: "This month is compared",
+            trigger: ".o_ramp_tie_out_card a[data-status]",
+        },
+        {
+            content: "Each flow says when it ran",
+            trigger: ".o_ramp_runs tr:contains('Card transactions'):contains('Finished')",
+        },
+        {
+            content: "Open a cause",
+            trigger: ".o_ramp_causes a:contains('does not exist in Odoo')",
+            run: "click",
+        },
+        {
+            content: "Its objects",
+            trigger: ".o_list_view .o_data_row:contains('does not exist in Odoo')",
+        },
+        {
+            content: "And back",
+            trigger: ".o_back_button, .breadcrumb-item:not(.active) a",
+            run: "click",
+        },
+        {
+            content: "The next step leads to what needs attention",
+            trigger: ".o_ramp_step",
+            run: "click",
+        },
+        {
+            trigger: ".o_list_view .o_data_row button[name=action_solve]:contains('Map')",
+        },
+    ],
+});
