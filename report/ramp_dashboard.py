@@ -112,11 +112,10 @@ class RampDashboard(models.AbstractModel):
                 'text': self.env._('The last sync failed: %s', connection.last_error),
                 'step': settings,
             }
-        here = sum(cause['count'] for cause in causes['list'] if cause['place'] == 'odoo')
-        if here:
+        if causes['here']:
             return {
                 'level': 'warning',
-                'text': self.env._('Objects wait for a decision here: %s.', here),
+                'text': self.env._('Objects wait for a decision here: %s.', causes['here']),
                 'step': {'label': self.env._('Needs Attention'), 'name': 'attention'},
             }
         if not connection.last_sync:
@@ -130,11 +129,14 @@ class RampDashboard(models.AbstractModel):
     # ------------------------------------------------------------------ what waits
 
     def _list_causes(self, connection):
-        """Return {'total': number of causes, 'list': [{'id', 'name', 'count', 'amounts', 'place'}]}, the largest first."""
-        domain = [('connection_id', '=', connection.id)]
-        causes = self.env['ramp.cause'].search(domain)
+        """Return {'total': number of causes, 'here': number of records that need a decision in Odoo, 'list': [{'id',
+        'name', 'count', 'amounts', 'place'}]}, the largest first.
+        """
+        causes = self.env['ramp.cause'].search([('connection_id', '=', connection.id)])
+        here = causes.filtered(lambda cause: cause.place == 'odoo')
         return {
             'total': len(causes),
+            'here': len(here._get_records()),
             'list': [
                 {
                     'id': cause.id,
