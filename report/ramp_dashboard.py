@@ -46,7 +46,7 @@ class RampDashboard(models.AbstractModel):
         Connection = self.env['ramp.connection']
         for model in ('ramp.record', 'ramp.run', 'ramp.cause', 'account.move.line'):
             self.env[model].check_access('read')
-        connections = Connection.search([])
+        connections = Connection.search([('active', '=', True)])
         connection = Connection.browse(int(connection_id)).exists() if connection_id else connections[:1]
         if connection_id and not connection:
             raise UserError(self.env._('This connection no longer exists.'))
