@@ -8,6 +8,7 @@ from . import (
     ramp_change,
     ramp_record,
     ramp_record_words,
+    ramp_record_details,
     ramp_record_inbox,
     ramp_record_upsert,
     ramp_record_take,

@@ -84,7 +84,6 @@ class RampRecord(models.Model):
     )
     late_payload_text = fields.Text(string='As Ramp has it now', compute='_compute_payload_text')
     has_changed = fields.Boolean(readonly=True, help='Ramp changed it after it was posted here; see the late payload.')
-    late_changes = fields.Text(string='What Changed in Ramp', compute='_compute_late_changes')
     payload_hash = fields.Char(readonly=True)
     noted = fields.Json(
         readonly=True,

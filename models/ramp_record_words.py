@@ -3,43 +3,13 @@ from decimal import Decimal
 
 from odoo import api, models
 
-from .ledger_json import json_leaves
 from .ramp_record import OPEN_STATES
-
-# Bookkeeping keys: their changes mean nothing to a person who compares two versions of an object
-BOOKKEEPING_KEYS = ('erased_at', 'sync_status', 'synced_at', 'updated_at', 'deep_link_url', 'statement_id')
 
 
 class RampRecord(models.Model):
-    """A row in words, for a person: its status, its changes in Ramp, and what Ramp has of an object of Odoo."""
+    """A row in words, for a person: its status, and what Ramp has of an object of Odoo."""
 
     _inherit = 'ramp.record'
-
-    @api.depends('payload', 'late_payload')
-    def _compute_late_changes(self):
-        for record in self:
-            before, after = (
-                {key: None if leaf in ('', [], {}) else leaf for key, leaf in json_leaves(payload).items()}
-                if payload
-                else {}
-                for payload in (record.payload, record.late_payload)
-            )
-            record.late_changes = (
-                '\n'.join(
-                    self.env._(
-                        '%(field)s: %(before)s, now %(after)s',
-                        field=key,
-                        **{
-                            name: self.env._('(nothing)') if leaf is None else leaf
-                            for name, leaf in (('before', before.get(key)), ('after', after.get(key)))
-                        },
-                    )
-                    for key in sorted({*before, *after})
-                    if before.get(key) != after.get(key) and key.rpartition('.')[2] not in BOOKKEEPING_KEYS
-                )
-                if after
-                else False
-            )
 
     @api.depends('state', 'remote_id', 'hold_reason')
     @api.depends_context('lang')

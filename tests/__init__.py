@@ -51,6 +51,8 @@ from . import (
     test_query_counts,
     test_query_counts_payables,
     test_reach,
+    test_record_details,
+    test_record_link,
     test_ramp_api_client,
     test_ramp_api_files,
     test_ramp_api_money,

@@ -401,7 +401,7 @@ class TestBill(PayablesCase):
         self.ramp.update_bill(ramp_id, amount_minor=12000)
         self.sync_payables()
         self.assertEqual((record.state, bill.amount_total), ('held', 100.0))
-        self.assertIn('amount: 100 USD, now 120 USD', record.late_changes)
+        self.assertIn('Amount: 100.00 USD, now 120.00 USD', record.late_changes)
         record.action_rebook()
         self.sync_payables()
         self.assertEqual((record.state, self.move(ramp_id).amount_total), ('confirmed', 120.0))

@@ -524,7 +524,7 @@ class TestReimbursement(ReimbursementCase):
         self.later(ramp_id)
         self.sync_payables()
         self.assertEqual((record.state, bill.amount_total), ('held', 100.0))
-        self.assertIn('entity_amount.value: 10000, now 12000', record.late_changes)
+        self.assertIn('Amount: 100.00 USD, now 120.00 USD', record.late_changes)
         record.action_rebook()
         self.sync_payables()
         self.sync_payables()

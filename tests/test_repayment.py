@@ -392,7 +392,7 @@ class TestRepayment(RepaymentCase):
         self.ramp.state['repayments'].update_row(ramp_id, repayment_amount=amount)
         self.sync_repayments()
         self.assertEqual(record.state, 'held')
-        self.assertIn('repayment_amount: 40 USD, now 41 USD', record.late_changes)
+        self.assertIn('Amount: 40.00 USD, now 41.00 USD', record.late_changes)
         record.action_retry()
         self.assertEqual(record.state, 'confirmed')
         self.sync_repayments()

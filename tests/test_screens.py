@@ -244,7 +244,13 @@ class TestScreens(ScreenCase):
         record = self.record(ramp_id)
         late = self.ramp.state['transactions'].get_row(ramp_id)
         record.write({'state': 'held', 'hold_reason': 'changed', 'late_payload': late})
-        self.assertIn('line_items.1.amount: 100 USD, now 105.5 USD', record.late_changes)
+        self.assertEqual(
+            record.late_changes.splitlines(),
+            [
+                'Amount: 100.00 USD, now 105.50 USD',
+                'Amount, line 1: 100.00 USD, now 105.50 USD',
+            ],
+        )
 
     def test_late_change_says_what_was_picked_in_words(self):
         """A changed selection is shown as one line, not as one for each of its keys. Two forms of an empty value show
@@ -263,14 +269,8 @@ class TestScreens(ScreenCase):
                 'late_payload': {**before, 'memo': '', 'line_items': after['line_items']},
             }
         )
-        meals, travel = (
-            f'{account.code} {account.name} [{self.external(account)}]'
-            for account in (self.account_meals, self.account_travel)
-        )
-        self.assertEqual(
-            self.record(ramp_id).late_changes.splitlines(),
-            [f'line_items.1.accounting_field_selections.1: Category: {meals}, now Category: {travel}'],
-        )
+        meals, travel = (f'{account.code} {account.name}' for account in (self.account_meals, self.account_travel))
+        self.assertEqual(self.record(ramp_id).late_changes, f'Coding, line 1: {meals}, now {travel}')
 
     def test_error_of_one_flow_is_not_hidden_by_another(self):
         """The connection shows the failure of one flow until that flow succeeds, even if another flow succeeds first."""

@@ -8,4 +8,5 @@ from . import (  # a base comes before the models that inherit it
     bill_payment_book,
     bill_payment_plan,
     bill_file,
+    described,
 )

@@ -8,4 +8,5 @@ from . import (  # a base comes before the models that inherit it
     receipt,
     repayment,
     repayment_book,
+    described,
 )

@@ -2,6 +2,7 @@
 from . import (  # a base comes before the models that inherit it
     flow,
     store,
+    describe,
     withhold,
     book,
     confirm,

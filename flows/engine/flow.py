@@ -91,6 +91,16 @@ class RampFlow(models.AbstractModel):
         return
 
     @api.model
+    def _describe_payload(self, connection, payload):
+        """Return what a person reads of a payload, or None if that is not known. See `ramp.flow.store`."""
+        return
+
+    @api.model
+    def _get_files_parent_id(self, record):
+        """Return the Ramp id under which the files of a row's object are in the ledger, or None if it has no files."""
+        return
+
+    @api.model
     def _get_cron_job(self):
         """Return the flow's job. It is empty for a flow whose rows another flow makes and processes."""
         return self.env['ir.cron'].browse(self._get_cron_id() or ())

@@ -4,4 +4,5 @@ from . import (  # a base comes before the models that inherit it
     reimbursement_plan,
     reimbursement_payment,
     bank_reference,
+    described,
 )

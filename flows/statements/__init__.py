@@ -6,4 +6,5 @@ from . import (  # a base comes before the models that inherit it
     statement_plan,
     cashback,
     statement_file,
+    described,
 )

@@ -6,4 +6,5 @@ from . import (  # a base comes before the models that inherit it
     vendor,
     vendor_book,
     vendor_list,
+    described,
 )

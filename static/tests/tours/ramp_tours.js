@@ -341,11 +341,15 @@ addTour("ramp_connector_changed_bill", {
         row("Bright Design Studio BDS-118"),
         {
             content: "Before and after",
-            trigger: ".o_form_view [name=late_changes]:contains('amount: 1800 USD, now 2250 USD'):contains('now Photographs')",
+            trigger: ".o_form_view [name=late_changes]:contains('Amount: 1,800.00 USD, now 2,250.00 USD'):contains('now Photographs')",
         },
         {
             content: "What was picked is one line, in words",
-            trigger: ".o_form_view [name=late_changes]:contains('line_items.2.accounting_field_selections.1: (nothing), now Category:')",
+            trigger: ".o_form_view [name=late_changes]:contains('Coding, line 2: (nothing), now ')",
+        },
+        {
+            content: "The table marks what differs, not by colour alone",
+            trigger: ".o_form_view [name=details_table] tr.o_ramp_changed:has(.badge:contains('Changed')):contains('2,250.00 USD')",
         },
         {
             content: "Either keep what is booked...",
