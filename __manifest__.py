@@ -16,6 +16,7 @@
         'data/ramp_data.xml',
         'data/ir_cron.xml',
         'wizard/ramp_record_ignore_views.xml',
+        'wizard/ramp_record_link_views.xml',
         'wizard/ramp_cardholder_match_views.xml',
         'views/ramp_record_views.xml',
         'views/ramp_cause_views.xml',

@@ -10,6 +10,7 @@ from . import (
     ramp_record_words,
     ramp_record_details,
     ramp_record_inbox,
+    ramp_record_link,
     ramp_record_upsert,
     ramp_record_take,
     ramp_record_outcome,

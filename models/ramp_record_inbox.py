@@ -185,27 +185,31 @@ class RampRecord(models.Model):
                 ('remote_id', '=', False),
             ]
         )
-        if not records:
-            return
-        for record in records:
+        if records:
+            records._hold_without_document(
+                'deleted',
+                _lt(
+                    'Its document was deleted in Odoo by %s. Press Retry to post it again, or Ignore to leave it out.',
+                    self.env.user.name,
+                ),
+            )
+
+    def _hold_without_document(self, hold_reason, reason):
+        """Put rows that have lost their documents on hold, until a person decides.
+
+        :param reason: see `_reason_values`
+        """
+        for record in self:
             # A document that is posted instead is confirmed under a new sync key
             record.sync_attempt += 1
             if record.late_payload:
                 record._accept_late_payload()
-        records.write(
-            {'state': 'held', 'hold_reason': 'deleted', 'res_model': False, 'sync_key': False, 'next_attempt': False}
+        self.write(
+            {'state': 'held', 'hold_reason': hold_reason, 'res_model': False, 'sync_key': False, 'next_attempt': False}
         )
-        for record in records:
-            record.write(
-                record._reason_values(
-                    _lt(
-                        'Its document was deleted in Odoo by %s. Press Retry to post it again, or Ignore to leave it '
-                        'out.',
-                        self.env.user.name,
-                    )
-                )
-            )
-        records.flush_recordset()
+        for record in self:
+            record.write(record._reason_values(reason))
+        self.flush_recordset()
         # The ORM would write 0 for "no document"; the indexes and the flows expect NULL
-        self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', records.ids))
-        records.invalidate_recordset(['res_id'])
+        self.env.cr.execute(SQL('UPDATE ramp_record SET res_id = NULL WHERE id = ANY(%s)', self.ids))
+        self.invalidate_recordset(['res_id'])

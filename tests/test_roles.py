@@ -57,6 +57,7 @@ ACCESS = {
     'ramp.merchant': ('', '', '', ''),
     'ramp.record': (BOOKS, '', '', ''),
     'ramp.record.ignore': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
+    'ramp.record.link': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
     'ramp.run': (BOOKS, '', '', ''),
     'ramp.tie.out': (BOOKS, '', '', ''),
     'ramp.webhook': ('', '', '', ''),
@@ -155,9 +156,12 @@ METHODS = {
         'action_erase_personal': 'manager',
         'action_open_document': BOOKS,
         'action_open_in_ramp': BOOKS,
-        **dict.fromkeys(('action_ignore', 'action_rebook', 'action_retry'), WORKS),
+        **dict.fromkeys(
+            ('action_ignore', 'action_link', 'action_rebook', 'action_retry', 'action_unlink_document'), WORKS
+        ),
     },
     'ramp.record.ignore': {'action_confirm': 'invoicing'},
+    'ramp.record.link': {'action_confirm': 'invoicing'},
     'ramp.tie.out': {'action_open': BOOKS},
     'report.ramp_connector.dashboard': dict.fromkeys(('get_dashboard', 'get_tie_out'), BOOKS),
     'report.ramp_connector.tie_out': dict.fromkeys(('get_options', 'get_report', 'open_items', 'open_owing'), BOOKS),
@@ -278,6 +282,9 @@ class RoleCase(RampCase):
             Model['ramp.record.ignore']
             .with_user(self.users['invoicing'])
             .create({'record_ids': [Command.set(self.record(self.held).ids)], 'reason': 'Private'}),
+            Model['ramp.record.link']
+            .with_user(self.users['invoicing'])
+            .create({'record_id': self.record(self.held).id}),
             Model['ramp.webhook'].create({'connection_id': self.connection.id}),
             Model['ramp.event'].create(
                 {

@@ -1,2 +1,2 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from . import account_payment_register, base_partner_merge, ramp_cardholder_match, ramp_record_ignore
+from . import account_payment_register, base_partner_merge, ramp_cardholder_match, ramp_record_ignore, ramp_record_link

@@ -4,6 +4,7 @@ from . import (  # a base comes before the models that inherit it
     coding_defaults,
     booking,
     booking_undo,
+    link,
     booking_currency,
     documents,
     documents_book,

@@ -96,24 +96,23 @@ class RampFlowBookingUndo(models.AbstractModel):
 
     def _undo_booked_object(self, connection, record, reason):
         """Undo the journal entry of an object. See `_undo_booked_move`."""
-        move = (
-            self.env['account.move'].browse(record.res_id).exists()
-            if record.res_model == 'account.move'
-            else self.env['account.move']
-        )
+        document = self.env[record.res_model].browse(record.res_id).exists()
         if record._read_note().is_linked:
-            self._unlink_draft_document(move, reason)
-        elif move:
-            self._undo_booked_move(connection, move, reason)
+            self._unlink_draft_document(document, reason)
+        elif document and document._name == 'account.move':
+            self._undo_booked_move(connection, document, reason)
 
     @api.model
-    def _unlink_draft_document(self, move, reason):
-        """Detach a document that a user entered in Odoo from its object. The addon does not undo it."""
-        move.check_access('write')
+    def _unlink_draft_document(self, document, reason):
+        """Detach a document that a user entered in Odoo from its object. The addon does not undo it.
+
+        :param document: `account.move` or `account.payment`; may be empty
+        """
+        document.check_access('write')
         # sudo: users who may edit the document may clear its Ramp id, but not write one.
-        move.sudo().ramp_id = False
-        if move:
-            move.with_context(**QUIET)._message_log(
+        document.sudo().ramp_id = False
+        if document:
+            document.with_context(**QUIET)._message_log(
                 body=self.env._('This document is no longer linked to its object in Ramp. %s', reason)
             )
 

@@ -8,5 +8,6 @@ from . import (  # a base comes before the models that inherit it
     bill_payment_book,
     bill_payment_plan,
     bill_file,
+    entered_by_hand,
     described,
 )

@@ -5,6 +5,7 @@ from . import (  # a base comes before the models that inherit it
     transaction,
     transaction_plan,
     transaction_book,
+    transaction_link,
     receipt,
     repayment,
     repayment_book,

@@ -48,7 +48,8 @@ class RampFlowTransactionBook(models.AbstractModel):
 
         :param entries: entries of the transactions, posted as spend
         :return: their new entries
-        :raise Held: if a transaction was repaid in part, changed in Ramp, or cannot be posted again
+        :raise Held: if a transaction was repaid in part, changed in Ramp, is linked to somebody's entry, or cannot be
+            posted again
         """
         records = self.env['ramp.record'].search(
             [
@@ -72,6 +73,16 @@ class RampFlowTransactionBook(models.AbstractModel):
                     'The employee repaid part of the card transaction that pays it: %s. Post the payment of the bill '
                     'by hand, and ignore this one.',
                     repaid.name,
+                )
+            )
+        for record in records.filtered(lambda item: item._read_note().is_linked):
+            raise Held(
+                _lt(
+                    'The card transaction that pays it, %(name)s, is linked to %(entry)s, which somebody entered in '
+                    'Odoo. Unlink it on the record of the transaction. Or post the payment of the bill by hand, and '
+                    'ignore this one.',
+                    name=record.name,
+                    entry=entries.filtered(lambda entry, row=record: entry.id == row.res_id).name,
                 )
             )
         for record in records.filtered('late_payload'):

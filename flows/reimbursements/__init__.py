@@ -4,5 +4,6 @@ from . import (  # a base comes before the models that inherit it
     reimbursement_plan,
     reimbursement_payment,
     bank_reference,
+    reimbursement_link,
     described,
 )

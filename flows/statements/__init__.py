@@ -6,5 +6,6 @@ from . import (  # a base comes before the models that inherit it
     statement_plan,
     cashback,
     statement_file,
+    statement_link,
     described,
 )

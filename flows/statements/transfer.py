@@ -146,7 +146,8 @@ class RampFlowTransfer(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         self._check_ramp_entity(connection, value)
         row = found.rows[value.id]
-        note = row._read_note(TransferNote).payment or None
+        known = row._read_note(TransferNote)
+        note = known.payment or None
         if value.status in TRANSFER_FAILED_STATUSES:
             if not note:
                 raise Skipped(self._describe_transfer_status(value.status))
@@ -173,6 +174,9 @@ class RampFlowTransfer(models.AbstractModel):
                 by=ALL_ARGUMENTS,
             )
         stands = bool(note) and note.amount == [value.amount.minor, value.amount.currency]
+        if note and known.is_linked and not stands:
+            self._check_linked_payment(value, note)
+            stands = True
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
         journal = found.banks.get(value.bank_account_id) or connection.payment_journal_id
         if not journal:
@@ -224,7 +228,9 @@ class RampFlowTransfer(models.AbstractModel):
     def _book_plans(self, connection, plans):
         Payment = self.env['ramp.flow.payment']
         for plan in plans:
-            if plan.undo:
+            if plan.undo and plan.row._read_note().is_linked:
+                self._undo_booked_object(connection, plan.row, plan.reason)
+            elif plan.undo:
                 Payment._undo_booked_payment(connection, plan.undo, plan.reason, has_returned=not plan.book)
         new = [plan for plan in plans if plan.book]
         made = (
