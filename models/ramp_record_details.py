@@ -95,9 +95,7 @@ class RampRecord(models.Model):
             *((self.env._('Now in Ramp'),) if has_late else ()),
         ]
         rows = [
-            self._make_details_row(
-                label, before.get(key, ''), *((after.get(key, ''),) if has_late else ())
-            )
+            self._make_details_row(label, before.get(key, ''), *((after.get(key, ''),) if has_late else ()))
             for key, label in labels.items()
         ]
         files = self._get_file_links()
@@ -108,10 +106,7 @@ class RampRecord(models.Model):
             )
         return Markup(
             '<table class="table table-sm o_ramp_details"><thead><tr>%s</tr></thead><tbody>%s</tbody></table>'
-        ) % (
-            Markup('').join(Markup('<th scope="col">%s</th>') % head for head in heads),
-            Markup('').join(rows),
-        )
+        ) % (Markup('').join(Markup('<th scope="col">%s</th>') % head for head in heads), Markup('').join(rows))
 
     def _make_details_row(self, label, *texts):
         """Return one row of the table. What differs has a mark that does not depend on colour."""
@@ -147,6 +142,4 @@ class RampRecord(models.Model):
             noted = (row._read_note().files or {}).get(f'{self.res_model},{self.res_id}') or {}
             ids += list(noted.values()) or [row.res_id]
         files = self.env['ir.attachment'].browse(dict.fromkeys(ids)).exists()._filtered_access('read')
-        return [
-            Markup('<a href="/web/content/%s" target="_blank">%s</a>') % (file.id, file.name) for file in files
-        ]
+        return [Markup('<a href="/web/content/%s" target="_blank">%s</a>') % (file.id, file.name) for file in files]

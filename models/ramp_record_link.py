@@ -90,9 +90,7 @@ class RampRecord(models.Model):
             row._lock_for_decision()
             name = row.env[row.res_model].browse(row.res_id).exists().display_name or ''
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
-            flow._undo_for_user(
-                record.connection_id, record, self.env._('%s unlinked it.', self.env.user.name)
-            )
+            flow._undo_for_user(record.connection_id, record, self.env._('%s unlinked it.', self.env.user.name))
             row.noted = False
             row._hold_without_document(
                 'finding',

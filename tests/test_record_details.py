@@ -8,8 +8,8 @@ from lxml import html
 from odoo.tests import new_test_user, tagged
 from odoo.tools.translate import code_translations
 
-from ..ramp_api import TRANSFER_ACCEPTED_STATUSES, bills, reimbursements, repayments, transactions
 from ..flows.engine.status_words import STATUS_WORDS
+from ..ramp_api import TRANSFER_ACCEPTED_STATUSES, bills, reimbursements, repayments, transactions
 from .common import PayablesCase, RampCase, StatementsCase
 
 SCRIPT = '<script>alert(1)</script>'
@@ -34,9 +34,7 @@ class DetailsCase:
 @tagged('post_install', '-at_install', 'ramp')
 class TestTransactionDetails(DetailsCase, RampCase):
     def test_in_words(self):
-        ramp_id = self.spend(
-            123456, merchant='Amazon', memo='Chairs', date='2026-03-01T02:00:00+00:00', receipts=1
-        )
+        ramp_id = self.spend(123456, merchant='Amazon', memo='Chairs', date='2026-03-01T02:00:00+00:00', receipts=1)
         self.company.partner_id.tz = 'America/New_York'
         self.sync()
         record = self.record(ramp_id)

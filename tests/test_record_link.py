@@ -482,9 +482,7 @@ class TestRecordLink(StatementsCase, PayablesCase):
         self.assertEqual(bill.amount_residual, 70.0, 'the payment is applied to the statement')
         self.sync(*STATEMENTS)
         self.assertLinked(transfer, payment)
-        self.assertEqual(
-            self.ramp.list_successes('TRANSFER_SYNC')[transfer.ramp_id], [f'account.payment,{payment.id}']
-        )
+        self.assertEqual(self.ramp.list_successes('TRANSFER_SYNC')[transfer.ramp_id], [f'account.payment,{payment.id}'])
         self.assertTiedOut()
 
     def test_statement_with_cashback(self):
@@ -512,7 +510,7 @@ class TestRecordLink(StatementsCase, PayablesCase):
         payment = self.payment_by_hand()
         self.link(transfer, payment)
         self.sync('transfer')
-        self.ramp.update_transfer(transfer.ramp_id, status='RETURNED_BY_RDFI')
+        self.ramp.move_transfer(transfer.ramp_id, 'RETURNED_BY_RDFI')
         self.sync('transfer')
         self.assertUntouched(payment)
         self.assertFalse(transfer.res_id)

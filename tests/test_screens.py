@@ -246,10 +246,7 @@ class TestScreens(ScreenCase):
         record.write({'state': 'held', 'hold_reason': 'changed', 'late_payload': late})
         self.assertEqual(
             record.late_changes.splitlines(),
-            [
-                'Amount: 100.00 USD, now 105.50 USD',
-                'Amount, line 1: 100.00 USD, now 105.50 USD',
-            ],
+            ['Amount: 100.00 USD, now 105.50 USD', 'Amount, line 1: 100.00 USD, now 105.50 USD'],
         )
 
     def test_late_change_says_what_was_picked_in_words(self):

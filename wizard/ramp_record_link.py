@@ -18,9 +18,7 @@ class RampRecordLink(models.TransientModel):
     currency_id = fields.Many2one(related='record_id.currency_id')
     is_payment = fields.Boolean(compute='_compute_proposals')
     proposed_move_ids = fields.Many2many('account.move', string='Proposed Entries', compute='_compute_proposals')
-    proposed_payment_ids = fields.Many2many(
-        'account.payment', string='Proposed Payments', compute='_compute_proposals'
-    )
+    proposed_payment_ids = fields.Many2many('account.payment', string='Proposed Payments', compute='_compute_proposals')
     move_id = fields.Many2one(
         'account.move', string='Entry', compute='_compute_chosen', store=True, readonly=False, ondelete='cascade'
     )

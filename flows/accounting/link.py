@@ -246,9 +246,7 @@ class RampFlowLink(models.AbstractModel):
                 )
             ) from error
         # None: another system reported the object to Ramp. See `_book_batch`.
-        is_ready = (
-            None if self._was_told_elsewhere(record.payload, record) else self._is_outcome_accepted(value)
-        )
+        is_ready = None if self._was_told_elsewhere(record.payload, record) else self._is_outcome_accepted(value)
         key = self._new_sync_key(record) if is_ready and self._sync_type else None
         note = self._make_link_note(connection, record, value, document)
         extras = jsonable(self._get_late_details(value))

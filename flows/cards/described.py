@@ -44,7 +44,5 @@ class RampFlowRepaymentDescribed(models.AbstractModel):
     )
 
     def _describe_object(self, connection, value):
-        spend = self._find_object_name(
-            connection, 'transaction', value.original_transaction_id
-        )
+        spend = self._find_object_name(connection, 'transaction', value.original_transaction_id)
         return [Detail('spend', _lt('Repays'), spend), *super()._describe_object(connection, value)]

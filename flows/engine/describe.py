@@ -140,7 +140,9 @@ class RampFlowDescribe(models.AbstractModel):
             if not is_of_object(error):
                 raise
             return None
-        return {detail.key: (Sentence.of(detail.label).in_language(self.env.lang), text) for detail, text in texts if text}
+        return {
+            detail.key: (Sentence.of(detail.label).in_language(self.env.lang), text) for detail, text in texts if text
+        }
 
     @api.model
     def _format_detail(self, connection, value):

@@ -56,9 +56,7 @@ class RampFlowStatementLink(models.AbstractModel):
         rows = self._get_line_rows(connection, {(FLOWS[kind], identity) for kind, identity in value.lines})
         found = self._lookup_class(rows={(row.flow, row.ramp_id): row for row in rows})
         return [
-            row
-            for row in self._plan_statement_lines(value, found)
-            if row.date and row.date >= connection.start_date
+            row for row in self._plan_statement_lines(value, found) if row.date and row.date >= connection.start_date
         ]
 
     def _list_cashbacks(self, connection, value):
