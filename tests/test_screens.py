@@ -83,6 +83,10 @@ class TestScreens(ScreenCase):
                 'reason',
                 env['ramp.record.ignore'].get_views([(False, 'form')])['models']['ramp.record.ignore']['fields'],
             )
+            self.assertIn(
+                'proposed_move_ids',
+                env['ramp.record.link'].get_views([(False, 'form')])['models']['ramp.record.link']['fields'],
+            )
 
     def test_extended_screens_of_every_role(self):
         """The fields that the addon adds to Odoo's own screens break them for no role."""
