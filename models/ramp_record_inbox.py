@@ -204,6 +204,9 @@ class RampRecord(models.Model):
             record.sync_attempt += 1
             if record.late_payload:
                 record._accept_late_payload()
+            if record._read_note().is_linked:
+                # What the connector posts instead is its own, and may be reversed
+                record.noted = False
         self.write(
             {'state': 'held', 'hold_reason': hold_reason, 'res_model': False, 'sync_key': False, 'next_attempt': False}
         )

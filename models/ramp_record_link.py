@@ -91,7 +91,6 @@ class RampRecord(models.Model):
             name = row.env[row.res_model].browse(row.res_id).exists().display_name or ''
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
             flow._undo_for_user(record.connection_id, record, self.env._('%s unlinked it.', self.env.user.name))
-            row.noted = False
             row._hold_without_document(
                 'finding',
                 _lt(

@@ -305,6 +305,25 @@ class TestRecordLink(StatementsCase, PayablesCase):
         link.action_confirm()
         self.assertLinked(record, far, 'done')
 
+    def test_wizard_of_another_company(self):
+        """Nobody learns of objects or documents of a company by a wizard for its records."""
+        record, entry = self.record(self.held_spend()), self.entry_by_hand()
+        elsewhere = self.env['res.company'].create({'name': 'Elsewhere'})
+        stranger = new_test_user(
+            self.env,
+            'link_stranger',
+            'account.group_account_invoice',
+            company_id=elsewhere.id,
+            company_ids=[Command.set(elsewhere.ids)],
+        )
+        Wizard = self.env['ramp.record.link'].with_user(stranger).with_context(allowed_company_ids=elsewhere.ids)
+        with self.assertRaises(AccessError), self.env.cr.savepoint():
+            link = Wizard.create({'record_id': record.id, 'move_id': entry.id})
+            link.read(['amount', 'proposed_move_ids'])
+        with self.assertRaises(AccessError), self.env.cr.savepoint():
+            Wizard.create({'record_id': record.id, 'move_id': entry.id}).action_confirm()
+        self.assertEqual(record.state, 'held')
+
     def test_change_in_ramp_is_asked_about(self):
         ramp_id = self.held_spend()
         record, entry = self.record(ramp_id), self.entry_by_hand()
@@ -339,9 +358,7 @@ class TestRecordLink(StatementsCase, PayablesCase):
         self.link(record, other)
         self.sync('transaction')
         self.assertEqual(record.state, 'confirmed', record.error_message)
-        self.assertEqual(
-            self.ramp.list_successes()[ramp_id], [f'account.move,{entry.id}', f'account.move,{other.id}']
-        )
+        self.assertEqual(self.ramp.list_successes()[ramp_id], [f'account.move,{entry.id}', f'account.move,{other.id}'])
 
     def test_deleted_afterwards(self):
         record, entry = self.record(self.held_spend()), self.entry_by_hand()
@@ -351,6 +368,30 @@ class TestRecordLink(StatementsCase, PayablesCase):
         entry.unlink()
         self.env.invalidate_all()
         self.assertEqual((record.state, record.hold_reason, record.res_id), ('held', 'deleted', False))
+        self.assertFalse(record.noted, 'what is posted instead is no entry of a person')
+
+    def test_spend_that_pays_a_bill(self):
+        """A linked entry is not posted again as the payment of a bill."""
+        tx = self.held_spend(5000)
+        entry = self.entry_by_hand(50.0)
+        self.link(self.record(tx), entry)
+        self.sync('transaction')
+        bill = self.owe(5000, payment_method='CARD', date=DAY)
+        self.ramp.pay_bill(bill, transaction=tx)
+        self.sync(*BILLS)
+        payment = self.record(bill, 'bill_payment')
+        self.assertEqual(payment.state, 'held')
+        self.assertRegex(payment.error_message, f'is linked to {entry.name}, which somebody entered')
+        self.assertEqual((entry.state, entry.ramp_id, entry.reversal_move_ids.ids), ('posted', tx, []))
+
+    def test_settlement_of_a_bill(self):
+        """An entry that settles a bill by card stands for no other charge."""
+        bill = self.owe(5000, payment_method='CARD', date=DAY)
+        self.ramp.pay_bill(bill, date=DAY)
+        self.sync(*BILLS)
+        settled = self.env['account.move'].browse(self.record(bill, 'bill_payment').noted['card']['id'])
+        self.assertTrue(settled)
+        self.refuse(self.record(self.held_spend(5000)), settled, 'stands for another object')
 
     # ------------------------------------------------------------------ bills, credits, reimbursements
 

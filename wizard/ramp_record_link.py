@@ -13,17 +13,30 @@ class RampRecordLink(models.TransientModel):
     _description = 'Link a Ramp Record to an Entry'
 
     record_id = fields.Many2one('ramp.record', string='In Ramp', required=True, readonly=True, ondelete='cascade')
-    company_id = fields.Many2one(related='record_id.company_id')
-    amount = fields.Monetary(related='record_id.amount')
-    currency_id = fields.Many2one(related='record_id.currency_id')
+    company_id = fields.Many2one(related='record_id.company_id', related_sudo=False)
+    amount = fields.Monetary(related='record_id.amount', related_sudo=False)
+    currency_id = fields.Many2one(related='record_id.currency_id', related_sudo=False)
     is_payment = fields.Boolean(compute='_compute_proposals')
     proposed_move_ids = fields.Many2many('account.move', string='Proposed Entries', compute='_compute_proposals')
     proposed_payment_ids = fields.Many2many('account.payment', string='Proposed Payments', compute='_compute_proposals')
+    # Not in superuser mode, so that nobody is shown documents of another company
     move_id = fields.Many2one(
-        'account.move', string='Entry', compute='_compute_chosen', store=True, readonly=False, ondelete='cascade'
+        'account.move',
+        string='Entry',
+        compute='_compute_chosen',
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        ondelete='cascade',
     )
     payment_id = fields.Many2one(
-        'account.payment', string='Payment', compute='_compute_chosen', store=True, readonly=False, ondelete='cascade'
+        'account.payment',
+        string='Payment',
+        compute='_compute_chosen',
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        ondelete='cascade',
     )
 
     @api.depends('record_id')
