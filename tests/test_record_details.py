@@ -45,6 +45,7 @@ class TestTransactionDetails(DetailsCase, RampCase):
         self.assertEqual(table['Status in Ramp'], ['Cleared'])
         self.assertEqual(table['Number of Receipts'], ['1'])
         self.assertIn(self.account_meals.name, table['Coding, line 1'][0])
+        self.assertNotIn('Amount at the Merchant', table, 'it is the same amount')
         self.assertNotIn('Trip', table, 'what Ramp does not say has no row')
         [file] = self.attachments(self.move(ramp_id))
         self.assertIn(f'<a href="/web/content/{file.id}" target="_blank">', record.details_table)

@@ -28,6 +28,8 @@ CODED_ATTRIBUTES = frozenset(
         'vendor_type',
     }
 )
+# Amounts that say something only if they differ from `amount`: in another currency, mostly
+RESTATED_AMOUNTS = ('original_amount', 'payee_amount')
 # Attributes of unknown objects that say nothing to a person
 TECHNICAL_ENDINGS = ('id', 'ids', 'url', 'urls', 'sync_status', 'synced_at', 'updated_at')
 
@@ -83,7 +85,9 @@ class RampFlowDescribe(models.AbstractModel):
     @staticmethod
     def _list_named_details(value, table):
         """Return the details of a table as of `_object_details`."""
-        return [Detail(path, label, _read_attribute(value, path)) for path, label in table]
+        details = [Detail(path, label, _read_attribute(value, path)) for path, label in table]
+        amount = getattr(value, 'amount', None)
+        return [detail for detail in details if detail.key not in RESTATED_AMOUNTS or detail.value != amount]
 
     @staticmethod
     def _list_plain_details(value):
