@@ -30,13 +30,7 @@ class RampRecordLink(models.TransientModel):
         ondelete='cascade',
     )
     payment_id = fields.Many2one(
-        'account.payment',
-        string='Payment',
-        compute='_compute_chosen',
-        compute_sudo=False,
-        store=True,
-        readonly=False,
-        ondelete='cascade',
+        'account.payment', compute='_compute_chosen', compute_sudo=False, store=True, readonly=False, ondelete='cascade'
     )
 
     @api.depends('record_id')

@@ -61,6 +61,12 @@ class RampFlowLink(models.AbstractModel):
     def _take_link_lock(self, connection):
         """Prevent a job from posting at the same moment, where that matters. See `_exclusive_booking`."""
 
+    def _check_link_details(self, connection, record, document):
+        """Check what else a document of the right amount has to fulfil.
+
+        :raise UserError: if it does not
+        """
+
     def _make_link_note(self, connection, record, value, document):
         """Return the note of a row that is linked to a document."""
         return LedgerNote()
@@ -126,6 +132,7 @@ class RampFlowLink(models.AbstractModel):
                 )
             )
         self._check_link_amount(connection, record, document)
+        self._check_link_details(connection, record, document)
 
     def _check_document_posted(self, document):
         move = document if document._name == 'account.move' else document.move_id

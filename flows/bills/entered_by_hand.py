@@ -16,7 +16,6 @@ class RampFlowBillEnteredByHand(models.AbstractModel):
         return (record.payload or {}).get('invoice_number'), partner
 
     def _on_document_linked(self, connection, value, document):
-        super()._on_document_linked(connection, value, document)
         booked = {value.id: document}
         if value.invoice_urls:
             self.env['ramp.flow.bill_file']._enqueue_files(connection, {value.id: len(value.invoice_urls)}, booked)
@@ -39,5 +38,4 @@ class RampFlowVendorCreditEnteredByHand(models.AbstractModel):
         return (record.payload or {}).get('reference_number'), partner
 
     def _on_document_linked(self, connection, value, document):
-        super()._on_document_linked(connection, value, document)
         self.env['ramp.flow.bill_payment']._on_credits_booked(connection, [value.id])

@@ -48,5 +48,4 @@ class RampFlowTransactionLink(models.AbstractModel):
         ]
 
     def _on_document_linked(self, connection, value, document):
-        super()._on_document_linked(connection, value, document)
         self.env['ramp.flow.receipt']._enqueue_files(connection, {value.id: value.receipts}, {value.id: document})

@@ -22,7 +22,6 @@ class RampFlowReimbursementLink(models.AbstractModel):
         return None, employee.work_contact_id.sudo(False)
 
     def _on_document_linked(self, connection, value, document):
-        super()._on_document_linked(connection, value, document)
         booked = {value.id: document}
         self.env['ramp.flow.receipt']._enqueue_files(connection, {value.id: value.receipts}, booked)
         payments = self.env['ramp.flow.reimbursement_payment']

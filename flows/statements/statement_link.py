@@ -23,9 +23,8 @@ class RampFlowStatementLink(models.AbstractModel):
     def _take_link_lock(self, connection):
         self.env['ramp.flow.transfer']._take_link_lock(connection)
 
-    def _check_link_amount(self, connection, record, document):
-        """EXTENDS: The bill has to take the spend off the card liability, and to be owed to Ramp."""
-        super()._check_link_amount(connection, record, document)
+    def _check_link_details(self, connection, record, document):
+        """EXTENDS: Check that the bill takes the spend off the card liability, and is owed to Ramp."""
         self.env['ramp.flow.transfer']._check_link_partner(connection, record, document)
         value = self._read_payload(record.payload)
         spent = sum(
@@ -66,7 +65,6 @@ class RampFlowStatementLink(models.AbstractModel):
         return StatementNote(cashbacks=self._list_cashbacks(connection, value))
 
     def _on_document_linked(self, connection, value, document):
-        super()._on_document_linked(connection, value, document)
         self.env['ramp.flow.cashback']._on_statements_booked(
             connection, dict.fromkeys(self._list_cashbacks(connection, value), document)
         )
@@ -135,9 +133,8 @@ class RampFlowTransferLink(models.AbstractModel):
                 )
             )
 
-    def _check_link_amount(self, connection, record, document):
-        """EXTENDS: The payment has to lower what is owed to Ramp."""
-        super()._check_link_amount(connection, record, document)
+    def _check_link_details(self, connection, record, document):
+        """EXTENDS: Check that the payment lowers what is owed to Ramp."""
         self._check_link_partner(connection, record, document)
         if self._get_payable_line(document).account_id.account_type != 'liability_payable':
             raise UserError(
@@ -159,7 +156,6 @@ class RampFlowTransferLink(models.AbstractModel):
         )
 
     def _on_document_linked(self, connection, value, document):
-        super()._on_document_linked(connection, value, document)
         self._reconcile_with_ramp(connection)
 
     def _check_linked_payment(self, value, note):
