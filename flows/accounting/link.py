@@ -241,7 +241,6 @@ class RampFlowLink(models.AbstractModel):
         :raise UserError: when the document cannot stand for it
         """
         self._take_link_lock(connection)
-        self._check_link(connection, record, document)
         try:
             value = self._read_payload(record.payload)
         except PayloadError as error:
@@ -252,6 +251,7 @@ class RampFlowLink(models.AbstractModel):
                     error=error,
                 )
             ) from error
+        self._check_link(connection, record, document)
         # None: another system reported the object to Ramp. See `_book_batch`.
         is_ready = None if self._was_told_elsewhere(record.payload, record) else self._is_outcome_accepted(value)
         key = self._new_sync_key(record) if is_ready and self._sync_type else None
