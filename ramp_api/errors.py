@@ -97,6 +97,10 @@ class RampError(Exception):
         return text
 
 
+class RampReadOnlyError(RuntimeError):
+    """A client that only reads was told to write. This is a mistake in the program, and no answer of Ramp."""
+
+
 class RampAuthError(RampError):
     """No token: 400/401 ``invalid_client``, grant switched off (7012), or a token that is still refused."""
 

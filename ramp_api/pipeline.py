@@ -7,6 +7,7 @@ one attempt, `_open_streamed_response` the connection.
 Guides followed: "Authorization", "Rate limiting", "Error handling", "Debugging" (2026-08-01).
 """
 
+import copy
 import dataclasses
 import email.utils
 import json as jsonlib
@@ -35,6 +36,7 @@ from .errors import (
     RampOutOfTime,
     RampProtocolError,
     RampRateLimited,
+    RampReadOnlyError,
     RampScopeError,
     RampServerError,
     error_from_response,
@@ -134,6 +136,8 @@ class RequestPipeline:
         monotonic=time.monotonic,
         user_agent=USER_AGENT,
         allow_http=False,
+        read_only=False,
+        kept_answers=None,
     ):
         """Create a pipeline.
 
@@ -153,6 +157,9 @@ class RequestPipeline:
         :param sleep: (seconds) -> None, for tests; so are rng, clock and monotonic
         :param user_agent: str, the header's value
         :param allow_http: bool, also take http:// and hosts of the own network (simulator, custom environment)
+        :param read_only: bool, refuse every request that may change something at Ramp, with RampReadOnlyError
+        :param kept_answers: dict | None, to keep the answers to reads in, so that each is asked for once; several clients
+            may share it
         :raise ValueError: if the address is not one of an API, or the credentials are missing
         """
         self.allow_http = allow_http
@@ -167,6 +174,8 @@ class RequestPipeline:
         self._max_attempts = max_attempts
         self._deadline = deadline
         self._closed = closed
+        self._read_only = read_only
+        self._kept_answers = kept_answers
         self._monotonic = monotonic
         self.silence = None
         self.answered = False
@@ -202,7 +211,10 @@ class RequestPipeline:
         :param json: the body
         :param idempotent: bool, repeating does no harm
         :raise RampError: one class per thing that a caller would do differently
+        :raise RampReadOnlyError: a client that only reads was told to write
         """
+        if self._read_only and method not in _READS:
+            raise RampReadOnlyError(f'{method} {path}: this client only reads')
         if url is None:
             url = address_of_path(path, self.base_url)
         call = RequestCall(
@@ -213,6 +225,14 @@ class RequestPipeline:
             json=json,
             path=path_of_address(url, self.base_url),
         )
+        if self._kept_answers is None or method not in _READS:
+            return self._ask_with_current_token(call, path)
+        key = url, tuple(call.query or ())
+        if key not in self._kept_answers:
+            self._kept_answers[key] = self._ask_with_current_token(call, path)
+        return copy.deepcopy(self._kept_answers[key])
+
+    def _ask_with_current_token(self, call, path):
         token = self.tokens.ensure_current_token()
         try:
             return self._attempt_with_token(call, token)
