@@ -36,6 +36,29 @@ class RampConnection(models.Model):
             return self._notify_user('success', self.env._('Already connected'), self.name)
         if not self.active:
             raise UserError(self.env._('Connection %s is archived. Unarchive it before you press Connect.', self.name))
+        self._check_may_connect()
+        client = self._new_client()
+        try:
+            business, entities = self._set_up_for_business(client)
+            # This comes last, because Ramp keeps the integration even if this transaction fails. The next Connect then
+            # finds the integration by its name.
+            seat = self._take_seat(client)
+        except RampError as error:
+            raise UserError(self._explain_error(error)) from error
+        self._note_connected(seat, business, entities)
+        self._switch_crons()
+        self._compare_offers_again(uncertain=True)
+        self._request_sync()
+        return self._notify_user(
+            'success',
+            self.env._('Connected'),
+            self.env._(
+                'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'
+            ),
+        )
+
+    def _check_may_connect(self):
+        """Raise `UserError` if something has to be decided or installed before the connection can be connected."""
         if not self.existing_policy and (self.pull_statements or self.pull_bills):
             raise UserError(
                 self.env._(
@@ -46,17 +69,25 @@ class RampConnection(models.Model):
                 )
             )
         self._check_chart_exists()
-        client = self._new_client()
-        try:
-            business = self._ask_business(client)
-            self._check_same_business(business)
-            entities = self._read_entities(client)
-            self._complete_set_up()
-            # This comes last, because Ramp keeps the integration even if this transaction fails. The next Connect then
-            # finds the integration by its name.
-            seat = self._take_seat(client)
-        except RampError as error:
-            raise UserError(self._explain_error(error)) from error
+
+    def _set_up_for_business(self, client):
+        """Complete the set-up in Odoo for the Ramp business of the credentials. Ramp is only read.
+
+        :return: (`Business`, what `_read_entities` returns)
+        :raise UserError: if the credentials belong to another business
+        :raise RampError: if a request fails
+        """
+        business = self._ask_business(client)
+        self._check_same_business(business)
+        entities = self._read_entities(client)
+        self._complete_set_up()
+        return business, entities
+
+    def _note_connected(self, seat, business, entities):
+        """Store that the connection is connected.
+
+        :param seat: id of the accounting connection in Ramp; False in a dry run, which takes none
+        """
         # sudo: accounting administrators decide on the connection, but nobody enters the fields that hold its state
         self.sudo().write(
             {
@@ -69,16 +100,6 @@ class RampConnection(models.Model):
             }
         )
         self.sudo()._note_entities(entities)
-        self._switch_crons()
-        self._compare_offers_again(uncertain=True)
-        self._request_sync()
-        return self._notify_user(
-            'success',
-            self.env._('Connected'),
-            self.env._(
-                'Odoo is now the accounting system of this Ramp business. The first synchronization has been started.'
-            ),
-        )
 
     def action_disconnect(self):
         """Give the accounting integration back and stop the synchronization. Documents and history stay."""
