@@ -59,6 +59,7 @@ from . import (
     hr_employee,
     hr_expense,
     ir_attachment,
+    ir_sequence,
     ramp_record_keeping,
     purchase_order,
     res_partner,

@@ -2,13 +2,20 @@
 import contextlib
 import os
 
-from odoo import models
+from odoo import api, models
+
+from .dry_run_cursor import is_dry_run
 
 
 class IrAttachment(models.Model):
     """Attachments can be written again after a write was cut off by a full disk or an ended process."""
 
     _inherit = 'ir.attachment'
+
+    @api.model
+    def _storage(self):
+        """EXTENDS: Keep files in the database during a dry run, where they are rolled back with the rest."""
+        return 'db' if is_dry_run(self.env) else super()._storage()
 
     def _get_path(self, bin_data, sha):
         """EXTENDS: Delete an incomplete file before the same content is written again.

@@ -9,6 +9,7 @@ from odoo.tools import config
 
 from ..ramp_api import RampAuthError, RampClient
 from .connection_constants import API_URLS, APP_URLS, OPTIONAL_SCOPES, SCOPES
+from .dry_run_cursor import is_dry_run
 from .token_stores import access_tokens
 
 
@@ -77,6 +78,8 @@ class RampConnection(models.Model):
         """
         self.ensure_one()
         self._check_database()
+        # No code of a flow has to know that nothing may be sent
+        options['read_only'] = options.get('read_only', False) or is_dry_run(self.env)
         # sudo: only system administrators may read the credentials. Users who may sync use them without seeing them.
         connection = self.sudo()
         client_id, client_secret = connection._client_credentials()

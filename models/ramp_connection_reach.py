@@ -63,7 +63,12 @@ class RampConnection(models.Model):
         if not isinstance(memory, RunMemory):
             return super()._new_client(**{**ONE_TRY, 'deadline': time.monotonic() + PATIENCE, **options})
         client = super()._new_client(
-            **{'deadline': self.env['ramp.flow']._get_job_deadline(), **memory.reach_options, **options}
+            **{
+                'deadline': self.env['ramp.flow']._get_job_deadline(),
+                'kept_answers': memory.kept_answers,
+                **memory.reach_options,
+                **options,
+            }
         )
         memory.ramp_clients.append(client)
         return client

@@ -20,6 +20,8 @@ class RunMemory:
     reach_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     # Clients of the run, which know whether Ramp answered
     ramp_clients: list[RampClient] = dataclasses.field(default_factory=list)
+    # Answers of Ramp that are asked for only once, see `RampClient`. None: each is asked for anew, as in every sync
+    kept_answers: dict[tuple, Any] | None = None
     # Whether the run ended because its time was up
     is_over: bool = False
     # Whether this database is known to hold the accounting integration of the Ramp business

@@ -9,6 +9,7 @@ from odoo import models
 from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate
 
+from ...models.dry_run_cursor import is_dry_run
 from ...models.ramp_run import LOST_AFTER
 from ...ramp_api import Money
 from ..engine.names import number_key
@@ -122,7 +123,7 @@ class RampFlowPayable(models.AbstractModel):
         A payment may pay several documents. They are only known after all lists were read and posted. The lock belongs
         to the database session. It outlives commits, and ends with the session in any case.
         """
-        if not self._payment_flow:
+        if not self._payment_flow or is_dry_run(self.env):
             yield
             return
         self.env.cr.execute('SELECT pg_advisory_lock_shared(%s, %s)', self._get_work_lock_key(connection))
@@ -140,8 +141,11 @@ class RampFlowPayable(models.AbstractModel):
         """Return whether a transfer may be known only in part, because objects are being listed and posted.
 
         This is also so if the last run did not finish its lists and the next one will. Call this first in a
-        transaction. Then the transaction sees nothing of a run that starts to list later.
+        transaction. Then the transaction sees nothing of a run that starts to list later. A dry run lists everything
+        itself before it pays.
         """
+        if is_dry_run(self.env):
+            return False
         self.env['ramp.run'].flush_model()
         self.env.cr.execute(
             """

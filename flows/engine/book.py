@@ -11,6 +11,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, LazyTranslate
 
+from ...models.dry_run_cursor import is_dry_run
 from ...ramp_api import RampOutOfTime
 from .flow import is_of_object
 from .payloads import jsonable
@@ -39,6 +40,7 @@ class RampFlowBook(models.AbstractModel):
     _name = 'ramp.flow.book'
     _description = 'Ramp Flow: book objects of Ramp'
 
+    _is_posting = True
     _batch_size = 100
     _lookup_class = Lookup  # what `_look_up_references` returns
 
@@ -294,11 +296,15 @@ class RampFlowBook(models.AbstractModel):
         """Let one process at a time run the block. The others wait.
 
         The lock belongs to the database session and is taken before the transaction begins. So the transaction sees
-        what another process committed meanwhile.
+        what another process committed meanwhile. A dry run takes none: it commits nothing that others could miss, and
+        nobody has to wait for it.
 
         :param name: str, the same for everything that must not run at the same time
         :param shared: True lets the holders of shared locks run together, but not beside a holder of an exclusive lock
         """
+        if is_dry_run(self.env):
+            yield
+            return
         lock = SQL('(hashtextextended(%s, 0))', f'ramp_connector {name}')
         take, leave = SQL('pg_advisory_lock'), SQL('pg_advisory_unlock')
         if shared:

@@ -6,6 +6,7 @@ import uuid
 from odoo import models
 from odoo.tools import LazyTranslate
 
+from ...models.dry_run_cursor import is_dry_run
 from ...models.ledger_json import canonical_json
 from ...models.run_memory import run_memory
 from ...ramp_api import (
@@ -86,6 +87,8 @@ class RampFlowConfirm(models.AbstractModel):
 
         :return: False when Ramp does not accept it; the next run continues from there
         """
+        if is_dry_run(self.env):
+            return False  # it tells Ramp nothing
         try:
             self._transaction(work, *args)
         except RampError as error:

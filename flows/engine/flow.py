@@ -15,8 +15,9 @@ from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config
 
+from ...models.dry_run_cursor import is_dry_run
 from ...models.run_memory import RunMemory, run_memory
-from ...ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolError, RampServerError
+from ...ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolError, RampReadOnlyError, RampServerError
 
 _logger = logging.getLogger(__name__)
 
@@ -43,14 +44,14 @@ def is_of_object(error, undone=False):
 
     - another transaction was in the way, so the work is repeated
     - the database or the machine is in trouble
-    - Ramp could not be asked
+    - Ramp could not be asked, or the program has a mistake that concerns all objects
     - the process is to end
 
     :param undone: whether a savepoint was rolled back. Without a savepoint, a transaction in which a statement failed
         accepts no other statement.
     """
     if not isinstance(error, Exception) or isinstance(
-        error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError)
+        error, (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, RampError, RampReadOnlyError)
     ):
         return False
     if isinstance(error, psycopg2.Error):
@@ -72,6 +73,7 @@ class RampFlow(models.AbstractModel):
     _flow_sequence = 100
     _endpoint = None  # path of the list in Ramp; the path of an object is below it
     _sends = False  # whether the flow goes from Odoo to Ramp
+    _is_posting = False  # whether the flow posts objects, so that a dry run has to show what it would post
     # Types of Ramp's events that trigger the job. The job then reads Ramp as it does without events.
     _events = ()
 
@@ -131,13 +133,22 @@ class RampFlow(models.AbstractModel):
             if number and time.monotonic() + LEAST_JOB > deadline:
                 self._trigger()  # the next call runs the other connections
                 return
-            connection = connection.with_context(ramp_memory=RunMemory(), ramp_deadline=deadline)
-            zone, company = connection._time_zone(), connection.company_id
-            connection = connection.with_company(company).with_context(
-                allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone
-            )
+            connection = self._begin_memory(connection, deadline)
             if self._is_enabled_for(connection):
                 self.with_env(connection.env)._run_for_connection(connection)
+
+    @api.model
+    def _begin_memory(self, connection, deadline, **known):
+        """Return a connection in the environment of a new run: with its memory, company, language and time zone.
+
+        :param deadline: see `_get_job_deadline`
+        :param known: values of the `RunMemory`
+        """
+        connection = connection.with_context(ramp_memory=RunMemory(**known), ramp_deadline=deadline)
+        zone, company = connection._time_zone(), connection.company_id
+        return connection.with_company(company).with_context(
+            allowed_company_ids=company.ids, lang=company.partner_id.lang or self.env.lang, tz=zone
+        )
 
     @api.model
     def _get_job_seconds(self):
@@ -202,6 +213,8 @@ class RampFlow(models.AbstractModel):
             _logger.warning('%s', message)
         except Exception as error:
             self.env.cr.rollback()
+            if is_dry_run(self.env):
+                raise  # there is nobody who could correct it before the next flow
             _logger.exception('Ramp flow %s of connection %s failed', self._flow, connection.id)
             message = self._describe_server_trouble(error) or self.env._(
                 'Unexpected error: %(kind)s. The server log has the details. Nothing incomplete was saved.',
@@ -216,6 +229,9 @@ class RampFlow(models.AbstractModel):
     def _transaction(self, work, *args, processed=0):
         """Run `work(*args)` and commit. If another worker was in the way, roll back and repeat it.
 
+        In a dry run, the commit is none (see `DryRunCursor`), and it is repeated as a whole: its one transaction does
+        not see what the other worker did.
+
         Only jobs may use it. Code that runs in the transaction of a user or of another module must not commit.
         """
         for attempt in range(1, CONCURRENCY_TRIES + 1):
@@ -227,7 +243,8 @@ class RampFlow(models.AbstractModel):
                 self.env.cr.rollback()
                 self.env.transaction.reset()
                 pause = random.uniform(0, 0.05 * 2**attempt)
-                if attempt == CONCURRENCY_TRIES or time.monotonic() + pause > self._get_job_deadline():
+                is_last = attempt == CONCURRENCY_TRIES or is_dry_run(self.env)
+                if is_last or time.monotonic() + pause > self._get_job_deadline():
                     raise
                 _logger.info('Ramp flow %s: %s, trying again', self._flow, type(error).__name__)
                 time.sleep(pause)
