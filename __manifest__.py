@@ -21,6 +21,7 @@
         'views/ramp_record_views.xml',
         'views/ramp_cause_views.xml',
         'views/ramp_run_views.xml',
+        'views/ramp_dry_run_views.xml',
         'views/ramp_connection_views.xml',
         'views/ramp_connection_people_views.xml',
         'views/ramp_connection_check_views.xml',
@@ -34,6 +35,7 @@
         'views/ramp_tie_out_views.xml',
         'report/ramp_tie_out_templates.xml',
         'views/ramp_dashboard_views.xml',
+        'report/ramp_dry_run_templates.xml',
         'views/ramp_menus.xml',
     ],
     'assets': {

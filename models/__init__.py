@@ -17,6 +17,8 @@ from . import (
     ramp_record_statistics,
     ramp_record_push,
     ramp_run,
+    ramp_dry_run,
+    ramp_dry_run_work,
     ramp_tie_out,
     ramp_connection,
     ramp_connection_payables,

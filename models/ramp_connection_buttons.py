@@ -160,6 +160,20 @@ class RampConnection(models.Model):
             self.env._('It runs in the background. Only what differs is sent.'),
         )
 
+    def action_dry_run(self):
+        """Open the dialog of a dry run: what the next synchronization would post."""
+        self.ensure_one()
+        self.check_access('read')
+        self.env['ramp.dry.run']._check_is_accountant()
+        return {
+            'type': 'ir.actions.act_window',
+            'name': self.env._('Dry Run'),
+            'res_model': 'ramp.dry.run',
+            'views': [(self.env.ref('ramp_connector.ramp_dry_run_view_form_dialog').id, 'form')],
+            'target': 'new',
+            'context': {'default_connection_id': self.id},
+        }
+
     # ------------------------------------------------------------------ open views
 
     def action_open_tie_out(self):

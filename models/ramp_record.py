@@ -141,6 +141,7 @@ class RampRecord(models.Model):
     is_told = fields.Boolean(readonly=True, help='Ramp accepted an outcome and has not asked for another one since.')
     confirmed_at = fields.Datetime(readonly=True)
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
+    is_posting = fields.Boolean(compute='_compute_is_posting', help='Whether its document is one that is posted.')
     related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
 
     _once = models.UniqueIndex('(connection_id, flow, ramp_id)', 'This Ramp object already has a record.')

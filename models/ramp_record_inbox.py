@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
 
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, LazyTranslate
 
@@ -95,6 +95,17 @@ class RampRecord(models.Model):
         )
 
     # ------------------------------------------------------------------ leave out
+
+    @api.depends('flow')
+    def _compute_is_posting(self):
+        for record in self:
+            record.is_posting = bool(record.flow) and self.env[f'ramp.flow.{record.flow}']._is_posting
+
+    def action_dry_run(self):
+        """Show what would be posted of this object, as the ledger has it."""
+        self.ensure_one()
+        self._check_is_accountant()
+        return self.env['ramp.dry.run']._make_for_record(self).sudo(False).action_open_result()
 
     def action_ignore(self):
         """Open the wizard that asks for the reason and then ignores the rows."""

@@ -24,6 +24,7 @@ from . import (
     test_default_taxes,
     test_disk,
     test_docs,
+    test_dry_run,
     test_entities,
     test_exported_elsewhere,
     test_files,

@@ -52,6 +52,7 @@ ACCESS = {
     'ramp.change': ('', '', '', ''),
     'ramp.connection': (SEES, 'manager system', 'manager', 'manager'),
     'ramp.connection.check': (SEES, '', '', ''),
+    'ramp.dry.run': (BOOKS, '', WORKS, ''),
     'ramp.event': ('', '', '', ''),
     'ramp.mapping': (BOOKS, WORKS, WORKS, WORKS),
     'ramp.merchant': ('', '', '', ''),
@@ -139,7 +140,7 @@ METHODS = {
             ),
             SEES,
         ),
-        **dict.fromkeys(('action_read_again', 'action_sync_now'), WORKS),
+        **dict.fromkeys(('action_dry_run', 'action_read_again', 'action_sync_now'), WORKS),
         **dict.fromkeys(
             (
                 'action_claim_database',
@@ -152,12 +153,21 @@ METHODS = {
         ),
     },
     'ramp.connection.check': {'action_fix': 'manager'},
+    'ramp.dry.run': dict.fromkeys(('action_open_result', 'action_open_workbook'), BOOKS),
     'ramp.record': {
         'action_erase_personal': 'manager',
         'action_open_document': BOOKS,
         'action_open_in_ramp': BOOKS,
         **dict.fromkeys(
-            ('action_ignore', 'action_link', 'action_rebook', 'action_retry', 'action_unlink_document'), WORKS
+            (
+                'action_dry_run',
+                'action_ignore',
+                'action_link',
+                'action_rebook',
+                'action_retry',
+                'action_unlink_document',
+            ),
+            WORKS,
         ),
     },
     'ramp.record.ignore': {'action_confirm': 'invoicing'},
@@ -272,6 +282,9 @@ class RoleCase(RampCase):
                     'ramp_key': 'X-1',
                     'target': 'left_out',
                 }
+            ),
+            Model['ramp.dry.run'].create(
+                {'connection_id': self.connection.id, 'state': 'done', 'result': {'entries': []}}
             ),
             match,
             match.line_ids,
