@@ -48,7 +48,7 @@ class RampDryRun(models.Model):
     finished_at = fields.Datetime(string='Finished', readonly=True)
     message = fields.Text(readonly=True)
     is_incomplete = fields.Boolean(
-        readonly=True, help='Something could not be read, so the synchronization would post more.'
+        readonly=True, help='Something could not be read or posted in time, so the synchronization would post more.'
     )
     result = fields.Json(readonly=True, prefetch=False)
     posted_count = fields.Integer(string='To Be Posted', readonly=True)

@@ -5,6 +5,8 @@ import logging
 import time
 from collections import Counter, defaultdict
 
+import psycopg2
+
 from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Domain
@@ -80,7 +82,8 @@ class RampDryRun(models.Model):
             except (UserError, RedirectWarning) as error:
                 return self._store_failure(error.args[0])
             except Exception as error:
-                if isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY) and attempt < TRIES:
+                in_the_way = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation)
+                if isinstance(error, in_the_way) and attempt < TRIES:
                     _logger.info('Ramp dry run %s: %s, trying again', self.id, type(error).__name__)
                     continue
                 _logger.exception('Ramp dry run %s failed', self.id)
@@ -167,14 +170,17 @@ class RampDryRun(models.Model):
             Work = env['ramp.dry.run']
             known = Work._note_known(connection)
             if wanted['record_id']:
-                runs = Work._post_row(connection, env['ramp.record'].browse(wanted['record_id']).exists())
+                runs, is_over = (
+                    Work._post_row(connection, env['ramp.record'].browse(wanted['record_id']).exists()),
+                    False,
+                )
             else:
-                runs = Work._run_flows(connection)
+                runs, is_over = Work._run_flows(connection)
             env['ir.cron']._commit_progress()
             company = connection.company_id
             # Codes of accounts are those of the company, and texts are for the person who asked
             reader = Work.with_company(company).with_context(allowed_company_ids=company.ids, lang=wanted['lang'])
-            return reader._collect_result(connection, known, runs, wanted)
+            return reader._collect_result(connection, known, runs, is_over, wanted)
 
     @api.model
     def _note_known(self, connection):
@@ -206,7 +212,10 @@ class RampDryRun(models.Model):
 
     @api.model
     def _run_flows(self, connection):
-        """Run all flows that post, as *Sync Now* does, until none posts anything. Return the runs."""
+        """Run all flows that post, as *Sync Now* does, until none posts anything.
+
+        :return: (the runs, whether the time was up before that)
+        """
         deadline = time.monotonic() + self.env['ramp.flow']._get_job_seconds()
         memory = {'kept_answers': {}}
         first = self.env['ramp.flow']._begin_memory(connection, deadline, **memory)
@@ -228,13 +237,15 @@ class RampDryRun(models.Model):
         for _round in range(MOST_ROUNDS):
             in_round = self.env['ramp.run']
             for flow in flows:
+                if time.monotonic() > deadline:
+                    return runs | in_round, True
                 of_run = flow._begin_memory(connection, deadline, **memory).with_context(cron_end_time=deadline)
                 in_round |= flow.with_env(of_run.env)._run_for_connection(of_run).with_env(self.env)
             runs |= in_round
             # What waited for another flow is posted in the next round
             if not any(in_round.mapped('created')):
                 break
-        return runs
+        return runs, False
 
     @api.model
     def _connect_dry(self, connection):
@@ -270,16 +281,20 @@ class RampDryRun(models.Model):
     # ------------------------------------------------------------------ what it came to
 
     @api.model
-    def _collect_result(self, connection, known, runs, wanted):
-        """Return the values of the result: what is different now."""
+    def _collect_result(self, connection, known, runs, is_over, wanted):
+        """Return the values of the result: what is different now.
+
+        :param is_over: whether the time was up before the flows had done everything
+        """
         rows = self._find_changed_rows(connection, known, wanted)
         entries = self._describe_entries(connection, known, wanted)
         stopped = [row for kind, row in rows if kind in ('held', 'error')]
         labels = dict(self._fields['flow']._description_selection(self.env))
         messages = [f'{labels[run.flow]}: {run.message}' for run in runs if run.message]
-        is_incomplete = bool(messages) or any(run.state == 'paused' for run in runs)
-        if any(run.state == 'paused' for run in runs):
-            messages.append(self.env._('The time of the job was up before everything was read from Ramp.'))
+        is_over = is_over or any(run.state == 'paused' for run in runs)
+        is_incomplete = bool(messages) or is_over
+        if is_over:
+            messages.append(self.env._('The time of the job was up before everything was read and posted.'))
         counts = dict.fromkeys(('posted', 'held', 'error', 'pending', 'ignored'), 0)
         counts.update(Counter(kind for kind, _row in rows))
         return {

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg2 import IntegrityError
+from psycopg2.errors import SerializationFailure
 
 from odoo import SUPERUSER_ID, Command
 from odoo.api import Environment
@@ -16,6 +17,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..flows.engine.flow import RampFlow
 from ..models.dry_run_cursor import DryRunCursor, is_dry_run
 from ..ramp_api import RampReadOnlyError
 from ..simulator import coding
@@ -365,6 +367,34 @@ class TestDryRun(DryRunCase):
         run = self.dry()
         self.assertEqual((run.state, run.is_incomplete, run.posted_count), ('done', True, 1))
         self.assertIn('Bill', run.message)
+
+    def test_the_time_is_up(self):
+        self.spend(1000)
+        with patch.object(RampFlow, '_get_job_seconds', lambda flow: -1):
+            run = self.dry()
+        self.assertEqual((run.state, run.is_incomplete, run.posted_count), ('done', True, 0))
+        self.assertIn('time of the job was up', run.message)
+
+    @mute_logger(WORK)
+    def test_somebody_in_the_way(self):
+        """The dry run is repeated as a whole if another transaction was in the way, and fails if that does not help."""
+        self.spend(1000)
+        flow = type(self.env['ramp.flow.transaction'])
+        original, left = flow._book_batch, []
+
+        def meet(*args, **kwargs):
+            if left:
+                left.pop()
+                raise SerializationFailure
+            return original(*args, **kwargs)
+
+        with patch.object(flow, '_book_batch', meet):
+            left[:] = range(2)
+            self.assertEqual(self.dry().posted_count, 1)
+            left[:] = range(3)
+            run = self.dry()
+        self.assertEqual((run.state, left), ('failed', []))
+        self.assertIn('SerializationFailure', run.message)
 
     # ------------------------------------------------------------------ who may
 
