@@ -3,17 +3,18 @@
 
 import io
 import zipfile
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg2 import IntegrityError
-from psycopg2.errors import SerializationFailure
+from psycopg2.errors import DivisionByZero, SerializationFailure
 
 from odoo import SUPERUSER_ID, Command
 from odoo.api import Environment
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.sql_db import Cursor
 from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
@@ -336,6 +337,37 @@ class TestDryRun(DryRunCase):
         self.env.invalidate_all()
         self.assertEqual(self.env['res.partner'].search_count([]), partners)
         self.assertEqual(done, ['before'])
+
+    def test_with_a_connection_of_its_own(self):
+        """The cursor does the same on top of a real cursor, as in production."""
+
+        def numbers():
+            with closing(self.registry.cursor()) as cr:
+                cr.execute(
+                    "SELECT sequencename, last_value FROM pg_sequences WHERE sequencename ~ '^ir_sequence_[0-9_]+$'"
+                )
+                return sorted(cr.fetchall(), key=str)
+
+        before = numbers()
+        with self.env['ramp.dry.run']._dry_environment() as env:
+            self.assertIsInstance(env.cr._cursor, Cursor)
+            ours = [('name', 'in', ('Kept for a while', 'Undone'))]
+            env['res.partner'].create({'name': 'Kept for a while'})
+            env['ir.cron']._commit_progress()
+            env['res.partner'].create({'name': 'Undone'})
+            env.flush_all()
+            with self.assertRaises(DivisionByZero), mute_logger('odoo.sql_db'):
+                env.cr.execute('SELECT 1 / 0')
+            env.cr.rollback()
+            self.assertEqual(env['res.partner'].search(ours).mapped('name'), ['Kept for a while'])
+            given = [env['ir.sequence'].next_by_code('purchase.order') for _number in range(2)]
+            self.assertTrue(all(given))
+            self.assertNotEqual(*given)
+            real = env.cr._cursor
+        self.assertTrue(real.closed)
+        self.assertEqual(numbers(), before)
+        with closing(self.registry.cursor()) as cr:
+            self.assertFalse(Environment(cr, SUPERUSER_ID, {})['res.partner'].search(ours))
 
     @mute_logger(WORK)
     def test_a_crash_leaves_nothing(self):
