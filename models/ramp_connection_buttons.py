@@ -134,7 +134,7 @@ class RampConnection(models.Model):
         return self._notify_user(
             'success',
             self.env._('Synchronization queued'),
-            self.env._('It runs in the background; this page shows its progress.'),
+            self.env._('It runs in the background. This page shows its progress, and then what it did.'),
         )
 
     def action_read_again(self):

@@ -73,7 +73,9 @@ class RampConnection(models.Model):
     def _request_sync(self):
         """Request a synchronization and trigger the jobs, in the caller's transaction and without HTTP."""
         # sudo: users who may press Sync Now (checked there) may have rows tried again, but may not edit them
-        self.sudo().write({'sync_requested_at': self.env.cr.now().replace(microsecond=0)})
+        self.sudo().write(
+            {'sync_requested_at': self.env.cr.now().replace(microsecond=0), 'sync_requested_by_id': self.env.uid}
+        )
         self.env['ramp.record'].sudo()._clear_next_attempt(self)
         flows = (flow for flow in self._flow_models() if any(flow._is_enabled_for(connection) for connection in self))
         for job in self._cron_jobs(flows):

@@ -1,11 +1,32 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import models
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+# A user is told what became of a request for so long, even if a job has not run by then
+OUTCOME_FOR = timedelta(minutes=15)
 
 
 class RampConnection(models.Model):
     """The progress of the synchronization, for the connection's page."""
 
     _inherit = 'ramp.connection'
+
+    sync_requested_by_id = fields.Many2one(
+        'res.users',
+        string='Last Sync Now By',
+        readonly=True,
+        copy=False,
+        index='btree_not_null',
+        help='Who requested a synchronization last. This person is shown what it did.',
+    )
+    sync_outcome = fields.Json(
+        compute='_compute_sync_outcome',
+        compute_sudo=True,
+        help='What the synchronization did that the user has just requested: `text`, and whether all jobs have run '
+        '(`is_over`).',
+    )
 
     def _compute_counts(self):
         counts = {connection.id: {} for connection in self}
@@ -65,21 +86,70 @@ class RampConnection(models.Model):
                 connection.run_state = 'queued' if connection.state == 'connected' and queued else 'idle'
                 connection.progress, connection.progress_text = 0, False
 
-    def _latest_failure(self):
-        """Return the messages of the flows whose latest run failed, or False.
+    # ------------------------------------------------------------------ what a request did
+
+    @api.depends_context('uid', 'lang')
+    def _compute_sync_outcome(self):
+        now = self.env.cr.now()
+        for connection in self:
+            requested = connection.sync_requested_at
+            connection.sync_outcome = (
+                connection._find_sync_outcome()
+                if requested
+                and connection.sync_requested_by_id.id == self.env.uid
+                and now - requested < OUTCOME_FOR
+                and connection.state == 'connected'
+                else False
+            )
+
+    def _find_sync_outcome(self):
+        """Return the value of `sync_outcome` for the last request."""
+        runs = self.env['ramp.run'].search(
+            [('connection_id', '=', self.id), ('started_at', '>=', self.sync_requested_at)], order='id'
+        )
+        latest = {run.flow: run.state for run in runs}
+        flows = [flow for flow in self._flow_models() if flow._is_enabled_for(self)]
+        # A job that is switched off never runs
+        due = {flow._flow for flow in flows if flow._get_cron_id() and flow._get_cron_job().active}
+        is_over = all(latest.get(flow) in ('done', 'failed', 'lost') for flow in due)
+        text = self._describe_runs(runs)
+        if is_over and not text:
+            text = self.env._('There was nothing new, in Ramp or in Odoo.')
+        return {'is_over': is_over, 'text': text}
+
+    def _describe_runs(self, runs):
+        """Return what runs did, in words. The text is empty if they did nothing."""
+        sent = runs.filtered(lambda run: self.env[f'ramp.flow.{run.flow}']._sends)
+        counts = (
+            (self.env._('Posted'), sum((runs - sent).mapped('created'))),
+            (self.env._('sent to Ramp'), sum(sent.mapped('created'))),
+            (self.env._('marked synced in Ramp'), sum((runs - sent).mapped('confirmed'))),
+            (self.env._('on hold'), sum(runs.mapped('held'))),
+            (self.env._('failed, will retry'), sum(runs.mapped('failed'))),
+        )
+        words = ', '.join(f'{label}: {count}' for label, count in counts if count)
+        return f'{words[0].upper()}{words[1:]}.' if words else ''
+
+    # ------------------------------------------------------------------ failures
+
+    def _failing_runs(self):
+        """Return the latest runs of the flows whose latest run failed.
 
         A flow that works says nothing about the others, so each flow's latest run counts.
         """
         self.ensure_one()
         self.env['ramp.run'].flush_model()
-        self.env.cr.execute(
-            """
-            SELECT DISTINCT ON (flow) state, message FROM ramp_run
-             WHERE connection_id = %s AND state IN ('done', 'paused', 'failed') ORDER BY flow, id DESC
-            """,
-            [self.id],
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT ON (flow) state, id FROM ramp_run
+                 WHERE connection_id = %s AND state IN ('done', 'paused', 'failed') ORDER BY flow, id DESC
+                """,
+                self.id,
+            )
         )
-        return (
-            '\n'.join(sorted({message for state, message in self.env.cr.fetchall() if state == 'failed' and message}))
-            or False
-        )
+        return self.env['ramp.run'].browse([run for state, run in rows if state == 'failed'])
+
+    def _latest_failure(self):
+        """Return the messages of the flows whose latest run failed, or False."""
+        return '\n'.join(sorted({message for message in self._failing_runs().mapped('message') if message})) or False

@@ -6,7 +6,7 @@ import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
-const FIELDS = ["run_state", "progress", "progress_text", "last_watch", "last_error"];
+const FIELDS = ["run_state", "progress", "progress_text", "last_watch", "last_error", "sync_outcome"];
 const INTERVAL = 1500; // milliseconds between two looks while something runs
 
 /** Progress of a connection's running synchronization, looked at again for as long as it runs, without blocking the page. */
@@ -21,10 +21,11 @@ export class RampProgressBar extends Component {
 
     setup() {
         this.orm = useService("orm");
-        this.state = useState({ run_state: this.props.runState, progress: 0, text: "" });
+        this.state = useState({ run_state: this.props.runState, progress: 0, text: "", outcome: "" });
         onWillStart(() => this.look());
         onWillUpdateProps((next) => {
             if (next.resId !== this.props.resId || (next.runState && next.runState !== "idle" && this.state.run_state === "idle")) {
+                this.state.outcome = ""; // that of an earlier request
                 return this.look(next);
             }
         });
@@ -35,7 +36,8 @@ export class RampProgressBar extends Component {
     }
 
     get label() {
-        return this.state.run_state === "queued" ? _t("Synchronization queued...") : this.state.text;
+        const text = this.state.run_state === "queued" ? _t("Synchronization queued...") : this.state.text;
+        return this.state.outcome ? _t("%(progress)s So far: %(outcome)s", { progress: text, outcome: this.state.outcome }) : text;
     }
 
     get percent() {
@@ -53,8 +55,16 @@ export class RampProgressBar extends Component {
         }
         const before = this.state.run_state;
         const waits = props.lastWatch !== undefined && values.last_watch === props.lastWatch && !values.last_error;
-        const state = values.run_state === "idle" && waits ? "queued" : values.run_state;
-        Object.assign(this.state, { run_state: state, progress: values.progress, text: values.progress_text || "" });
+        // Of the request of this user, but not of one that was over before the page was opened
+        const outcome = before && before !== "idle" && values.sync_outcome;
+        const isBetweenJobs = outcome && !outcome.is_over;
+        const state = values.run_state === "idle" && (waits || isBetweenJobs) ? "queued" : values.run_state;
+        Object.assign(this.state, {
+            run_state: state,
+            progress: values.progress,
+            text: values.progress_text || "",
+            outcome: outcome ? outcome.text : this.state.outcome,
+        });
         clearTimeout(this.timer);
         if (state !== "idle") {
             this.timer = setTimeout(() => this.look(), INTERVAL);
