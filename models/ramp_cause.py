@@ -226,9 +226,14 @@ class RampCause(models.Model):
         return currency._get_records_action(name=currency.name, views=[(False, 'form')])
 
     def _post_on_first_open_day(self, about):
+        count = self.record_count
         self.connection_id.lock_date_policy = 'next_open'
         self.connection_id._look_again_at_questions()
-        return {'type': 'ir.actions.client', 'tag': 'soft_reload'}
+        return self.connection_id._notify_user(
+            'success',
+            self.env._('Post on First Open Day'),
+            self.env._('1 record is tried again.') if count == 1 else self.env._('%s records are tried again.', count),
+        )
 
     def _open_connection(self, about):
         return self.connection_id._get_records_action()

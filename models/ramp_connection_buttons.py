@@ -225,7 +225,17 @@ class RampConnection(models.Model):
         action['context'] = {'default_move_type': 'in_invoice', 'create': False}
         return action
 
-    def _notify_user(self, kind, title, message):
+    def _notify_user(self, kind, title, message, closes_dialog=False):
+        """Return the action that shows a notification.
+
+        :param kind: 'success', 'warning' or 'danger'
+        :param closes_dialog: whether the button is in a dialog, which is closed then
+        """
+        next_action = (
+            {'type': 'ir.actions.act_window_close'}
+            if closes_dialog
+            else {'type': 'ir.actions.client', 'tag': 'soft_reload'}
+        )
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',
@@ -234,6 +244,6 @@ class RampConnection(models.Model):
                 'title': title,
                 'message': message,
                 'sticky': kind != 'success',
-                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+                'next': next_action,
             },
         }

@@ -108,6 +108,7 @@ class RampMapping(models.Model):
         """EXTENDS: look again at the objects that may have waited for it."""
         mappings = super().create(vals_list)
         mappings._check_may_map()
+        mappings._log_on_connections()
         mappings._look_again()
         return mappings
 
@@ -115,6 +116,8 @@ class RampMapping(models.Model):
         """EXTENDS: look again at the objects that may have waited for it."""
         result = super().write(vals)
         self._check_may_map()
+        if not {'target', *TARGETS.values()}.isdisjoint(vals):
+            self._log_on_connections()
         self._look_again()
         return result
 
@@ -124,6 +127,48 @@ class RampMapping(models.Model):
         result = super().unlink()
         connections._look_again_at_questions()
         return result
+
+    def action_confirm(self):
+        """Say what the mapping means and for how many records. The form has saved it before.
+
+        :return: action that closes the dialog
+        """
+        self.ensure_one()
+        self._check_may_map()
+        count = len(self._find_waiting_records())
+        target = self[TARGETS[self.target]].display_name if self.target != LEFT_OUT else self.env._('nothing')
+        return self.connection_id._notify_user(
+            'success',
+            self.env._('Map'),
+            ' '.join(
+                (
+                    self.env._('"%(option)s" means %(target)s from now on.', option=self.name, target=target),
+                    self.env._('1 record is tried again.')
+                    if count == 1
+                    else self.env._('%s records are tried again.', count),
+                )
+            ),
+            closes_dialog=True,
+        )
+
+    def _find_waiting_records(self):
+        """Return the rows that wait because the option was not mapped."""
+        causes = self.env['ramp.cause'].search(
+            [('connection_id', '=', self.connection_id.id), ('kind', '=', 'map_option')]
+        )
+        return causes.filtered(
+            lambda cause: (cause.cause['about']['type'], cause.cause['about']['key']) == (self.ramp_type, self.ramp_key)
+        )._get_records()
+
+    def _log_on_connections(self):
+        """Log on the connection who decided what an option means. The mapping itself has the history."""
+        for mapping in self:
+            target = mapping[TARGETS[mapping.target]].display_name if mapping.target != LEFT_OUT else False
+            mapping.connection_id._message_log(
+                body=self.env._('Map: "%(option)s" means %(target)s.', option=mapping.name, target=target)
+                if target
+                else self.env._('Map: "%s" means nothing here.', mapping.name)
+            )
 
     def _check_may_map(self):
         """Refuse a mapping of a connection that the user may not read."""

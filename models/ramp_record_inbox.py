@@ -1,7 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
+from collections import Counter
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, LazyTranslate
 
@@ -14,6 +15,20 @@ class RampRecord(models.Model):
     """The error inbox: decisions on rows, which accountants make without being able to edit the rows."""
 
     _inherit = 'ramp.record'
+
+    decision = fields.Selection(
+        [
+            ('retry', 'Retried'),
+            ('keep', 'Kept as posted'),
+            ('rebook', 'Reversed and posted again'),
+            ('ignore', 'Ignored'),
+        ],
+        string='Last Decision',
+        readonly=True,
+        help='What a person last decided about the object.',
+    )
+    decided_by_id = fields.Many2one('res.users', readonly=True, ondelete='set null', index='btree_not_null')
+    decided_at = fields.Datetime(string='Decided', readonly=True)
 
     def _check_is_accountant(self):
         if not self.env.su and not self.env.user.has_group('account.group_account_invoice'):
@@ -29,15 +44,21 @@ class RampRecord(models.Model):
         if self and not again:
             raise UserError(self.env._('This is already in order. There is nothing to retry.'))
         # sudo: accountants decide on rows (checked above) without being able to edit them
+        kept = self.browse().sudo()
         for record in again.sudo():
+            is_accepted = bool(record.res_id and (record.late_payload or record.finding))
             if record.late_payload:
                 # The user compared both versions and says that the books are right
                 record._accept_late_payload()
             if record.finding:
                 record.noted = dataclasses.replace(record._read_note(), accepted=record.finding).to_json()
+            state = record._state_after_retry()
+            if is_accepted and state != 'pending':
+                kept += record
             record.write(
                 {
-                    'state': record._state_after_retry(),
+                    **record._decision_values('keep' if record in kept else 'retry'),
+                    'state': state,
                     'error_message': False,
                     'reason': False,
                     'attempts': 0,
@@ -48,7 +69,53 @@ class RampRecord(models.Model):
             )
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
-        return True
+        (again.sudo() - kept)._log_decision(self.env._('Retry'))
+        kept._log_decision(self.env._('Kept as posted'))
+        kept._log_on_documents(self.env._('Kept as posted, although it differs from Ramp.'))
+        return self._notify_retried(len(again) - len(kept), len(kept), len(self) - len(again))
+
+    def _notify_retried(self, again, kept, in_order):
+        """Return the notification that says what Retry did, with the numbers of rows."""
+        words = [
+            (again, self.env._('1 record is tried again.'), self.env._('%s records are tried again.', again)),
+            (kept, self.env._('1 document stays as it is posted.'), self.env._('%s documents stay as posted.', kept)),
+            (in_order, self.env._('1 was in order already.'), self.env._('%s were in order already.', in_order)),
+        ]
+        return self.env['ramp.connection']._notify_user(
+            'success',
+            self.env._('Retry'),
+            ' '.join(one if count == 1 else many for count, one, many in words if count)
+            or self.env._('There was nothing to retry.'),
+        )
+
+    # ------------------------------------------------------------------ who decided what
+
+    def _decision_values(self, decision):
+        """Return the values that say who decided what, and when."""
+        return {
+            'decision': decision,
+            'decided_by_id': self.env.uid,
+            'decided_at': self.env.cr.now().replace(microsecond=0),
+        }
+
+    def _log_decision(self, decision):
+        """Log on the connection what the user decided, without a mail: one message for all rows.
+
+        It has no names, because personal data is removed from the ledger later.
+        """
+        labels = dict(self._fields['flow']._description_selection(self.env))
+        for connection, records in self.grouped('connection_id').items():
+            counts = Counter(records.mapped('flow')).most_common()
+            connection._message_log(
+                body=f'{decision}: {", ".join(f"{labels.get(flow, flow)} ({count})" for flow, count in counts)}'
+            )
+
+    def _log_on_documents(self, text):
+        """Log on the documents of these rows what the user decided, without a mail."""
+        for model, records in self.grouped('res_model').items():
+            if hasattr(self.env[model], '_message_log_batch'):
+                documents = self.env[model].browse(records.mapped('res_id')).exists()
+                documents._message_log_batch(bodies=dict.fromkeys(documents.ids, text))
 
     def _state_after_retry(self):
         """Return the state of the row after Retry.
@@ -78,8 +145,18 @@ class RampRecord(models.Model):
             # sudo: accountants decide on rows (checked above) without being able to edit them
             record.sudo()._accept_late_payload()
             record.sudo()._reopen_for_booking()
+            # sudo: see above
+            record.sudo().write(record._decision_values('rebook'))
             flow._trigger()
-        return True
+        # sudo: see above
+        self.sudo()._log_decision(self.env._('Reverse and Post Again'))
+        return self.env['ramp.connection']._notify_user(
+            'success',
+            self.env._('Reverse and Post Again'),
+            self.env._('1 document is reversed. Its object is posted again in the next run.')
+            if len(self) == 1
+            else self.env._('%s documents are reversed. Their objects are posted again in the next run.', len(self)),
+        )
 
     def _accept_late_payload(self):
         """Make the late payload the payload of the row."""
@@ -150,6 +227,7 @@ class RampRecord(models.Model):
                 'state': 'ignored',
                 'hold_reason': 'person',
                 'next_attempt': False,
+                **self._decision_values('ignore'),
                 **self._make_reason(
                     self.connection_id[:1],
                     _lt('Ignored by %(user)s: %(reason)s', user=self.env.user.name, reason=reason.strip()),
@@ -158,6 +236,8 @@ class RampRecord(models.Model):
         )
         for flow in set(self.mapped('flow')):
             self.env[f'ramp.flow.{flow}']._trigger()
+        # sudo: see action_retry
+        self.sudo()._log_decision(self.env._('Ignore'))
 
     # ------------------------------------------------------------------ documents
 

@@ -154,6 +154,7 @@ METHODS = {
     },
     'ramp.connection.check': {'action_fix': 'manager'},
     'ramp.dry.run': dict.fromkeys(('action_open_result', 'action_open_workbook'), BOOKS),
+    'ramp.mapping': {'action_confirm': WORKS},
     'ramp.record': {
         'action_erase_personal': 'manager',
         'action_open_document': BOOKS,

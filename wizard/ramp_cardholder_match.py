@@ -99,7 +99,21 @@ class RampCardholderMatch(models.TransientModel):
                 )
             employee.ramp_user_id = line.ramp_user_id
         self.connection_id._look_again_at_questions()
-        return {'type': 'ir.actions.act_window_close'}
+        count, records = len(chosen), sum(chosen.mapped('record_count'))
+        self.connection_id._message_log(body=self.env._('Cardholders matched with employees: %s', count))
+        return self.connection_id._notify_user(
+            'success',
+            self.env._('Match Cardholders'),
+            ' '.join(
+                (
+                    self.env._('1 person is matched.') if count == 1 else self.env._('%s people are matched.', count),
+                    self.env._('1 record is tried again.')
+                    if records == 1
+                    else self.env._('%s records are tried again.', records),
+                )
+            ),
+            closes_dialog=True,
+        )
 
 
 class RampCardholderMatchLine(models.TransientModel):

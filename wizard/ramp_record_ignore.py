@@ -15,6 +15,14 @@ class RampRecordIgnore(models.TransientModel):
     reason = fields.Char(required=True)
 
     def action_confirm(self):
-        """Ignore the rows for the given reason."""
+        """Ignore the rows for the given reason, and say so."""
         self.record_ids._ignore_by_person(self.reason)
-        return {'type': 'ir.actions.act_window_close'}
+        count = len(self.record_ids)
+        return self.env['ramp.connection']._notify_user(
+            'success',
+            self.env._('Ignore'),
+            self.env._('1 record is ignored. Press Retry on it to take that back.')
+            if count == 1
+            else self.env._('%s records are ignored. Press Retry on them to take that back.', count),
+            closes_dialog=True,
+        )
