@@ -48,6 +48,7 @@ from . import (
     ramp_connection_cards,
     ramp_merchant,
     ramp_cause,
+    digest_digest,
     ramp_mapping,
     account_account,
     account_analytic,
