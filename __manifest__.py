@@ -14,6 +14,7 @@
         'security/ramp_security.xml',
         'security/ir.model.access.csv',
         'data/ramp_data.xml',
+        'data/mail_activity_type_data.xml',
         'data/digest_data.xml',
         'data/ir_cron.xml',
         'wizard/ramp_record_ignore_views.xml',

@@ -40,6 +40,7 @@ from . import (
     ramp_connection_check_jobs,
     ramp_connection_configuration,
     ramp_connection_untold,
+    ramp_connection_notices,
     ramp_connection_webhook,
     ramp_event,
     ramp_webhook,

@@ -12,7 +12,7 @@ class RampConnection(models.Model):
 
     _name = 'ramp.connection'
     _description = 'Ramp Connection'
-    _inherit = ['mail.thread', 'ramp.mapped']
+    _inherit = ['mail.thread', 'mail.activity.mixin', 'ramp.mapped']
     _order = 'company_id, id'
     _check_company_auto = True
 

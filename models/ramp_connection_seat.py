@@ -12,6 +12,10 @@ from ..ramp_api import (
 )
 
 
+class IntegrationLost(UserError):
+    """The accounting integration of the Ramp business is not that of this database, so nothing is sent or posted."""
+
+
 class RampConnection(models.Model):
     """The accounting integration (seat) of a Ramp business: taken, checked, set up and given back.
 
@@ -50,14 +54,14 @@ class RampConnection(models.Model):
 
         The integration can be taken in Ramp's own screens at any time.
 
-        :raise UserError: if the integration is not ours now
+        :raise IntegrationLost: if the integration is not ours now
         """
         active = [provider for provider in self._accounting_providers(client) if provider.is_active]
         for provider in active:
             if provider.id == self.accounting_connection_id:
                 return provider
         if active:
-            raise UserError(
+            raise IntegrationLost(
                 self.env._(
                     'Connection %(name)s: the accounting integration of this Ramp business is now held by '
                     '"%(incumbent)s", so nothing is sent or posted. To use Odoo, disconnect that system in Ramp '
@@ -66,7 +70,7 @@ class RampConnection(models.Model):
                     incumbent=active[0].remote_provider_name or active[0].connection_type,
                 )
             )
-        raise UserError(
+        raise IntegrationLost(
             self.env._(
                 'Connection %s: Odoo was disconnected in Ramp, so nothing is sent or posted. Press Disconnect and '
                 'Connect here to take the accounting integration again.',

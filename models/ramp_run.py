@@ -83,6 +83,12 @@ class RampRun(models.Model):
         help='When the first of the runs that read the lists together started. Empty: this is the first one.',
     )
     message = fields.Text(readonly=True)
+    failure_kind = fields.Selection(
+        [('integration', 'Integration lost'), ('credentials', 'Client ID and secret refused')],
+        string='Kind of Failure',
+        readonly=True,
+        help='Why the run failed, where a person has to do something before any run can succeed.',
+    )
     progress = fields.Float(compute='_compute_progress', help='Percentage of the due rows that are done.')
     progress_text = fields.Char(compute='_compute_progress')
 
@@ -202,16 +208,18 @@ class RampRun(models.Model):
         """
         self.left_off = place
 
-    def _finish_run(self, message=False, is_over=False):
+    def _finish_run(self, message=False, is_over=False, failure_kind=False):
         """Close the run.
 
         :param message: error message, or False
         :param is_over: the time was up before the run came to its end
+        :param failure_kind: see the field
         """
         self.write(
             {
                 'state': 'failed' if message else 'paused' if self.left_off or is_over else 'done',
                 'message': message,
+                'failure_kind': failure_kind,
                 'finished_at': self.env.cr.now().replace(microsecond=0),
             }
         )

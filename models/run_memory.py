@@ -24,6 +24,8 @@ class RunMemory:
     kept_answers: dict[tuple, Any] | None = None
     # Whether the run ended because its time was up
     is_over: bool = False
+    # Why the run failed (see `ramp.run.failure_kind`); None: for another reason, or not at all
+    failure_kind: str | None = None
     # Whether this database is known to hold the accounting integration of the Ramp business
     is_seat_checked: bool = False
     # IANA name of the company's time zone by connection id, as far as it was asked for

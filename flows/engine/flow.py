@@ -16,8 +16,17 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config
 
 from ...models.dry_run_cursor import is_dry_run
+from ...models.ramp_connection_seat import IntegrationLost
 from ...models.run_memory import RunMemory, run_memory
-from ...ramp_api import RampError, RampNotFound, RampOutOfTime, RampProtocolError, RampReadOnlyError, RampServerError
+from ...ramp_api import (
+    RampAuthError,
+    RampError,
+    RampNotFound,
+    RampOutOfTime,
+    RampProtocolError,
+    RampReadOnlyError,
+    RampServerError,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -210,6 +219,7 @@ class RampFlow(models.AbstractModel):
         except (RampError, UserError) as error:
             self.env.cr.rollback()
             message = connection._explain_error(error) if isinstance(error, RampError) else str(error)
+            memory.failure_kind = self._classify_failure(error)
             _logger.warning('%s', message)
         except Exception as error:
             self.env.cr.rollback()
@@ -223,7 +233,8 @@ class RampFlow(models.AbstractModel):
         finally:
             for client in memory.ramp_clients:
                 client.close_connections()
-        self._transaction(self._finish_sync_run, connection, run, message)
+        if self._transaction(self._finish_sync_run, connection, run, message):
+            self._tell_responsible(connection, run)
         return run
 
     def _transaction(self, work, *args, processed=0):
@@ -255,9 +266,31 @@ class RampFlow(models.AbstractModel):
         # sudo: see `_trigger`. The end of the run commits the transaction.
         self._get_cron_job().sudo()._trigger(at=self.env.cr.now() + timedelta(seconds=pause) if pause else None)
 
+    @api.model
+    def _classify_failure(self, error):
+        """Return the `ramp.run.failure_kind` of an error that ended a run, or None."""
+        if isinstance(error, IntegrationLost):
+            return 'integration'
+        return 'credentials' if isinstance(error, RampAuthError) else None
+
+    def _tell_responsible(self, connection, run):
+        """Let the responsible person know what changed with this run.
+
+        It is not part of the work: if it fails, the log says so, and the run stays as it is.
+        """
+        try:
+            self._transaction(connection._tell_responsible, run.flow == 'watch' and run.state == 'done')
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception('The responsible person of connection %s could not be told', connection.id)
+
     def _finish_sync_run(self, connection, run, message):
+        """Close the run, and note on the connection what its form shows.
+
+        :return: whether somebody is to be told
+        """
         memory = run_memory(self.env)
-        run._finish_run(message, is_over=memory.is_over)
+        run._finish_run(message, is_over=memory.is_over, failure_kind=message and memory.failure_kind)
         until = connection._note_reach(memory.ramp_clients)
         if until:
             self._get_cron_job().sudo()._trigger(at=until)  # sudo: see `_trigger`
@@ -266,6 +299,7 @@ class RampFlow(models.AbstractModel):
             failure = connection._latest_failure()
             if failure != connection.last_error:
                 connection.last_error = failure
+        return bool(connection.responsible_id)
 
     def _run_connection_work(self, connection, run):
         raise NotImplementedError
