@@ -81,6 +81,7 @@ from . import (
     test_statement,
     test_statement_months,
     test_taxes,
+    test_telling,
     test_tie_out,
     test_tie_out_screens,
     test_token_dies,
