@@ -25,6 +25,7 @@
         'views/ramp_run_views.xml',
         'views/ramp_dry_run_views.xml',
         'views/digest_views.xml',
+        'views/ramp_undo_views.xml',
         'views/ramp_connection_views.xml',
         'views/ramp_connection_people_views.xml',
         'views/ramp_connection_check_views.xml',

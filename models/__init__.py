@@ -51,6 +51,8 @@ from . import (
     ramp_cause,
     digest_digest,
     ramp_mapping,
+    ramp_undo,
+    ramp_undo_line,
     account_account,
     account_analytic,
     account_fiscal_position,

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from odoo import models
+from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..ramp_api import RampError
@@ -122,6 +122,15 @@ class RampConnection(models.Model):
                 'The accounting integration in Ramp is free again. Your documents and their history are kept.'
             ),
         )
+
+    def action_undo_sync(self):
+        """Open a new undo of what was posted since the start date."""
+        self.ensure_one()
+        self._check_is_manager()
+        undo = self.env['ramp.undo'].create(
+            {'connection_id': self.id, 'date_from': self.start_date, 'date_to': fields.Date.context_today(self)}
+        )
+        return undo._get_records_action()
 
     # ------------------------------------------------------------------ synchronize
 

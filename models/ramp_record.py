@@ -140,6 +140,14 @@ class RampRecord(models.Model):
     sync_attempt = fields.Integer(readonly=True)
     is_told = fields.Boolean(readonly=True, help='Ramp accepted an outcome and has not asked for another one since.')
     confirmed_at = fields.Datetime(readonly=True)
+    booked_run_id = fields.Many2one(
+        'ramp.run',
+        string='Posted By',
+        readonly=True,
+        ondelete='set null',
+        index='btree_not_null',
+        help='The synchronization run that posted its document.',
+    )
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
     is_posting = fields.Boolean(compute='_compute_is_posting', help='Whether its document is one that is posted.')
     related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')

@@ -9,6 +9,7 @@ from odoo.tools import SQL, LazyTranslate
 
 from .ledger_notes import JsonNote, LedgerNote
 from .ramp_record import OPEN_STATES
+from .run_memory import run_memory
 
 _lt = LazyTranslate(__name__)
 
@@ -49,13 +50,15 @@ class RampRecord(models.Model):
                SET state = CASE WHEN is_told AND %s THEN 'confirmed' ELSE %s END, res_model = v.res_model, res_id = v.res_id,
                    sync_key = %s, error_message = NULL,
                    reason = NULL, attempts = 0,
-                   hold_reason = NULL, next_attempt = NULL, reason_move_id = NULL, write_date = %s
+                   hold_reason = NULL, next_attempt = NULL, reason_move_id = NULL, write_date = %s,
+                   booked_run_id = COALESCE(%s, booked_run_id)
               FROM (VALUES %s) AS v(id, res_model, res_id) WHERE r.id = v.id
             """,
                 again,
                 'done' if told else 'confirmed',
                 sync_key,
                 self.env.cr.now(),
+                run_memory(self.env).run_id,
                 values,
             )
         )

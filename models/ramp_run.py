@@ -227,6 +227,17 @@ class RampRun(models.Model):
         self.flush_recordset()
         self.env.cr.execute(SQL('SELECT pg_advisory_unlock(%s, %s)', ALIVE, self.id))
 
+    def action_undo(self):
+        """Open a new undo of what this run posted.
+
+        :raise UserError: when nothing of it is in the books
+        """
+        self.ensure_one()
+        self.check_access('read')
+        undo = self.env['ramp.undo'].create({'connection_id': self.connection_id.id, 'scope': 'run', 'run_id': self.id})
+        undo.action_prepare()
+        return undo._get_records_action()
+
     @api.autovacuum
     def _gc_runs(self):
         """Delete runs that found nothing to do after days, and the others after months."""

@@ -26,6 +26,8 @@ class RunMemory:
     is_over: bool = False
     # Why the run failed (see `ramp.run.failure_kind`); None: for another reason, or not at all
     failure_kind: str | None = None
+    # Id of the `ramp.run`. None: outside of a run
+    run_id: int | None = None
     # Whether this database is known to hold the accounting integration of the Ramp business
     is_seat_checked: bool = False
     # IANA name of the company's time zone by connection id, as far as it was asked for

@@ -87,6 +87,7 @@ from . import (
     test_token_dies,
     test_transaction,
     test_unconfirmed,
+    test_undo_sync,
     test_user,
     test_vendor,
     test_watch,

@@ -61,6 +61,9 @@ ACCESS = {
     'ramp.record.link': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
     'ramp.run': (BOOKS, '', '', ''),
     'ramp.tie.out': (BOOKS, '', '', ''),
+    'ramp.undo': ('manager', 'manager', 'manager', 'manager'),
+    'ramp.undo.line': ('manager', '', '', ''),
+    'ramp.undo.sum': ('manager', '', '', ''),
     'ramp.webhook': ('', '', '', ''),
 }
 # model of another addon: {field: (roles that may read it, roles that may write it), among those that may do so with the
@@ -148,6 +151,7 @@ METHODS = {
                 'action_disconnect',
                 'action_push_all',
                 'action_test_connection',
+                'action_undo_sync',
             ),
             'manager',
         ),
@@ -173,8 +177,11 @@ METHODS = {
     },
     'ramp.record.ignore': {'action_confirm': 'invoicing'},
     'ramp.record.link': {'action_confirm': 'invoicing'},
-    'ramp.tie.out': {'action_open': BOOKS},
     'report.ramp_connector.dashboard': dict.fromkeys(('get_dashboard', 'get_tie_out'), BOOKS),
+    'ramp.run': {'action_undo': 'manager'},
+    'ramp.tie.out': {'action_open': BOOKS},
+    'ramp.undo': dict.fromkeys(('action_open_lines', 'action_prepare', 'action_start'), 'manager'),
+    'ramp.undo.line': dict.fromkeys(('action_open_in_ramp', 'action_retry'), 'manager'),
     'report.ramp_connector.tie_out': dict.fromkeys(('get_options', 'get_report', 'open_items', 'open_owing'), BOOKS),
     'res.partner': {
         **OPENS,
@@ -260,8 +267,15 @@ class RoleCase(RampCase):
             )
         )
         move = self.move(self.booked)
+        undo = Model['ramp.undo'].create(
+            {'connection_id': self.connection.id, 'date_from': '2015-01-01', 'date_to': '2099-12-31'}
+        )
+        undo.action_prepare()
         samples = [
             self.connection,
+            undo,
+            undo.line_ids[:1],
+            undo.sum_ids[:1],
             Model['ramp.connection.check'].create(
                 {
                     'connection_id': self.connection.id,

@@ -5,9 +5,11 @@ from . import (  # a base comes before the models that inherit it
     booking,
     booking_undo,
     link,
+    booking_withdraw,
     booking_currency,
     documents,
     documents_book,
     payments,
     payments_book,
+    payments_withdraw,
 )

@@ -7,6 +7,7 @@ from . import (  # a base comes before the models that inherit it
     bill_payment,
     bill_payment_book,
     bill_payment_plan,
+    bill_payment_withdraw,
     bill_file,
     entered_by_hand,
     described,

@@ -10,4 +10,5 @@ from . import (  # a base comes before the models that inherit it
     repayment,
     repayment_book,
     described,
+    cards_withdraw,
 )

@@ -13,4 +13,6 @@ from . import (  # a base comes before the models that inherit it
     push,
     attach,
     files,
+    files_withdraw,
+    undo_job,
 )

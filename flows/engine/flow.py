@@ -205,6 +205,7 @@ class RampFlow(models.AbstractModel):
         """
         run = self._transaction(self.env['ramp.run']._start_run, connection, self._flow)
         message, memory = False, run_memory(self.env)
+        memory.run_id = run.id
         # As long as Ramp answers, there is nothing to commit.
         memory.reach_options = self._transaction(connection._reach_options) if connection.silent_since else {}
         try:

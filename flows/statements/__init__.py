@@ -5,6 +5,7 @@ from . import (  # a base comes before the models that inherit it
     statement_book,
     statement_plan,
     cashback,
+    statement_withdraw,
     statement_file,
     statement_link,
     described,
