@@ -399,6 +399,33 @@ class TestUndoSync(UndoCase):
         self.assertEqual(self.outcome(undo, bill, 'bill_payment')[0], 'reversed')
         self.assertEqual(self.outcome(undo, bill, 'bill')[0], 'reversed')
 
+    def test_one_transfer_of_which_a_part_stays(self):
+        march, april = self.bill_of(1000), self.bill_of(2000, date='2026-04-10')
+        self.ramp.pay_bill([march, april], date='2026-04-20')
+        self.sync(*FLOWS)
+        payment = self.env['account.payment'].search([('ramp_id', '!=', False)])
+        self.assertEqual((len(payment), payment.amount), (1, 30.0))
+        undo = self.undo(date_to='2026-03-31', posted_policy='delete')
+        self.assertEqual(self.outcome(undo, march, 'bill_payment')[0], 'reversed')
+        self.assertIn(self.outcome(undo, march, 'bill')[0], ('deleted', 'reversed'))
+        self.assertEqual(self.move(april).amount_residual, 0)
+        self.assertTrue(payment.ramp_id, 'its other part stands')
+        self.assertEqual(self.record(april, 'bill_payment').state, 'confirmed')
+        self.assertUndone(self.undo())
+        self.assertEqual(self.balances(), self.before)
+
+    def test_document_that_a_person_entered(self):
+        bill = self.bill_of()
+        self.sync(*FLOWS)
+        row, move = self.record(bill, 'bill'), self.move(bill)
+        row.noted = {**row.noted, 'is_linked': True}
+        undo = self.undo()
+        outcome, words = self.outcome(undo, bill, 'bill')
+        self.assertEqual(outcome, 'kept')
+        self.assertIn('entered in Odoo by a person', words)
+        self.assertIn(move.name, words)
+        self.assertEqual((move.state, row.state), ('posted', 'confirmed'))
+
     def test_what_depends_and_stays_is_named(self):
         charge = self.charge()
         self.sync(*FLOWS)

@@ -85,9 +85,11 @@ class RampFlowPaymentWithdraw(models.AbstractModel):
         )
         if flow == 'transfer':
             return True
-        return set(others.mapped('ramp_id')) <= set(
-            undo.line_ids.filtered(lambda item: item.flow == flow).record_id.mapped('ramp_id')
+        paid = set(others.mapped('ramp_id'))
+        covered = self.env['ramp.undo.line'].search(
+            [('undo_id', '=', undo.id), ('flow', '=', flow), ('record_id.ramp_id', 'in', list(paid))]
         )
+        return paid <= set(covered.record_id.mapped('ramp_id'))
 
     def _delete_posted_payment(self, payment, undo):
         """Delete a payment with its entry. See `_delete_posted_move`."""

@@ -97,7 +97,9 @@ class RampUndo(models.Model):
         if self.state == 'queued':
             self.state = 'running'
         # Rows that somebody removed in the meantime have nothing that could be undone.
-        self.line_ids.filtered(lambda line: line.outcome == 'todo' and not line.record_id).outcome = 'gone'
+        self.env['ramp.undo.line'].search(
+            [('undo_id', '=', self.id), ('outcome', '=', 'todo'), ('record_id', '=', False)]
+        ).outcome = 'gone'
 
     def _mark_done(self):
         self.write({'state': 'done', 'finished_at': self.env.cr.now().replace(microsecond=0)})
