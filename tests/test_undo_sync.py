@@ -8,7 +8,7 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, Command
 from odoo.api import Environment
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..flows.engine import undo_job
@@ -515,7 +515,13 @@ class TestUndoSync(UndoCase):
         undo.date_to = '2026-04-01'
         self.assertFalse(undo.line_ids, 'another choice voids the preview')
         undo.action_prepare()
-        undo.write({'reason': 'A test', 'typed_name': self.connection.name})
+        with Form(undo) as form:  # what the page sends is what a person may enter
+            form.reason = 'A test'
+            form.typed_name = self.connection.name
+        self.assertTrue(undo.line_ids, 'the confirmation does not void the preview')
+        self.assertTrue(undo.get_views([(False, 'list'), (False, 'form')])['views'])
+        action = undo.with_context(ramp_filters=['kept']).action_open_lines()
+        self.assertEqual(self.env['ramp.undo.line'].with_user(manager).search(action['domain']), undo.line_ids)
         undo.action_start()
         with self.assertRaises(UserError):
             undo.reason = 'Another one'
