@@ -1,9 +1,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import json
+
 from werkzeug.exceptions import BadRequest
+from werkzeug.urls import url_parse
 
 from odoo import http
+from odoo.addons.web.controllers.report import ReportController
 from odoo.http import content_disposition, request
 
+PDF = '/report/pdf/ramp_connector.tie_out?'
 XLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
 
 
@@ -29,3 +34,18 @@ class RampTieOut(http.Controller):
                 ('Content-Disposition', content_disposition(name)),
             ],
         )
+
+
+class RampTieOutReport(ReportController):
+    @http.route()
+    def report_download(self, data, context=None, token=None, readonly=True):
+        """EXTENDS: name the tie-out's PDF by company and period. Core names a report without records by its title."""
+        response = super().report_download(data, context, token, readonly)
+        url = json.loads(data)[0]
+        if response and url.startswith(PDF):
+            options = json.loads(url_parse(url).decode_query(cls=dict).get('options') or '{}')
+            name = request.env['report.ramp_connector.tie_out']._pdf_file_name(
+                options.get('connection_id'), options.get('month_from'), options.get('month_to')
+            )
+            response.headers.set('Content-Disposition', content_disposition(f'{name}.pdf'))
+        return response

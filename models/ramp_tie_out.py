@@ -93,11 +93,12 @@ class RampTieOut(models.Model):
                  WHERE b.flow = 'bill_payment' AND b.noted -> 'card' ? 'expected' AND t.res_id IS NULL
             ), item AS (
                 SELECT l.*, k.record_id, k.ramp_entity_id, COALESCE(k.measure, 'other') AS measure
-                  FROM (SELECT c.id AS connection_id, c.company_id, l.id AS line_id, l.move_id, l.date, l.currency_id, l.amount_currency
+                  FROM (SELECT c.id AS connection_id, c.company_id, l.id AS line_id, l.move_id, l.date, l.currency_id,
+                               l.amount_currency, l.account_id
                           FROM c JOIN account_move_line l ON l.account_id = c.account_id AND l.company_id = c.company_id
                          WHERE l.parent_state = 'posted' AND l.amount_currency <> 0
                         UNION ALL
-                        SELECT c.id, c.company_id, l.id, l.move_id, l.date, l.currency_id, l.amount_currency
+                        SELECT c.id, c.company_id, l.id, l.move_id, l.date, l.currency_id, l.amount_currency, l.account_id
                           FROM c JOIN account_move_line l ON l.partner_id = c.partner_id AND l.company_id = c.company_id
                          WHERE l.parent_state = 'posted' AND l.amount_currency <> 0 AND l.account_id = ANY(c.payable_ids)
                        ) l

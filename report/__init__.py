@@ -7,4 +7,5 @@ from . import (
     ramp_tie_out_items,
     ramp_tie_out_rates,
     ramp_dashboard,
+    ramp_tie_out_summary,
 )

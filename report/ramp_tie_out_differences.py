@@ -1,8 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from collections import defaultdict
+from odoo import api, fields, models
+from odoo.tools import SQL, format_date
 
-from odoo import fields, models
-from odoo.tools import format_date
+# Kinds that nobody has to correct in the books: they wait, or somebody decided so
+EXPLAINED_KINDS = ('withheld', 'waiting', 'expected', 'ignored')
 
 
 class RampTieOutDifferences(models.AbstractModel):
@@ -10,19 +11,79 @@ class RampTieOutDifferences(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _differences_by_month(self, connection, odd):
-        """Return {(entity, currency id, month): [difference]}, the largest difference first.
+    # ------------------------------------------------------------------ kinds
 
-        :param odd: rows of the tie-out whose sides differ
+    @api.model
+    def _named_rows_query(self, rows):
+        """Return a SELECT of rows with the kind of their difference, and whether that explains it.
+
+        A difference is explained if it waits for somebody in Ramp, or for its turn, or if somebody decided on it. An
+        object that is posted in another month is explained if its sides agree over all months. Everything else is to be
+        corrected in the books.
+
+        :param rows: SELECT with the columns record_id, move_id, ramp_amount, odoo_amount, and whole: the difference of
+            the object over all months
+        """
+        return SQL(
+            """
+            SELECT n.*, COALESCE(n.kind = ANY(%(explained)s) OR n.kind = 'period' AND n.whole = 0
+                                 OR n.kind = 'held' AND n.waits_in_ramp, FALSE) AS is_explained
+              FROM (
+                SELECT d.*,
+                       -- all that holds it is to be done in Ramp
+                       r.reason ->> 'of' = md5(r.error_message) AND r.reason @> '{"causes": [{"kind": "in_ramp"}]}'
+                       AND NOT EXISTS (SELECT FROM jsonb_array_elements(r.reason -> 'causes') c WHERE c ->> 'kind' <> 'in_ramp')
+                       AS waits_in_ramp,
+                       CASE
+                         WHEN r.id IS NULL THEN CASE WHEN e.ramp_id IS NOT NULL AND EXISTS (
+                              SELECT FROM account_move x WHERE x.reversed_entry_id = e.id AND x.state = 'posted')
+                              THEN 'reversed' ELSE 'manual' END
+                         WHEN r.flow = 'bill_payment' THEN 'expected'
+                         -- an object without a document of its own; with an amount, it is a bill's card payment
+                         WHEN COALESCE(r.res_id, 0) = 0 THEN CASE
+                              WHEN d.odoo_amount <> 0 THEN 'expected'
+                              WHEN r.hold_reason = 'deleted' THEN 'deleted'
+                              WHEN r.is_withheld AND r.state = 'pending' THEN 'withheld'
+                              WHEN r.state = 'ignored' THEN 'ignored'
+                              WHEN r.state IN ('error', 'held') THEN 'held'
+                              ELSE 'waiting' END
+                         WHEN m.id IS NULL THEN 'deleted'
+                         WHEN r.finding = 'vanished' OR r.noted ->> 'accepted' = 'vanished' THEN 'vanished'
+                         WHEN m.state = 'draft' THEN 'draft'
+                         WHEN m.state = 'cancel' THEN 'cancelled'
+                         WHEN r.has_changed THEN 'changed'
+                         WHEN date_trunc('month', m.date) <> date_trunc('month', COALESCE(r.date, m.date))
+                              AND (d.ramp_amount = 0 OR d.odoo_amount = 0) THEN 'period'
+                         WHEN r.flow = 'cashback' THEN 'waiting'
+                         ELSE 'edited' END AS kind
+                  FROM (%(rows)s) d
+                  LEFT JOIN ramp_record r ON r.id = d.record_id
+                  LEFT JOIN account_payment p ON r.res_model = 'account.payment' AND p.id = r.res_id
+                  LEFT JOIN account_move m ON m.id = CASE r.res_model WHEN 'account.move' THEN r.res_id
+                                                                       WHEN 'account.payment' THEN p.move_id END
+                  LEFT JOIN account_move e ON e.id = d.move_id
+              ) n
+            """,
+            rows=rows,
+            explained=list(EXPLAINED_KINDS),
+        )
+
+    # ------------------------------------------------------------------ rows in words
+
+    def _describe_differences(self, odd):
+        """Return rows whose sides differ in words, as [difference] in the same order.
+
+        :param odd: `OddRow` of any months
         """
         Record, Move = self.env['ramp.record'], self.env['account.move']
-        records = Record.browse({row[4] for row in odd if row[4]}).exists()
+        records = Record.browse({row.record_id for row in odd if row.record_id}).exists()
         records.fetch(
             [
                 'name',
                 'flow',
                 'state',
                 'error_message',
+                'reason',
                 'res_model',
                 'res_id',
                 'date',
@@ -37,30 +98,36 @@ class RampTieOutDifferences(models.AbstractModel):
             ]
         )
         moves = self._moves_of_records(records)
-        alone = Move.browse({row[5] for row in odd if row[5]}).exists()
+        alone = Move.browse({row.move_id for row in odd if row.move_id}).exists()
         (alone | Move.union(*moves.values())).fetch(['name', 'state', 'date', 'ref', 'reversed_entry_id'])
         by_record, by_move = records.grouped('id'), alone.grouped('id')
-        found = defaultdict(list)
-        for entity, currency, month, measure, record_id, move_id, ramp, odoo in odd:
-            record, move = by_record.get(record_id, Record), by_move.get(move_id, Move)
-            kind, text = (
-                self._explain_object_difference(record, moves[record], month, ramp, odoo)
+        found = []
+        for row in odd:
+            record, move = by_record.get(row.record_id, Record), by_move.get(row.move_id, Move)
+            text = (
+                self._explain_object_difference(row.kind, record, moves[record], row.odoo)
                 if record
                 else self._explain_entry_difference(move)
             )
-            money = self.env['res.currency'].browse(currency)
-            found[entity, currency, month].append(
+            money = self.env['res.currency'].browse(row.currency_id)
+            entry = moves[record] if record else move
+            found.append(
                 {
-                    'kind': kind,
+                    'kind': row.kind,
+                    'is_explained': row.is_explained,
                     'text': text,
-                    'measure': measure,
+                    'measure': row.measure,
                     'name': record.name or move.name or move.ref or self.env._('Deleted'),
                     'date': fields.Date.to_string(record.date or move.date) if record or move else False,
                     'record_id': record.id,
-                    'move_id': (moves[record] if record else move).id,
+                    'move_id': entry.id,
+                    'entry': entry.name or False,
+                    'ramp_id': record.ramp_id or False,
                     'url': record.ramp_url if record else False,
                     **{
-                        key: value for key, value in self._compare_both_sides(money, ramp, odoo).items() if key != 'odd'
+                        key: value
+                        for key, value in self._compare_both_sides(money, row.ramp, row.odoo).items()
+                        if key != 'odd'
                     },
                 }
             )
@@ -81,66 +148,53 @@ class RampTieOutDifferences(models.AbstractModel):
             for record in records
         }
 
-    def _explain_object_difference(self, record, move, month, ramp, odoo):
-        """Return (kind, sentence) for an object whose sides differ."""
-        reason = record.error_message or record.status
+    def _explain_object_difference(self, kind, record, move, odoo):
+        """Return the sentence for an object whose sides differ.
+
+        :param kind: see `_named_rows_query`
+        """
+        reason = record.reason_text or record.status
         if record.flow == 'bill_payment':
-            return 'expected', self.env._('This is the card payment of a bill. Ramp does not show its transaction.')
+            return self.env._('This is the card payment of a bill. Ramp does not show its transaction.')
         if not record.res_id:
-            return self._explain_unbooked_object(record, reason, odoo)
-        if not move:
-            return 'deleted', self.env._('Its entry was deleted in Odoo.')
-        if record.finding == 'vanished' or record._read_note().accepted == 'vanished':
-            return 'vanished', self.env._('Posted as %s, but Ramp no longer has it.', move.name)
-        if move.state == 'draft':
-            return 'draft', self.env._('%s is a draft in Odoo. Post it.', move.name or self.env._('Its entry'))
-        if move.state == 'cancel':
-            return 'cancelled', self.env._('%s was cancelled in Odoo.', move.name)
-        if record.has_changed:
-            return 'changed', self.env._(
+            if odoo:
+                return self.env._('Posted as the card payment of a bill. Its transaction: %s', reason)
+            return reason
+        if kind == 'deleted':
+            return self.env._('Its entry was deleted in Odoo.')
+        if kind == 'vanished':
+            return self.env._('Posted as %s, but Ramp no longer has it.', move.name)
+        if kind == 'draft':
+            return self.env._('%s is a draft in Odoo. Post it.', move.name or self.env._('Its entry'))
+        if kind == 'cancelled':
+            return self.env._('%s was cancelled in Odoo.', move.name)
+        if kind == 'changed':
+            return self.env._(
                 'Changed in Ramp after it was posted as %s. Press Reverse and Post Again, or Keep What Is Posted.',
                 move.name,
             )
-        if move.date.replace(day=1) != (record.date or move.date).replace(day=1) and not (ramp and odoo):
-            return 'period', self.env._(
+        if kind == 'period':
+            return self.env._(
                 '%(move)s is posted on %(booked)s, but its date in Ramp is %(day)s.',
                 move=move.name,
                 booked=format_date(self.env, move.date),
                 day=format_date(self.env, record.date),
             )
-        if record.flow == 'cashback':
-            return 'waiting', reason
-        return 'edited', self.env._('%s was edited in Odoo and no longer matches Ramp.', move.name)
-
-    def _explain_unbooked_object(self, record, reason, odoo):
-        """Return (kind, sentence) for an object without a document of its own."""
-        # A bill paid by card whose transaction has not arrived
-        if odoo:
-            return 'expected', self.env._('Posted as the card payment of a bill. Its transaction: %s', reason)
-        kind = (
-            'deleted'
-            if record.hold_reason == 'deleted'
-            else 'withheld'
-            if record.is_withheld and record.state == 'pending'
-            else {'pending': 'waiting', 'ignored': 'ignored', 'error': 'held', 'held': 'held'}.get(
-                record.state, 'waiting'
-            )
-        )
-        return kind, reason
+        if kind == 'waiting':
+            return reason
+        return self.env._('%s was edited in Odoo and no longer matches Ramp.', move.name)
 
     def _explain_entry_difference(self, move):
-        """Return (kind, sentence) for an entry without an object of Ramp."""
+        """Return the sentence for an entry without an object of Ramp."""
         if not move:
-            return 'manual', self.env._('This entry has since been deleted.')
+            return self.env._('This entry has since been deleted.')
         reversal = move.reversal_move_ids.filtered(lambda item: item.state == 'posted')[:1]
         if move.ramp_id and reversal:
-            return 'reversed', self.env._(
-                '%(move)s was reversed in Odoo by %(reversal)s.', move=move.name, reversal=reversal.name
-            )
+            return self.env._('%(move)s was reversed in Odoo by %(reversal)s.', move=move.name, reversal=reversal.name)
         if reversal:
-            return 'manual', self.env._(
+            return self.env._(
                 '%(move)s and its reversal %(reversal)s are in different months, or their amounts differ.',
                 move=move.name,
                 reversal=reversal.name,
             )
-        return 'manual', self.env._('%s was entered in Odoo. There is no object in Ramp for it.', move.name or move.ref)
+        return self.env._('%s was entered in Odoo. There is no object in Ramp for it.', move.name or move.ref)

@@ -1,17 +1,50 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import contextlib
 from collections import defaultdict
+from datetime import date
+from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
 from odoo import fields, models
 from odoo.tools import SQL, format_date
 
-from .ramp_tie_out_report import MEASURES, MEMO_MEASURE, SHOWN
+from .ramp_tie_out_report import EPOCH, MEASURES, MEMO_MEASURE, SHOWN
 
 # Months shown one by one; earlier months are part of the first opening balance
 MOST_MONTHS = 240
 SIDES = ('ramp', 'odoo')
+# Parts of the one query of all figures: rows by month, at the end of the period, and carried forward from before it
+PARTS = {'sums': 0, 'monthly': 1, 'at_end': 2, 'carried': 3, 'kinds': 4, 'carried_sums': 5}
+
+
+class OddRow(NamedTuple):
+    """An object whose sides differ, in a month or over all months before the period."""
+
+    entity: str | None
+    currency_id: int
+    month: date | None
+    measure: str
+    record_id: int | None
+    move_id: int | None
+    ramp: float
+    odoo: float
+    kind: str
+    is_explained: bool
+
+
+class MonthlyFigures(NamedTuple):
+    """What `_read_monthly_figures` found. Sums were made and compared exactly, in the database."""
+
+    # {(entity, currency id, month, measure): (Ramp, Odoo, number of objects that differ)}
+    sums: dict
+    # [OddRow]: the largest differences of each month, and of what is carried forward
+    monthly: list
+    carried: list
+    # {(entity, currency id): [(kind, is explained, is memo, difference, number)]} at the end of the period
+    kinds: dict
+    # {(entity, currency id): (difference, number of objects)} of all that is carried forward
+    carried_sums: dict
 
 
 class RampTieOutFigures(models.AbstractModel):
@@ -26,7 +59,8 @@ class RampTieOutFigures(models.AbstractModel):
     def _entity_sections(self, connection, first, last):
         """Return one section of the report for each entity and currency."""
         self._flush_read_models()
-        sums, odd = self._read_monthly_figures(connection, first, last)
+        figures = self._read_monthly_figures(connection, first, last)
+        sums = figures.sums
         start = self._balances_before_start(connection, {(entity, currency) for entity, currency, *_rest in sums})
         keys = sorted({(entity, currency) for entity, currency, *_rest in sums} | set(start), key=str)
         currencies = (
@@ -35,55 +69,101 @@ class RampTieOutFigures(models.AbstractModel):
             .browse({currency for _entity, currency in keys})
             .grouped('id')
         )
-        differences = self._differences_by_month(connection, odd)
+        differences, carried = defaultdict(list), defaultdict(list)
+        listed = figures.monthly + figures.carried
+        for number, (row, item) in enumerate(zip(listed, self._describe_differences(listed), strict=True)):
+            if number < len(figures.monthly):
+                differences[row.entity, row.currency_id, row.month].append(item)
+            else:
+                carried[row.entity, row.currency_id].append(item)
         names = connection.ramp_entities or {}
-        return [
-            self._entity_section(
-                connection, key, currencies[key[1]], names, sums, start.get(key, {}), differences, first, last
+        accounts = self._ledger_by_account(connection, keys, last)
+        sections = []
+        for key in keys:
+            currency, before = currencies[key[1]], start.get(key, {})
+            section = self._entity_section(connection, key, currency, names, sums, before, differences, first, last)
+            section['carried'] = self._carried_forward(
+                currency, section, carried[key], figures.carried_sums.get(key, (0, 0))
             )
-            for key in keys
-        ]
+            section['accounts'] = self._account_balances(currency, accounts.get(key, {}))
+            section['summary'] = self._section_summary(currency, section, figures.kinds.get(key, []))
+            sections.append(section)
+        return sections
 
     # ------------------------------------------------------------------ database queries
 
     def _read_monthly_figures(self, connection, first, last):
-        """Return the monthly figures and the rows of objects that differ, up to the last month.
-
-        :return: ({(entity, currency id, month, measure): (ramp, odoo, number of objects that differ)}, rows of these
-            objects)
-        """
+        """Return the figures up to the last month, and what differs, as `MonthlyFigures`."""
+        begin = max(first or EPOCH, last - relativedelta(months=MOST_MONTHS - 1))
         rows = self.env.execute_query(
             SQL(
                 """
-            WITH t AS MATERIALIZED (%(query)s)
-            SELECT 0 AS kind, ramp_entity_id, currency_id, month, measure, NULL::int AS record_id, NULL::int AS move_id,
-                   sum(ramp_amount), sum(odoo_amount), count(*) FILTER (WHERE is_odd)
+            WITH t AS MATERIALIZED (%(query)s
+            ), o AS MATERIALIZED (
+                -- what differs, and by how much over all months
+                SELECT *, sum(difference) OVER (PARTITION BY record_id, move_id, currency_id) AS whole
+                  FROM t WHERE is_odd
+            ), d AS (
+                SELECT %(monthly)s AS part, ramp_entity_id, currency_id, month, measure, record_id, move_id, ramp_amount, odoo_amount,
+                       difference, whole
+                  FROM o WHERE month <= %(last)s
+                UNION ALL
+                SELECT %(at_end)s, ramp_entity_id, currency_id, NULL, measure, record_id, move_id, sum(ramp_amount), sum(odoo_amount),
+                       sum(difference), whole
+                  FROM o WHERE month <= %(last)s
+                 GROUP BY ramp_entity_id, currency_id, measure, record_id, move_id, whole HAVING sum(difference) <> 0
+                UNION ALL
+                SELECT %(carried)s, ramp_entity_id, currency_id, NULL, measure, record_id, move_id, sum(ramp_amount), sum(odoo_amount),
+                       sum(difference), whole
+                  FROM o WHERE month < %(begin)s AND measure <> %(memo)s
+                 GROUP BY ramp_entity_id, currency_id, measure, record_id, move_id, whole HAVING sum(difference) <> 0
+            ), n AS MATERIALIZED (%(named)s)
+            SELECT %(sums)s, ramp_entity_id, currency_id, month, measure, NULL::int, NULL::int, sum(ramp_amount), sum(odoo_amount),
+                   count(*) FILTER (WHERE is_odd), NULL, NULL::boolean
               FROM t WHERE month <= %(last)s GROUP BY ramp_entity_id, currency_id, month, measure
             UNION ALL
-            SELECT 1, ramp_entity_id, currency_id, month, measure, record_id, move_id, ramp_amount, odoo_amount, 1
-              FROM (SELECT *, row_number() OVER (PARTITION BY ramp_entity_id, currency_id, month ORDER BY abs(difference) DESC, id) AS place
-                      FROM t WHERE is_odd AND month <= %(last)s) o
+            SELECT part, ramp_entity_id, currency_id, month, measure, record_id, move_id, ramp_amount, odoo_amount, 1, kind, is_explained
+              FROM (SELECT *, row_number() OVER (PARTITION BY part, ramp_entity_id, currency_id, month
+                                                 ORDER BY abs(difference) DESC, record_id, move_id) AS place
+                      FROM n WHERE part <> %(at_end)s) p
              WHERE place <= %(shown)s
+            UNION ALL
+            SELECT CASE part WHEN %(at_end)s THEN %(kinds)s ELSE %(carried_sums)s END, ramp_entity_id, currency_id, NULL,
+                   CASE measure WHEN %(memo)s THEN %(memo)s END, NULL, NULL, sum(ramp_amount), sum(odoo_amount), count(*), kind,
+                   is_explained
+              FROM n WHERE part <> %(monthly)s GROUP BY part, ramp_entity_id, currency_id, 5, kind, is_explained
             """,
                 query=self.env['ramp.tie.out']._tie_out_query(connection.ids),
+                named=self._named_rows_query(SQL('SELECT * FROM d')),
                 last=last,
+                begin=begin,
+                memo=MEMO_MEASURE,
                 shown=SHOWN,
+                **PARTS,
             )
         )
         entities = defaultdict(set)
         for row in rows:
             if row[1]:
                 entities[row[2]].add(row[1])
-        sums, odd = {}, []
-        for kind, entity, currency, month, measure, record, move, ramp, odoo, count in rows:
+        figures = MonthlyFigures({}, [], [], defaultdict(list), {})
+        for part, entity, currency, month, measure, record, move, ramp, odoo, count, kind, is_explained in rows:
             # Manual entries belong to the only entity, or to none if there are several
             entity = entity or (next(iter(entities[currency])) if len(entities[currency]) == 1 else None)
-            if kind:
-                odd.append((entity, currency, month, measure, record, move, float(ramp), float(odoo)))
-                continue
-            before = sums.get((entity, currency, month, measure), (0, 0, 0))
-            sums[entity, currency, month, measure] = (before[0] + ramp, before[1] + odoo, before[2] + count)
-        return sums, odd
+            if part in (PARTS['monthly'], PARTS['carried']):
+                row = OddRow(
+                    entity, currency, month, measure, record, move, float(ramp), float(odoo), kind, is_explained
+                )
+                (figures.monthly if part == PARTS['monthly'] else figures.carried).append(row)
+            elif part == PARTS['kinds']:
+                figures.kinds[entity, currency].append((kind, is_explained, bool(measure), ramp - odoo, count))
+            elif part == PARTS['carried_sums']:
+                before = figures.carried_sums.get((entity, currency), (0, 0))
+                figures.carried_sums[entity, currency] = (before[0] + ramp - odoo, before[1] + count)
+            else:
+                before = figures.sums.get((entity, currency, month, measure), (0, 0, 0))
+                figures.sums[entity, currency, month, measure] = (before[0] + ramp, before[1] + odoo, before[2] + count)
+        return figures
 
     def _balances_before_start(self, connection, keys):
         """Return what was owed before the start date, as {(entity, currency id): {'ramp': float, 'odoo': float}}.
@@ -213,6 +293,8 @@ class RampTieOutFigures(models.AbstractModel):
             'is_zero': not month_odd and not currency.compare_amounts(total['ramp'], total['odoo']),
             'differences': told,
             'more': max(0, sum(line['odd'] for line in lines) - len(told)),
+            # Nothing moved. Screens leave it out, unless it is the last month
+            'is_empty': all(line['is_empty'] for line in lines),
         }
 
     @staticmethod
@@ -249,5 +331,6 @@ class RampTieOutFigures(models.AbstractModel):
             'measure': measure,
             'label': label,
             'is_owed': measure != MEMO_MEASURE,
+            'is_empty': not (ramp or odoo or odd),
             **self._compare_both_sides(currency, ramp, odoo, odd),
         }

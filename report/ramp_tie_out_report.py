@@ -1,4 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import re
+from collections import Counter
 from datetime import date
 
 from dateutil.relativedelta import relativedelta
@@ -71,7 +73,7 @@ class RampTieOutReport(models.AbstractModel):
         connection = self._readable_connection(connection_id)
         first, last = self._parse_months(connection, month_from, month_to)
         sections = self._entity_sections(connection, first, last)
-        owing = [self._open_balances(connection, kind) for kind in OPEN_FLOWS]
+        owing = [self._open_balances(connection, kind, last) for kind in OPEN_FLOWS]
         rates = self._foreign_currency_rates(connection, first, last)
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
         return {
@@ -107,18 +109,20 @@ class RampTieOutReport(models.AbstractModel):
         return self._open_objects_action(connection, currency_id, first, last, measure, entity)
 
     @api.model
-    def open_owing(self, connection_id, kind, side, partner_id, currency_id):
+    def open_owing(self, connection_id, kind, side, partner_id, currency_id, month_to=None):
         """Return an action that opens what is behind a figure of a partner's open bills or reimbursements.
 
         :param kind: 'vendor' (bills) or 'employee' (reimbursements)
         :param side: see `open_items`
+        :param month_to: last month of the report as 'YYYY-MM'; default: the current month
         """
         connection = self._readable_connection(connection_id)
+        _first, last = self._parse_months(connection, None, month_to)
         records = self.env['ramp.record'].browse(
             [
-                row[0]
-                for row in self._open_balance_rows(connection, kind)
-                if row[1:3] == (currency_id, partner_id or None)
+                row.record_id
+                for row in self._open_balance_rows(connection, kind, self._last_day(last))
+                if (row.currency_id, row.partner_id) == (currency_id, partner_id or None)
             ]
         )
         if side == 'ramp':
@@ -187,8 +191,8 @@ class RampTieOutReport(models.AbstractModel):
     def _report_overall_status(self, connection, is_zero, sections, owing, rates):
         """Return {'kind', 'count', 'text', 'note'}.
 
-        The kind is 'zero' only after a nightly check, because the lists of ready objects do not show everything in
-        Ramp.
+        The kind is 'zero' if both sides agree, and 'explained' if they differ only by what waits or was decided. Both
+        are only said after a nightly check, because the lists of ready objects do not show everything in Ramp.
         """
         count = sum(len(month['differences']) + month['more'] for section in sections for month in section['months'])
         count += sum(section['start']['odd'] for section in sections) + sum(
@@ -201,24 +205,39 @@ class RampTieOutReport(models.AbstractModel):
                 'Last full check of Ramp: never. Press Refresh from Ramp to find out what is not ready in Ramp.'
             )
         )
+        is_explained = rates['is_zero'] and all(
+            part['is_green'] for part in (*(section['summary'] for section in sections), *owing)
+        )
         if not (sections or any(part['rows'] for part in owing)):
             kind, text = 'empty', self.env._('Nothing has been read from Ramp yet')
-        elif not is_zero:
-            kind, text = (
-                'odd',
-                (
-                    self.env._('Differences in earlier months')
-                    if not count
-                    else self.env._('1 difference')
-                    if count == 1
-                    else self.env._('%s differences', count)
-                ),
-            )
+        elif not (is_zero or is_explained):
+            kind, text = 'odd', self._count_in_words(count)
         elif not connection.last_watch:
             kind, text = 'unread', self.env._('What was read from Ramp so far ties out; the rest is not known yet')
-        else:
+        elif is_zero:
             kind, text = 'zero', self.env._('Everything ties out to the cent')
+        else:
+            kind, text = 'explained', self.env._('Nothing is unexplained: %s', self._waiting_in_words(sections, owing))
         return {'kind': kind, 'count': count, 'text': text, 'note': note}
+
+    def _count_in_words(self, count):
+        if not count:
+            return self.env._('Differences in earlier months')
+        return self.env._('1 difference') if count == 1 else self.env._('%s differences', count)
+
+    def _waiting_in_words(self, sections, owing):
+        """Return how many objects wait, or were decided on, by kind."""
+        counts = Counter()
+        for section in sections:
+            for row in section['summary']['kinds']:
+                counts[row['label']] += row['count']
+        labels = self._difference_kind_labels()
+        for part in owing:
+            for row in part['rows']:
+                counts.update(labels[item['kind']] for item in row['differences'])
+        return ', '.join(f'{label} ({count})' for label, count in sorted(counts.items())) or self.env._(
+            'what differs in a month is made up for in another one'
+        )
 
     def _difference_kind_labels(self):
         return {
@@ -251,6 +270,8 @@ class RampTieOutReport(models.AbstractModel):
             self.get_report(connection, options.get('month_from'), options.get('month_to'))
             for connection in docids or [options.get('connection_id')]
         ]
+        for report in reports:
+            report['printed'] = self._printed_in_words()
         connections = self.env['ramp.connection'].browse([report['connection']['id'] for report in reports])
         currencies = self.env['res.currency'].browse(
             {
@@ -271,9 +292,45 @@ class RampTieOutReport(models.AbstractModel):
     def _workbook_file(self, connection_id, month_from=None, month_to=None):
         """Return (file name, content) of the report as a workbook."""
         report = self.get_report(connection_id, month_from, month_to)
-        name = self.env._(
-            'Ramp Tie-Out %(connection)s %(period)s',
-            connection=report['connection']['name'],
+        report['title'] = self._report_title(report)
+        report['printed'] = self._printed_in_words()
+        return f'{self._safe_file_name(report["title"])}.xlsx', Workbook(self.env, report).as_bytes()
+
+    # ------------------------------------------------------------------ what is printed
+
+    def _report_title(self, report):
+        """Return the title of a printed report: its company and its period."""
+        return self.env._(
+            'Ramp Tie-Out %(company)s %(period)s',
+            company=report['connection']['company'],
             period=report['period']['label'],
         )
-        return f'{name}.xlsx', Workbook(self.env, report).as_bytes()
+
+    def _printed_in_words(self):
+        """Return by whom, when and in which time zone the report was printed."""
+        zone = self.env.tz.zone
+        return self.env._(
+            'Printed by %(name)s on %(moment)s (%(zone)s)',
+            name=self.env.user.name,
+            moment=format_datetime(self.env, fields.Datetime.now(), tz=zone),
+            zone=zone,
+        )
+
+    @staticmethod
+    def _safe_file_name(title):
+        """Return a title as the name of a file on every system, without its suffix."""
+        return ' '.join(re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]', ' ', title).split()).strip('. ')[:120].strip('. ')
+
+    @api.model
+    def _pdf_file_name(self, connection_id, month_from=None, month_to=None):
+        """Return the name of the PDF file, without its suffix."""
+        connection = self._readable_connection(connection_id)
+        first, last = self._parse_months(connection, month_from, month_to)
+        return self._safe_file_name(
+            self._report_title(
+                {
+                    'connection': {'company': connection.company_id.name},
+                    'period': {'label': self._period_in_words(connection, first, last)},
+                }
+            )
+        )

@@ -37,6 +37,7 @@ from . import (
     test_ledger_notes,
     test_line_label,
     test_migrations,
+    test_month_end,
     test_odoo_lint,
     test_package,
     test_package_deploy,

@@ -260,16 +260,21 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.authenticate(user.login, user.login)
         formulas, values = self.book()
         [section] = report['sections']
-        sheet = values.worksheets[0]
-        rows = {(row[0].value, row[1].value): [cell.value for cell in row[2:5]] for row in sheet.iter_rows(min_row=6)}
-        for month in section['months']:
+        sheet = values.worksheets[1]
+        rows = {
+            (row[0].value and f'{row[0].value:%Y-%m}', row[1].value): [cell.value for cell in row[2:5]]
+            for row in sheet.iter_rows(min_row=6)
+        }
+        shown = [month for month in section['months'] if not month['is_empty']]
+        self.assertEqual([month['month'] for month in shown], ['2026-07', '2026-08'])
+        for month in shown:
             for label, figures in (
                 ('Opening balance', month['opening']),
                 ('Closing balance', month['closing']),
-                *((line['label'], line) for line in month['lines'] if line['is_owed']),
+                *((line['label'], line) for line in month['lines'] if line['is_owed'] and not line['is_empty']),
             ):
                 self.assertEqual(
-                    rows[month['label'], label], [figures[side] for side in ('ramp', 'odoo', 'difference')]
+                    rows[month['month'], label], [figures[side] for side in ('ramp', 'odoo', 'difference')]
                 )
         self.assertEqual([value for key, value in rows.items() if 'Checksum' in (key[1] or '')], [[0, 0, 0]])
         self.assertEqual(sheet.freeze_panes, 'A6')
@@ -277,20 +282,22 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         listed = [[cell.value for cell in row] for row in values['Differences'].iter_rows(min_row=6) if row[2].value]
         named = [item for month in section['months'] for item in month['differences']]
         self.assertEqual(
-            [row[7:10] for row in listed], [[item['ramp'], item['odoo'], item['difference']] for item in named]
+            [row[9:12] for row in listed], [[item['ramp'], item['odoo'], item['difference']] for item in named]
         )
         self.assertIn('=HYPERLINK("https://example.com")', [row[3] for row in listed])
         for sheet in formulas.worksheets:
             for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == 'f'):
-                self.assertRegex(cell.value, r'^=(ROUND|SUMIF)\(')
+                self.assertRegex(cell.value, r"^=((ROUND|SUMIF)\(|'[^']+'![CD]\d+$)")
             self.assertFalse([cell for row in sheet.iter_rows() for cell in row if cell.hyperlink])
         [total] = [
-            row for row in values['Differences'].iter_rows(min_row=6, values_only=True) if row[6] == 'Checksum USD'
+            row
+            for row in values['Differences'].iter_rows(min_row=6, values_only=True)
+            if row[8] == 'Closing difference USD'
         ]
-        self.assertEqual(round(total[9], 2), section['closing']['difference'])
+        self.assertEqual(total[11], section['closing']['difference'])
         _formulas, values = self.book(month_from='2026-08', month_to='2026-08')
         self.assertEqual(
-            {row[0].value for row in values.worksheets[0].iter_rows(min_row=6) if row[0].value}, {'August 2026'}
+            {f'{row[0].value:%Y-%m}' for row in values.worksheets[1].iter_rows(min_row=6) if row[0].value}, {'2026-08'}
         )
 
     def test_xlsx_of_no_connection(self):
@@ -363,6 +370,7 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.assertEqual(
             (answer.status_code, answer.headers['Content-Type']), (200, 'application/pdf'), answer.text[:500]
         )
+        self.assertIn('August', answer.headers['Content-Disposition'])
         content = answer.content
         text = ' '.join(' '.join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).split())
         for expected in ('3 differences', 'Closing balance', 'Entered by hand', '25.00', 'July 2026'):

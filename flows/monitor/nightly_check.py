@@ -297,17 +297,12 @@ class RampFlowWatch(models.AbstractModel):
             )
         ):
             found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
-        _sums, odd = report._read_monthly_figures(connection, None, self.env.cr.now().date())
-        for differences in report._differences_by_month(
-            connection, [row for row in odd if row[4] and row[4] not in found]
-        ).values():
-            for difference in differences:
-                if (
-                    difference['kind'] == 'edited'
-                    or difference['kind'] == 'period'
-                    and connection.lock_date_policy == 'hold'
-                ):
-                    found[difference['record_id']] = difference['kind'], difference['text']
+        odd = report._read_monthly_figures(connection, None, self.env.cr.now().date()).monthly
+        kinds = ('edited', 'period') if connection.lock_date_policy == 'hold' else ('edited',)
+        for difference in report._describe_differences(
+            [row for row in odd if row.record_id and row.record_id not in found and row.kind in kinds]
+        ):
+            found[difference['record_id']] = difference['kind'], difference['text']
         return found
 
     @api.model

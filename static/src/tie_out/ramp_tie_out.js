@@ -21,6 +21,9 @@ const MODEL = "report.ramp_connector.tie_out";
 // What mends itself, or is mended in Ramp, stands out less than what somebody did in Odoo
 const BADGES = { withheld: "text-bg-info", waiting: "text-bg-info", expected: "text-bg-info", ignored: "text-bg-secondary" };
 
+// States of the report in which nobody has to correct anything
+const GREEN = ["zero", "explained"];
+
 const isZero = (figures) => !figures.ramp && !figures.odoo && !figures.difference;
 
 /** Ramp beside the books, month by month; each figure leads to what it consists of, each difference has a name. */
@@ -124,16 +127,18 @@ export class RampTieOut extends Component {
             kind,
             text,
             note,
-            style: kind === "zero" ? "alert-success" : kind === "empty" ? "alert-info" : "alert-warning",
-            icon: kind === "zero" ? "fa-check-circle" : kind === "empty" ? "fa-info-circle" : "fa-exclamation-triangle",
+            style: GREEN.includes(kind) ? "alert-success" : kind === "empty" ? "alert-info" : "alert-warning",
+            icon: GREEN.includes(kind) ? "fa-check-circle" : kind === "empty" ? "fa-info-circle" : "fa-exclamation-triangle",
         };
     }
 
     /** The rows of a section's table: what was owed, what moved it, what is owed; then its months, the newest first. */
     rows(section) {
-        const { months, currency, entity } = section;
+        const { currency, entity } = section;
         const rows = [];
-        const [first, last] = [months[0].month, months[months.length - 1].month];
+        const [first, last] = [section.months[0].month, section.months[section.months.length - 1].month];
+        // A month in which nothing moved says nothing. The last one is shown all the same
+        const months = section.months.filter((month) => !month.is_empty || month.month === last);
         if (!isZero(section.start)) {
             const before = this.monthBefore(section.start_date.slice(0, 7));
             rows.push({
@@ -144,6 +149,7 @@ export class RampTieOut extends Component {
                 marked: section.start.odd,
             });
         }
+        rows.push(...this.carriedRows(section));
         const several = months.length > 1;
         if (several) {
             rows.push(...this.lines(section, first, last, 0, "total"));
@@ -151,7 +157,7 @@ export class RampTieOut extends Component {
         for (const month of [...months].reverse()) {
             const key = `${entity}/${currency.id}/${month.month}`;
             const count = month.differences.length + month.more;
-            const unfolded = this.state.unfolded[key] ?? (count > 0 || !several);
+            const unfolded = this.state.unfolded[key] ?? month.month === last;
             rows.push({
                 key,
                 kind: "month",
@@ -170,7 +176,50 @@ export class RampTieOut extends Component {
                 rows.push({ key: `${key}/more`, kind: "more", label: _t("%s more, see Ramp Tie-Out Analysis", month.more) });
             }
         }
+        rows.push(...this.accountRows(section));
         return rows;
+    }
+
+    /** What explains the opening difference: the objects of earlier months whose two sides differ. */
+    carriedRows({ carried, start_date, entity, currency }) {
+        if (!carried.rows.length && !carried.more && !carried.total) {
+            return [];
+        }
+        const key = `carried/${entity}/${currency.id}`;
+        const unfolded = this.state.unfolded[key] ?? true;
+        const onlyDifference = (difference) => ({ difference });
+        const rows = [
+            {
+                key,
+                kind: "carried",
+                label: _t("Carried forward from earlier months"),
+                figures: onlyDifference(carried.total),
+                count: carried.rows.length + carried.more,
+                unfolded,
+            },
+        ];
+        if (unfolded) {
+            rows.push(...this.differences(carried.rows, key));
+            if (carried.more) {
+                const label = _t("%s more, see Ramp Tie-Out Analysis", carried.more);
+                rows.push({ key: `${key}/more`, kind: "more", label, figures: onlyDifference(carried.more_amount) });
+            }
+            if (carried.start) {
+                const label = _t("Owed before %s", formatDate(deserializeDate(start_date)));
+                rows.push({ key: `${key}/start`, kind: "more", label, figures: onlyDifference(carried.start) });
+            }
+        }
+        return rows;
+    }
+
+    /** Odoo's closing balance by account. */
+    accountRows(section) {
+        return section.accounts.map((account) => ({
+            key: `account/${account.account_id}`,
+            kind: "account",
+            label: _t("Of the closing balance on %s", `${account.code} ${account.name}`),
+            figures: { odoo: account.odoo },
+        }));
     }
 
     lines(part, first, last, level, prefix) {
@@ -194,7 +243,7 @@ export class RampTieOut extends Component {
                     .map((side) => [side, { measure: item.measure, month: first, month_to: last }])
             ),
         });
-        const shown = part.lines.filter((item) => item.measure !== "other" || item.odoo || item.odd);
+        const shown = part.lines.filter((item) => !item.is_empty);
         return [
             balance("opening", _t("Opening balance"), part.opening, this.monthBefore(first)),
             ...shown.filter((item) => item.is_owed).map(line),
@@ -282,7 +331,7 @@ export class RampTieOut extends Component {
         const owing = row.owing?.[side];
         if (owing) {
             const [kind, partnerId, currencyId] = owing;
-            return () => this.openAction("open_owing", [this.state.connectionId, kind, side, partnerId, currencyId]);
+            return () => this.openAction("open_owing", [this.state.connectionId, kind, side, partnerId, currencyId, this.state.to]);
         }
         const link = row.links?.[side];
         return link && (() => this.openItems(section, side, link));

@@ -466,9 +466,13 @@ addTour("ramp_connector_tie_out_green", {
             content: "Who may only read does not have Ramp read again",
             trigger: ".o_control_panel:has(.o_ramp_pdf):has(.o_ramp_xlsx):not(:has(.o_ramp_read))",
         },
+        {
+            content: "Nothing is unexplained",
+            trigger: "tr[data-kind=summary][data-green=yes]:has(td[data-side=odoo]:contains('68.20')) td[data-side=unexplained]:contains('0.00')",
+        },
         sum("balance", "odoo", "68.20"),
         {
-            content: "Months are folded where nothing differs",
+            content: "Months are folded but the last one",
             trigger: "tr[data-month='2026-07'] .o_ramp_toggle[aria-expanded=false]",
             run: "click",
         },
@@ -561,8 +565,13 @@ addTour("ramp_connector_tie_out_amber", {
             trigger: ".o_ramp_status[data-status=odd].alert-warning:contains('3 differences')",
         },
         {
-            content: "The month is unfolded, and marked",
-            trigger: "tr[data-month='2026-07']:has(.badge:contains('3 differences')) .o_ramp_toggle[aria-expanded=true]",
+            content: "The summary says what is unexplained",
+            trigger: "tr[data-kind=summary][data-green=no] td[data-side=unexplained]",
+        },
+        {
+            content: "The month is folded, and marked",
+            trigger: "tr[data-month='2026-07']:has(.badge:contains('3 differences')) .o_ramp_toggle[aria-expanded=false]",
+            run: "click",
         },
         {
             content: "Each difference has a name",
