@@ -20,6 +20,7 @@ from . import (
     ramp_dry_run,
     ramp_dry_run_work,
     ramp_tie_out,
+    ramp_tie_out_sign_off,
     ramp_connection,
     ramp_connection_payables,
     ramp_connection_address,

@@ -8,4 +8,5 @@ from . import (
     ramp_tie_out_rates,
     ramp_dashboard,
     ramp_tie_out_summary,
+    ramp_tie_out_signed,
 )

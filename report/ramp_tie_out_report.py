@@ -68,7 +68,7 @@ class RampTieOutReport(models.AbstractModel):
         :param month_to: last month as 'YYYY-MM', included; default: the current month
         :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor,
             by employee], 'rates': see `_foreign_currency_rates`, 'status': the result in words, 'kinds': {kind of a
-            difference: its label}}
+            difference: its label}, 'sign_offs': see `_sign_offs_of_report`, 'to_sign': see `_month_to_sign`}
         """
         connection = self._readable_connection(connection_id)
         first, last = self._parse_months(connection, month_from, month_to)
@@ -76,7 +76,7 @@ class RampTieOutReport(models.AbstractModel):
         owing = [self._open_balances(connection, kind, last) for kind in OPEN_FLOWS]
         rates = self._foreign_currency_rates(connection, first, last)
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
-        return {
+        report = {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {
                 'from': f'{first:%Y-%m}' if first else False,
@@ -90,7 +90,11 @@ class RampTieOutReport(models.AbstractModel):
             'status': self._report_overall_status(connection, is_zero, sections, owing, rates),
             'kinds': self._difference_kind_labels(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
+            'may_sign': self.env.user.has_group('account.group_account_manager'),
         }
+        report['sign_offs'] = self._sign_offs_of_report(connection, report, first, last)
+        report['to_sign'] = self._month_to_sign(connection, report, last)
+        return report
 
     @api.model
     def open_items(self, connection_id, side, currency_id, month=None, measure=None, entity=None, month_to=None):
@@ -144,7 +148,7 @@ class RampTieOutReport(models.AbstractModel):
         The figures are read in SQL, which checks no access.
         """
         connections.check_access('read')
-        for model in ('ramp.record', 'ramp.tie.out', 'account.move.line'):
+        for model in ('ramp.record', 'ramp.tie.out', 'ramp.tie.out.sign.off', 'account.move.line'):
             self.env[model].check_access('read')
 
     def _readable_connection(self, connection_id):

@@ -121,7 +121,9 @@ class Workbook:
             sheet.write_string(
                 row + 1, 0, f'{section["entity_name"]} ({section["currency"]["name"]}): {section["summary"]["text"]}'
             )
-        return row + 1
+        for sign_off in self.report['sign_offs']:
+            row += 1
+            sheet.write_string(row + 1, 0, sign_off['text'], self.bold if sign_off['is_changed'] else None)
 
     # ------------------------------------------------------------------ sheets
 

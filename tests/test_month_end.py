@@ -4,6 +4,7 @@ import io
 
 import openpyxl
 
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..report import ramp_tie_out_figures
@@ -326,3 +327,121 @@ class TestMonthEndFiles(MonthEndCase):
             self.assertIsInstance(row[6], datetime.datetime)
         months = {row[0] for row in book.worksheets[1].iter_rows(min_row=6, values_only=True) if row[0]}
         self.assertLessEqual({datetime.datetime(2026, 7, 1), datetime.datetime(2026, 8, 1)}, months)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestMonthEndSignOff(MonthEndCase):
+    """Accounting administrators sign a month. A later change of a figure shows."""
+
+    def sign(self, month='2026-07', role='manager'):
+        self.env.flush_all()
+        user = self.env['res.users'].search([('login', '=', f'ramp_{role}')]) or self.person(role)
+        model = self.env['ramp.tie.out.sign.off'].with_env(self.as_person(user))
+        model.sign_month(self.connection.id, month)
+        return model.search([('connection_id', '=', self.connection.id)], limit=1, order='id desc')
+
+    def shown(self, *months):
+        return [(item['is_withdrawn'], item['is_changed'], item['text']) for item in self.report(*months)['sign_offs']]
+
+    def test_signed_and_unchanged(self):
+        sign_off = self.sign()
+        self.assertEqual(sign_off.signer_name, sign_off.signer_id.name)
+        self.assertEqual(sign_off.figures['balances'][f'{self.primary}/USD/closing odoo'], '118.20')
+        for months in ((), ('2026-07', '2026-07'), ('2026-07', '2026-08')):
+            with self.subTest(months=months):
+                [(is_withdrawn, is_changed, text)] = self.shown(*months)
+                self.assertEqual((is_withdrawn, is_changed), (False, False))
+                self.assertIn(f'July 2026: signed by {sign_off.signer_name} on ', text)
+                self.assertIn('Nothing changed', text)
+        self.assertEqual(self.shown('2026-08', '2026-08'), [])
+
+    def test_changed_after_it_was_signed(self):
+        """The screen, the PDF and the workbook say what changed, from whichever period they are seen."""
+        self.sign()
+        self.move(self.ramp_ids[1]).button_draft()
+        for months in ((), ('2026-07', '2026-07')):
+            [(_is_withdrawn, is_changed, text)] = self.shown(*months)
+            self.assertTrue(is_changed)
+            self.assertRegex(text, r'since then changed: .*Closing balance \(Odoo\): 118\.20, now 93\.20 USD')
+            self.assertIn('Changed since it was signed.', self.page(*months))
+            _name, book = self.workbook(*months)
+            self.assertIn(text, [row[0] for row in book['Summary'].iter_rows(values_only=True)])
+        self.move(self.ramp_ids[1]).action_post()
+        self.assertFalse(self.shown()[0][1])
+
+    def test_open_bills_are_signed(self):
+        self.owe(10000, date='2026-07-10')
+        self.sync_payables()
+        self.sign()
+        bill = self.owe(5000, date='2026-07-20')
+        self.sync_payables()
+        [(_is_withdrawn, is_changed, text)] = self.shown('2026-07', '2026-07')
+        self.assertTrue(is_changed)
+        self.assertRegex(text, r'Open \(Odoo\): 100\.00, now 150\.00 USD; .*, Open \(Ramp\): 100\.00, now 150\.00 USD')
+        self.assertTrue(self.move(bill))
+
+    def test_withdrawn(self):
+        sign_off = self.sign()
+        with self.assertRaisesRegex(UserError, 'signed already'):
+            self.sign()
+        for reason in ('', '  ', None, 5):
+            with self.assertRaisesRegex(UserError, 'reason'):
+                sign_off.action_withdraw(reason)
+        sign_off.action_withdraw(' A receipt was missing ')
+        [(is_withdrawn, is_changed, text)] = self.shown()
+        self.assertEqual((is_withdrawn, is_changed), (True, False))
+        self.assertRegex(text, 'withdrawn by .*: A receipt was missing$')
+        with self.assertRaisesRegex(UserError, 'never edited'):
+            sign_off.action_withdraw('again')
+        self.sign()
+        self.assertEqual([item[0] for item in self.shown()], [False, True])
+
+    def test_never_edited(self):
+        """Nobody edits or deletes a sign-off, not even a job. Figures that were edited in the database show."""
+        sign_off = self.sign()
+        for values in ({'signer_name': 'Somebody'}, {'figures': {}}, {'withdrawn_at': False, 'month': '2026-06-01'}):
+            with self.assertRaisesRegex(UserError, 'never edited'):
+                sign_off.sudo().write(values)
+            with self.assertRaises(AccessError):
+                sign_off.write(values)
+        with self.assertRaisesRegex(UserError, 'never deleted'):
+            sign_off.sudo().unlink()
+        self.env.flush_all()
+        self.env.cr.execute(
+            """UPDATE ramp_tie_out_sign_off SET figures = '{"balances": {}}' WHERE id = %s""", (sign_off.id,)
+        )
+        self.env.invalidate_all()
+        self.assertRegex(self.shown()[0][2], 'not those that were signed')
+
+    def test_who_may_sign(self):
+        users = {role: self.person(role) for role in ('accountant', 'bookkeeper', 'auditor')}
+        for role in users:
+            with self.subTest(role=role), self.assertRaises(AccessError):
+                self.sign(role=role)
+        sign_off = self.sign()
+        report = self.env['report.ramp_connector.tie_out'].with_env(self.as_person(users['auditor']))
+        shown = report.get_report(self.connection.id, '2026-08', '2026-08')
+        self.assertEqual((shown['may_sign'], shown['to_sign']), (False, False))
+        with self.assertRaises(AccessError):
+            sign_off.with_env(report.env).action_withdraw('A reason')
+
+    def test_months_that_cannot_be_signed(self):
+        for month in ('9999-01', '2026-05', False, f'{datetime.date.today():%Y-%m}'):
+            with self.subTest(month=month), self.assertRaisesRegex(UserError, 'Choose a month that is over'):
+                self.sign(month)
+        with self.assertRaises(UserError):
+            self.sign('July')
+        self.assertTrue(self.sign('2026-06'), 'a month in which nothing moved')
+        self.assertFalse(self.shown('2026-06', '2026-06')[0][1])
+
+    def test_queries_do_not_grow(self):
+        self.sign()
+        self.report()
+        self.env.invalidate_all()
+        with self.assertQueryCount(45):
+            self.report()
+        self.sign('2026-08')
+        self.sign('2026-06')
+        self.env.invalidate_all()
+        with self.assertQueryCount(45):
+            self.assertEqual(len(self.report()['sign_offs']), 3)

@@ -64,6 +64,7 @@ ACCESS = {
     'ramp.undo': ('manager', 'manager', 'manager', 'manager'),
     'ramp.undo.line': ('manager', '', '', ''),
     'ramp.undo.sum': ('manager', '', '', ''),
+    'ramp.tie.out.sign.off': (BOOKS, '', '', ''),
     'ramp.webhook': ('', '', '', ''),
 }
 # model of another addon: {field: (roles that may read it, roles that may write it), among those that may do so with the
@@ -182,6 +183,7 @@ METHODS = {
     'ramp.tie.out': {'action_open': BOOKS},
     'ramp.undo': dict.fromkeys(('action_open_lines', 'action_prepare', 'action_start'), 'manager'),
     'ramp.undo.line': dict.fromkeys(('action_open_in_ramp', 'action_retry'), 'manager'),
+    'ramp.tie.out.sign.off': {'action_withdraw': 'manager', 'sign_month': 'manager'},
     'report.ramp_connector.tie_out': dict.fromkeys(('get_options', 'get_report', 'open_items', 'open_owing'), BOOKS),
     'res.partner': {
         **OPENS,
@@ -307,6 +309,17 @@ class RoleCase(RampCase):
             Model['ramp.account.type'].search([], limit=1),
             self.connection.bank_account_ids[:1],
             Model['ramp.tie.out'].search([('connection_id', '=', self.connection.id)], limit=1),
+            Model['ramp.tie.out.sign.off'].create(
+                {
+                    'connection_id': self.connection.id,
+                    'month': '2026-01-01',
+                    'signer_id': self.users['manager'].id,
+                    'signer_name': 'Grace',
+                    'signed_at': '2026-02-01 00:00:00',
+                    'figures': {'balances': {}},
+                    'figures_digest': 'x',
+                }
+            ),
             Model['ramp.record.ignore']
             .with_user(self.users['invoicing'])
             .create({'record_ids': [Command.set(self.record(self.held).ids)], 'reason': 'Private'}),
@@ -515,6 +528,8 @@ class TestRoles(RoleCase):
             'get_tie_out': self.connection.ids,
             'open_items': (self.connection.id, 'ramp', 1),
             'open_owing': (self.connection.id, 'vendor', 'ramp', 1, 1),
+            'sign_month': (self.connection.id, '2026-01'),
+            'action_withdraw': (self.ids('ramp.tie.out.sign.off'), 'A reason'),
         }
         for model, methods in METHODS.items():
             for method, roles in methods.items():

@@ -220,6 +220,13 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.start_tour('/odoo', 'ramp_connector_tie_out_green', login=self.person('auditor').login)
         self.assertEqual([arguments[0] for arguments in exported], [self.connection.id])
 
+    def test_sign_off(self):
+        """An accounting administrator signs a month, and withdraws it with a reason."""
+        self.sync('watch')
+        self.start_tour('/odoo/ramp-tie-out', 'ramp_connector_tie_out_sign_off', login=self.person('manager').login)
+        sign_off = self.env['ramp.tie.out.sign.off'].search([('connection_id', '=', self.connection.id)])
+        self.assertEqual((f'{sign_off.month:%Y-%m}', sign_off.withdrawal_reason), ('2026-07', 'Too early'))
+
     def test_amber(self):
         self.sync('watch')
         self.differ()

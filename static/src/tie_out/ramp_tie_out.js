@@ -1,6 +1,8 @@
 /** @odoo-module **/
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import { Component, onWillStart, useRef, useState } from "@odoo/owl";
+import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
+import { Dialog } from "@web/core/dialog/dialog";
 import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { formatDate, deserializeDate } from "@web/core/l10n/dates";
@@ -26,6 +28,22 @@ const GREEN = ["zero", "explained"];
 
 const isZero = (figures) => !figures.ramp && !figures.odoo && !figures.difference;
 
+/** Asks why a sign-off is withdrawn. */
+export class RampWithdrawDialog extends Component {
+    static template = "ramp_connector.WithdrawDialog";
+    static components = { Dialog };
+    static props = { text: String, confirm: Function, close: Function };
+
+    setup() {
+        this.state = useState({ reason: "" });
+    }
+
+    async withdraw() {
+        await this.props.confirm(this.state.reason);
+        this.props.close();
+    }
+}
+
 /** Ramp beside the books, month by month; each figure leads to what it consists of, each difference has a name. */
 export class RampTieOut extends Component {
     static template = "ramp_connector.TieOut";
@@ -35,6 +53,7 @@ export class RampTieOut extends Component {
     setup() {
         this.orm = useService("orm");
         this.action = useService("action");
+        this.dialog = useService("dialog");
         this.last = new KeepLast();
         this.root = useRef("root");
         this.sides = ["ramp", "odoo"];
@@ -384,6 +403,30 @@ export class RampTieOut extends Component {
     exportXlsx() {
         const data = Object.fromEntries(Object.entries(this.options).filter(([, value]) => value));
         return download({ url: "/ramp_connector/tie_out/xlsx", data });
+    }
+
+    signOff() {
+        const { month, label } = this.state.report.to_sign;
+        this.dialog.add(ConfirmationDialog, {
+            title: _t("Sign off %s", label),
+            body: _t("Your name, the moment and the figures of the month are kept. The tie-out shows it if a figure changes later."),
+            confirmLabel: _t("Sign Off"),
+            confirm: async () => {
+                await this.orm.call("ramp.tie.out.sign.off", "sign_month", [this.state.connectionId, month]);
+                await this.load();
+            },
+            cancel: () => {},
+        });
+    }
+
+    withdraw({ id, text }) {
+        this.dialog.add(RampWithdrawDialog, {
+            text,
+            confirm: async (reason) => {
+                await this.orm.call("ramp.tie.out.sign.off", "action_withdraw", [[id], reason]);
+                await this.load();
+            },
+        });
     }
 
     async readAgain() {

@@ -539,6 +539,48 @@ addTour("ramp_connector_tie_out_green", {
     ],
 });
 
+addTour("ramp_connector_tie_out_sign_off", {
+    steps: () => [
+        {
+            content: "A month that is not over is not signed",
+            trigger: ".o_ramp_tie_out:has(.o_ramp_to):not(:has(.o_ramp_sign))",
+        },
+        {
+            trigger: ".o_ramp_to",
+            run: "select 2026-07",
+        },
+        {
+            trigger: ".o_ramp_sign:contains('July 2026')",
+            run: "click",
+        },
+        {
+            trigger: ".modal .btn-primary:contains('Sign Off')",
+            run: "click",
+        },
+        {
+            content: "It says who signed, and nothing changed",
+            trigger: ".o_ramp_tie_out:not(:has(.o_ramp_sign)) .o_ramp_sign_off[data-month='2026-07']:contains('signed by'):contains('Nothing changed')",
+        },
+        {
+            trigger: ".o_ramp_withdraw",
+            run: "click",
+        },
+        {
+            content: "Without a reason it is not withdrawn",
+            trigger: ".modal:has(.o_ramp_confirm:disabled) .o_ramp_reason",
+            run: "edit Too early",
+        },
+        {
+            trigger: ".modal .o_ramp_confirm:enabled",
+            run: "click",
+        },
+        {
+            content: "It stays, and the month can be signed again",
+            trigger: ".o_ramp_tie_out:has(.o_ramp_sign) .o_ramp_sign_off:contains('withdrawn by'):contains('Too early')",
+        },
+    ],
+});
+
 addTour("ramp_connector_tie_out_rates", {
     url: "/odoo",
     steps: () => [
