@@ -138,7 +138,8 @@ def _is_available(name, sources, depends):
     if parts[:3] == ['odoo', 'addons', ADDON]:
         return _is_inside(parts[3:], sources)
     if parts[:2] == ['odoo', 'addons']:
-        return len(parts) > 2 and parts[2] in ('base', *depends)
+        # Every Odoo with a screen has `web`, and all addons of this one's dependencies depend on it
+        return len(parts) > 2 and parts[2] in ('base', 'web', *depends)
     return parts[0] in ('odoo', 'requests', *OF_ODOO) or parts[0] in sys.stdlib_module_names
 
 
