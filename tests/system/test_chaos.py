@@ -30,7 +30,7 @@ FAULTS = {
     'timeout_after': 0.02,
 }
 # Reasons that damaged objects lead to.
-DAMAGED = ('Ramp sent data that cannot be posted. ', 'It has no account. ')
+DAMAGED = ('Ramp sent data that cannot be posted. ', 'It has no account. ', 'The cardholder ')
 
 
 def break_things(case, chance):
@@ -62,7 +62,8 @@ def without_noise(state, reference):
     """Return a state without what faults may leave. Everything else must be equal.
 
     An object that arrived damaged is reported to Ramp once for each damage. The report stays in Ramp's list of export
-    errors if the object cannot be posted for another reason. An object that arrived without an id has a row of its own,
+    errors if the object cannot be posted for another reason. So does a cardholder whom Ramp did not show at the moment:
+    all reasons of an object are reported together. An object that arrived without an id has a row of its own,
     which is closed as soon as Ramp is seen not to have it.
     """
     damaged = state['without Ramp']['records'].get('transaction', {})

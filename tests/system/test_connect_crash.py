@@ -23,6 +23,7 @@ OUT = (
     'create_date',
     'write_date',
     'connected_at',
+    'credentials_since',
     'sync_requested_at',
     'message_main_attachment_id',
     'card_journal_id',
