@@ -22,6 +22,7 @@ from ..ramp_api import RampAuthError
 from ..simulator import coding
 from ..simulator.endpoints import users
 from .common import RampCase
+from .smoke import SmokeTags
 
 FLOW = 'odoo.addons.ramp_connector.flows.engine.flow'
 
@@ -320,7 +321,7 @@ class TestActivities(TellingCase):
 
 
 @tagged('post_install', '-at_install', 'ramp')
-class TestTwoJobs(TransactionCase):
+class TestTwoJobs(SmokeTags, TransactionCase):
     """Two jobs that end at the same moment create one activity. This needs two real transactions."""
 
     def real_environment(self):
