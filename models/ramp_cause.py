@@ -29,7 +29,7 @@ class RampCause(models.Model):
     connection_id = fields.Many2one('ramp.connection', readonly=True)
     company_id = fields.Many2one('res.company', readonly=True)
     kind = fields.Char(readonly=True)
-    cause = fields.Json(readonly=True)
+    cause = fields.Json(string='Cause as Data', readonly=True)
     record_count = fields.Integer(string='Records', readonly=True, aggregator='sum')
     first_date = fields.Date(string='From', readonly=True)
     last_date = fields.Date(string='To', readonly=True)

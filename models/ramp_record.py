@@ -92,6 +92,7 @@ class RampRecord(models.Model):
     )
     error_message = fields.Text(string='Reason for Ramp', readonly=True, help='The reason as it is reported to Ramp.')
     reason = fields.Json(
+        string='Causes of the Reason',
         readonly=True,
         help='The causes of the reason as data (`Cause`), so that it can be read in every language and grouped by cause.',
     )

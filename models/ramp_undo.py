@@ -341,7 +341,7 @@ class RampUndoSum(models.Model):
 
     undo_id = fields.Many2one('ramp.undo', required=True, readonly=True, index=True, ondelete='cascade')
     company_id = fields.Many2one('res.company', required=True, readonly=True)
-    company_currency_id = fields.Many2one(related='company_id.currency_id')
+    company_currency_id = fields.Many2one(related='company_id.currency_id', string='Company Currency')
     month = fields.Date(readonly=True)
     journal_id = fields.Many2one('account.journal', readonly=True, ondelete='cascade')
     account_id = fields.Many2one('account.account', readonly=True, ondelete='cascade')

@@ -19,6 +19,7 @@ class DryRunWorkbook(Workbook):
                 'connection': {'company': run.company_id.name, 'name': run.connection_id.name},
                 'period': {'label': ' - '.join(period) if any(period) else env._('All dates')},
                 'status': {'text': env._('Dry run: nothing was posted'), 'note': run.summary},
+                'printed': env['report.ramp_connector.tie_out']._printed_in_words(),
             },
         )
         self.result = run.result
