@@ -93,6 +93,9 @@ class Sentence:
 def _as_argument(value):
     if isinstance(value, LazyGettext | Sentence):
         return Sentence.of(value)
+    causes = getattr(value, 'causes', ())
+    if len(causes) == 1:  # a reason inside a reason: it is read in the language of the outer one
+        return causes[0].text
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [str(part) for part in value]
     return str(value)

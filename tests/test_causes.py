@@ -9,6 +9,7 @@ from odoo.tests import Form, tagged
 from odoo.tools import LazyTranslate
 from odoo.tools.translate import code_translations
 
+from ..flows.engine.push_job import Job
 from ..flows.engine.reasons import Held, HoldCollector
 from ..models.reason import Cause, Sentence
 from ..simulator import coding
@@ -108,6 +109,27 @@ class TestCauses(RampCase):
             sorted(cause.name[:22] for cause in self.causes()['map_option']),
             ['The account "Gifts" do', 'The account "Insurance'],
         )
+
+    def test_reason_of_a_job_in_the_language_of_the_company(self):
+        """Why an object is not sent is stored and read in the company's language, the reasons inside it as well."""
+        self.env['res.lang']._activate_lang('de_DE')
+        self.company.partner_id.lang = 'de_DE'
+        flow = self.env['ramp.flow.account'].with_context(lang='de_DE')
+        ramp_id = self.spend(1000, account='X-1')
+        self.sync('transaction')
+        record = self.record(ramp_id)
+        job = Job(record.id, record.revision, record.res_id, 'Travel', record.remote_id, None, None, None, False)
+        job.block(Held(_lt('Ramp has no vendor for it. %s', Held(_lt('It has no name.')))))
+        terms = {'Ramp has no vendor for it. %s': 'Ramp hat keinen Lieferanten. %s', 'It has no name.': 'Der Name fehlt.'}
+        with patch.object(code_translations, 'get_python_translations', lambda module, lang: terms if lang else {}):
+            values = flow._make_job_reason(self.connection, job)
+            self.assertEqual(values['error_message'], 'Ramp hat keinen Lieferanten. Der Name fehlt.')
+            record.write(values)
+            self.assertTrue(record._get_causes())
+            job.error = 'An answer of Ramp.'
+            self.assertEqual(
+                flow._make_job_reason(self.connection, job), {'error_message': 'An answer of Ramp.', 'reason': None}
+            )
 
     def test_currency_and_locked_period_at_once(self):
         euro = self.env.ref('base.EUR')

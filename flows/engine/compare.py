@@ -5,6 +5,7 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import LazyTranslate
 
+from ...models.reason import join_texts
 from .flow import is_of_object
 from .push_job import Job
 from .reasons import ALL_ARGUMENTS, Held, Waiting
@@ -181,8 +182,7 @@ class RampFlowCompare(models.AbstractModel):
                     'payload': job.known,
                     'state': job.state,
                     'hold_reason': job.hold_reason,
-                    'error_message': job.error,
-                    'reason': Record._make_reason(run.connection_id, job)['reason'] if job.causes else None,
+                    **self._make_job_reason(run.connection_id, job),
                     'is_uncertain': job.uncertain,
                 }
                 for job in jobs
@@ -197,3 +197,13 @@ class RampFlowCompare(models.AbstractModel):
                 'held': run.held + states.count('held'),
             }
         )
+
+    def _make_job_reason(self, connection, job):
+        """Return the values of the fields that hold the reason of a job, see `ramp.record._make_reason`.
+
+        A reason that is known as causes is stored in the language of the company, as `Job.error` is English. An answer
+        of Ramp that came later stays as it is.
+        """
+        if job.causes and job.error == join_texts(job.causes, None):
+            return self.env['ramp.record']._make_reason(connection, job)
+        return {'error_message': job.error, 'reason': None}
