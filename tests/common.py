@@ -14,7 +14,7 @@ from odoo import SUPERUSER_ID, Command
 from odoo.addons.base.models.ir_cron import MIN_TIME_PER_JOB
 from odoo.api import Environment
 from odoo.exceptions import UserError
-from odoo.tests import HttpCase, TransactionCase, tagged
+from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 
 from ..flows.engine.flow import RampFlow
 from ..models import ramp_connection_api, ramp_connection_reach, token_stores
@@ -304,6 +304,24 @@ class RampCase(SmokeTags, TransactionCase):
             (line.account_id.code, Decimal(str(line.amount_currency)), Decimal(str(line.balance)))
             for line in self.move(ramp_id).line_ids.sorted('id')
         ]
+
+    def accountant_who_may_not_edit(self, move):
+        """Return a new accountant of the company, whom a record rule keeps from editing a document."""
+        self.env['ir.rule'].create(
+            {
+                'name': 'Nobody edits this document',
+                'model_id': self.env['ir.model']._get_id('account.move'),
+                'domain_force': f"[('id', '!=', {move.id})]",
+                **dict.fromkeys(('perm_read', 'perm_create', 'perm_unlink'), False),
+            }
+        )
+        return new_test_user(
+            self.env,
+            'ramp_accountant',
+            'base.group_user,account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
 
     def assertHeld(self, ramp_id, pattern):
         """The transaction is on hold, nothing is posted, and Ramp got the same message."""

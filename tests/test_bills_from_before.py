@@ -5,7 +5,7 @@ posted or put on hold.
 
 from odoo import Command
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from .common import PayablesCase
 
@@ -209,21 +209,7 @@ class TestBillsFromBefore(PayablesCase):
         """Somebody who may not edit the bill does not take it off its object in Ramp, either."""
         bill, ramp_id = self.entered(), self.of_ramp()
         self.assertLinked(ramp_id, bill)
-        user = new_test_user(
-            self.env,
-            'ramp_accountant',
-            'base.group_user,account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
-        self.env['ir.rule'].create(
-            {
-                'name': 'Nobody edits this bill',
-                'model_id': self.env['ir.model']._get_id('account.move'),
-                'domain_force': f"[('id', '!=', {bill.id})]",
-                **dict.fromkeys(('perm_read', 'perm_create', 'perm_unlink'), False),
-            }
-        )
+        user = self.accountant_who_may_not_edit(bill)
         with self.assertRaises(AccessError):
             self.env['ramp.flow.bill'].with_user(user)._undo_booked_object(
                 self.connection.with_user(user), self.record(ramp_id, 'bill').with_user(user), 'Ramp changed it.'

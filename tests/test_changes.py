@@ -9,9 +9,8 @@ completely.
 from collections import Counter
 from datetime import date
 
-from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from .common import PayablesCase, StatementsCase
 from .properties import rotated
@@ -115,21 +114,7 @@ class TestChanges(ChangesCase):
         self.change('bill', ramp_id, 'amount')
         self.look('bill')
         self.assertEqual(record.state, 'held')
-        accountant = new_test_user(
-            self.env,
-            'ramp_accountant',
-            'base.group_user,account.group_account_invoice',
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
-        self.env['ir.rule'].create(
-            {
-                'name': 'Nobody edits this bill',
-                'model_id': self.env['ir.model']._get_id('account.move'),
-                'domain_force': f"[('id', '!=', {before.id})]",
-                **dict.fromkeys(('perm_read', 'perm_create', 'perm_unlink'), False),
-            }
-        )
+        accountant = self.accountant_who_may_not_edit(before)
         with self.assertRaises(AccessError):
             record.with_user(accountant).action_rebook()
         self.assertEqual((before.ramp_id, bool(before.reversal_move_ids), record.state), (ramp_id, False, 'held'))
