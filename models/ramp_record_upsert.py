@@ -61,17 +61,6 @@ class RampRecord(models.Model):
 
     def _upsert_rows(self, connection, flow, rows, seen_at, ready, updates):
         same = SQL('r.payload_hash = excluded.payload_hash')
-        reason = self._make_reason(
-            connection,
-            Cause.of(
-                _lt(
-                    'Ramp changed it after it was posted here. Compare both versions below. Press "Reverse and Post '
-                    'Again" to use the new one. Press "Keep What Is Posted" if the books are right, or were corrected '
-                    'by hand.'
-                ),
-                title=_lt('Ramp changed it after it was posted. Open it, and decide which version counts.'),
-            ),
-        )
         if updates:
             changed = SQL(
                 """
@@ -84,6 +73,17 @@ class RampRecord(models.Model):
             )
             which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND r.hold_reason IS DISTINCT FROM 'person'", same)
         else:
+            reason = self._make_reason(
+                connection,
+                Cause.of(
+                    _lt(
+                        'Ramp changed it after it was posted here. Compare both versions below. Press "Reverse and Post '
+                        'Again" to use the new one. Press "Keep What Is Posted" if the books are right, or were corrected '
+                        'by hand.'
+                    ),
+                    title=_lt('Ramp changed it after it was posted. Open it, and decide which version counts.'),
+                ),
+            )
             changed = SQL(
                 """
                 payload = CASE WHEN r.res_id IS NULL THEN excluded.payload ELSE r.payload END,

@@ -13,7 +13,7 @@ from ...models.dry_run_cursor import is_dry_run
 from ...models.ramp_run import LOST_AFTER
 from ...ramp_api import Money
 from ..engine.names import number_key
-from ..engine.reasons import ALL_ARGUMENTS, Behind, Held
+from ..engine.reasons import ALL_ARGUMENTS, Behind, Held, hold_missing_setting
 from .booking import clean_text
 from .coding import Coding
 from .lookup import PayableLookup
@@ -167,12 +167,7 @@ class RampFlowPayable(models.AbstractModel):
     def _plan_document_journal(self, connection):
         journal = self._get_configured_journal(connection)
         if not journal:
-            raise Held(
-                _lt('The connection %(connection)s has no bill journal. Choose one.', connection=connection.name),
-                kind='setting',
-                by=('connection',),
-                field='bill_journal_id',
-            )
+            raise hold_missing_setting(connection, 'bill_journal_id')
         return journal
 
     def _plan_document_vendor(self, vendor_id, name, found):

@@ -6,7 +6,7 @@ from ...models.run_memory import run_memory
 from ...ramp_api import CARD_PAYMENT_METHODS
 from ..accounting.booking import clean_text
 from ..accounting.payments import REST, Part
-from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting, hold_missing_setting
 from .bill import owed
 from .bill_payment import BANK_METHODS, UNDER_WAY, BillPaymentPlan, PaymentTold
 from .lookup import BillPaymentLookup
@@ -233,12 +233,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 by=ALL_ARGUMENTS,
             )
         if not journal:
-            raise Held(
-                _lt('The connection %(connection)s has no payment journal. Choose one.', connection=connection.name),
-                kind='setting',
-                by=('connection',),
-                field='payment_journal_id',
-            )
+            raise hold_missing_setting(connection, 'payment_journal_id')
         parts = [
             Part(
                 told.key,

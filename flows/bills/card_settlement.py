@@ -9,7 +9,7 @@ from ...ramp_api import Money, PayloadError, allocate_amount, read_transaction
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
 from ..accounting.payment_notes import CardNote, PaymentNote
-from ..engine.reasons import Held, Waiting
+from ..engine.reasons import Held, Waiting, hold_missing_setting
 
 _lt = LazyTranslate(__name__)
 
@@ -170,15 +170,7 @@ class RampCardBill(models.AbstractModel):
         if not day:
             raise Held(_lt('Its payment has no date, so it cannot be posted. Ask Ramp.'))
         if not connection.card_account_id:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no card journal with a default account. Choose one.',
-                    connection=connection.name,
-                ),
-                kind='setting',
-                by=('connection',),
-                field='card_journal_id',
-            )
+            raise hold_missing_setting(connection, 'card_journal_id')
         found.currencies.setdefault(expected.currency, self.env['ramp.coding']._get_currency(expected.currency))
         flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
         date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)

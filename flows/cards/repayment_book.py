@@ -5,7 +5,7 @@ from odoo import Command, models
 from odoo.tools import LazyTranslate
 
 from ..accounting.booking import QUIET, clean_text
-from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting, hold_missing_setting
 from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentNote, RepaymentPlan, take
 
 _lt = LazyTranslate(__name__)
@@ -102,14 +102,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         """Return the journal and account where the money arrives: the bank, or the account that the connection sets."""
         if value.funding_method in BANK_METHODS:
             if not connection.payment_journal_id:
-                raise Held(
-                    _lt(
-                        'The connection %(connection)s has no payment journal. Choose one.', connection=connection.name
-                    ),
-                    kind='setting',
-                    by=('connection',),
-                    field='payment_journal_id',
-                )
+                raise hold_missing_setting(connection, 'payment_journal_id')
             _method, account = self.env['ramp.flow.payment']._get_outstanding_account(
                 connection, connection.payment_journal_id, 'inbound'
             )

@@ -9,7 +9,7 @@ from ...ramp_api import Bill, PayloadError, read_bill
 from ..accounting.booking import NAME_LENGTH, clean_text
 from ..accounting.lookup import AccountingLookup, PeopleLookup
 from ..accounting.payment_notes import PaymentNote
-from ..engine.reasons import Held, HoldCollector, Skipped, Waiting
+from ..engine.reasons import Held, HoldCollector, Skipped, Waiting, hold_missing_setting
 from .card_merchant import MerchantLookup, merchant_name
 from .transaction import PART_LENGTH, BillPlan, Line, SpendPlan, _make_transaction_label
 
@@ -265,15 +265,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
 
     def _check_card_journal(self, connection):
         if not connection.card_journal_id.default_account_id:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no card journal with a default account. Choose one.',
-                    connection=connection.name,
-                ),
-                kind='setting',
-                by=('connection',),
-                field='card_journal_id',
-            )
+            raise hold_missing_setting(connection, 'card_journal_id')
 
     def _plan_spend_employee(self, connection, value, found):
         employee = found.people.employees.get(value.user_id) or connection.fallback_employee_id

@@ -4,9 +4,31 @@
 import contextlib
 import dataclasses
 
+from odoo.tools import LazyTranslate
+
 from ...models.reason import ALL_ARGUMENTS, Cause, Sentence, join_texts
 
-__all__ = ['ALL_ARGUMENTS', 'Behind', 'Held', 'HoldCollector', 'Reason', 'Skipped', 'Waiting']
+_lt = LazyTranslate(__name__)
+
+__all__ = [
+    'ALL_ARGUMENTS',
+    'Behind',
+    'Held',
+    'HoldCollector',
+    'Reason',
+    'Skipped',
+    'Waiting',
+    'hold_missing_setting',
+]
+
+MISSING_SETTINGS = {
+    'bill_journal_id': _lt('The connection %(connection)s has no bill journal. Choose one.'),
+    'card_journal_id': _lt('The connection %(connection)s has no card journal with a default account. Choose one.'),
+    'cashback_account_id': _lt('The connection %(connection)s has no account for cashback. Choose one.'),
+    'payment_journal_id': _lt('The connection %(connection)s has no payment journal. Choose one.'),
+    'ramp_entity_id': _lt('The connection %(connection)s has no Ramp entity for purchase orders. Choose one.'),
+    'ramp_partner_id': _lt('The connection %(connection)s has no partner under "Ramp as a Vendor". Choose one.'),
+}
 
 
 class Reason(Exception):
@@ -91,3 +113,12 @@ class Behind(Exception):
 
 class Skipped(Reason):
     """A rule keeps the object out of the books. The text names the rule."""
+
+
+def hold_missing_setting(connection, field):
+    """Return the `Held` of all objects that need a setting which the connection does not have.
+
+    :param field: name of the field of the connection, one of `MISSING_SETTINGS`
+    """
+    text = Sentence(MISSING_SETTINGS[field]._source, {'connection': connection.name})
+    return Held(text, kind='setting', by=('connection',), field=field)

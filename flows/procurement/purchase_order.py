@@ -8,7 +8,7 @@ from odoo.fields import Domain
 from odoo.tools import LazyTranslate
 
 from ...ramp_api import EXPONENTS, to_company_date
-from ..engine.reasons import ALL_ARGUMENTS, Held, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Waiting, hold_missing_setting
 
 _lt = LazyTranslate(__name__)
 
@@ -233,15 +233,7 @@ class RampFlowPurchaseOrder(models.AbstractModel):
             raise Held(_lt('It has no line with a quantity, and Ramp does not accept an order without lines.'))
         entity = connection.ramp_entity_id or connection.primary_entity_id
         if not entity:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no Ramp entity for purchase orders. Choose one.',
-                    connection=connection.name,
-                ),
-                kind='setting',
-                by=('connection',),
-                field='ramp_entity_id',
-            )
+            raise hold_missing_setting(connection, 'ramp_entity_id')
         zone = connection._time_zone()
         approved, planned = (
             moment and self._get_local_day(moment, zone) for moment in (order.date_approve, order.date_planned)

@@ -7,7 +7,7 @@ from odoo.tools import LazyTranslate
 from ...ramp_api import REIMBURSEMENT_PAID_STATES, read_reimbursement
 from ..accounting.booking import clean_text
 from ..accounting.payments import Part
-from ..engine.reasons import Held, Waiting
+from ..engine.reasons import Held, Waiting, hold_missing_setting
 from .reimbursement import DEAD
 
 _lt = LazyTranslate(__name__)
@@ -115,12 +115,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
                 return self._hold_for_manual_payment(move, line, self.env._('It was paid outside of Ramp.'))
             journal = connection.manual_payment_journal_id or journal
         if not journal:
-            raise Held(
-                _lt('The connection %(connection)s has no payment journal. Choose one.', connection=connection.name),
-                kind='setting',
-                by=('connection',),
-                field='payment_journal_id',
-            )
+            raise hold_missing_setting(connection, 'payment_journal_id')
         if not value.amount.minor:
             return []
         day = self._get_booking_day(connection, value.payment_processed_at)

@@ -5,7 +5,7 @@ from odoo.tools import LazyTranslate
 from ...ramp_api import Money
 from ..accounting.coding import Coding
 from ..accounting.documents import Document, DocumentLine
-from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, hold_missing_setting
 from .statement import FLOWS, NAMED, StatementPlan, is_exact_sum
 
 _lt = LazyTranslate(__name__)
@@ -23,25 +23,9 @@ class RampFlowStatementPlan(models.AbstractModel):
         self._skip_booked_elsewhere(connection, value.end)
         journal, partner = self._plan_document_journal(connection), connection.ramp_partner_id
         if not partner:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no partner under "Ramp as a Vendor". Choose one.',
-                    connection=connection.name,
-                ),
-                kind='setting',
-                by=('connection',),
-                field='ramp_partner_id',
-            )
+            raise hold_missing_setting(connection, 'ramp_partner_id')
         if not connection.card_account_id:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no card journal with a default account. Choose one.',
-                    connection=connection.name,
-                ),
-                kind='setting',
-                by=('connection',),
-                field='card_journal_id',
-            )
+            raise hold_missing_setting(connection, 'card_journal_id')
         currency = self._plan_currency(
             connection, value.currency, found, amounts=[value.charges.minor, value.credits.minor, value.ending.minor]
         )
@@ -57,14 +41,7 @@ class RampFlowStatementPlan(models.AbstractModel):
         if not spent and not back and not exchange_date:
             raise Skipped(_lt('Nothing was spent.'))
         if back and not connection.cashback_account_id:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no account for cashback. Choose one.', connection=connection.name
-                ),
-                kind='setting',
-                by=('connection',),
-                field='cashback_account_id',
-            )
+            raise hold_missing_setting(connection, 'cashback_account_id')
         nothing = {'distribution': False, 'tax': self.env['account.tax'], 'partner': self.env['res.partner']}
         period = self.env._('%(start)s to %(end)s', start=self._get_booking_day(connection, value.start), end=day)
         parts = [

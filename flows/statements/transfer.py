@@ -9,7 +9,7 @@ from odoo.tools import SQL, LazyTranslate
 from ...ramp_api import TRANSFER_ACCEPTED_STATUSES, TRANSFER_FAILED_STATUSES, Transfer, read_transfer
 from ..accounting.booking import QUIET, clean_text
 from ..accounting.lookup import AccountingLookup
-from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting
+from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting, hold_missing_setting
 from .statement_notes import TransferNote, TransferPaymentNote
 
 _lt = LazyTranslate(__name__)
@@ -180,22 +180,9 @@ class RampFlowTransfer(models.AbstractModel):
         currency = self._plan_currency(connection, value.amount.currency, found, amounts=[value.amount.minor])
         journal = found.banks.get(value.bank_account_id) or connection.payment_journal_id
         if not journal:
-            raise Held(
-                _lt('The connection %(connection)s has no payment journal. Choose one.', connection=connection.name),
-                kind='setting',
-                by=('connection',),
-                field='payment_journal_id',
-            )
+            raise hold_missing_setting(connection, 'payment_journal_id')
         if not connection.ramp_partner_id:
-            raise Held(
-                _lt(
-                    'The connection %(connection)s has no partner under "Ramp as a Vendor". Choose one.',
-                    connection=connection.name,
-                ),
-                kind='setting',
-                by=('connection',),
-                field='ramp_partner_id',
-            )
+            raise hold_missing_setting(connection, 'ramp_partner_id')
         day = self._get_booking_day(connection, value.created_at)
         if not day:
             raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
