@@ -120,7 +120,10 @@ class TestCauses(RampCase):
         record = self.record(ramp_id)
         job = Job(record.id, record.revision, record.res_id, 'Travel', record.remote_id, None, None, None, False)
         job.block(Held(_lt('Ramp has no vendor for it. %s', Held(_lt('It has no name.')))))
-        terms = {'Ramp has no vendor for it. %s': 'Ramp hat keinen Lieferanten. %s', 'It has no name.': 'Der Name fehlt.'}
+        terms = {
+            'Ramp has no vendor for it. %s': 'Ramp hat keinen Lieferanten. %s',
+            'It has no name.': 'Der Name fehlt.',
+        }
         with patch.object(code_translations, 'get_python_translations', lambda module, lang: terms if lang else {}):
             values = flow._make_job_reason(self.connection, job)
             self.assertEqual(values['error_message'], 'Ramp hat keinen Lieferanten. Der Name fehlt.')

@@ -10,16 +10,7 @@ from ...models.reason import ALL_ARGUMENTS, Cause, Sentence, join_texts
 
 _lt = LazyTranslate(__name__)
 
-__all__ = [
-    'ALL_ARGUMENTS',
-    'Behind',
-    'Held',
-    'HoldCollector',
-    'Reason',
-    'Skipped',
-    'Waiting',
-    'hold_missing_setting',
-]
+__all__ = ['ALL_ARGUMENTS', 'Behind', 'Held', 'HoldCollector', 'Reason', 'Skipped', 'Waiting', 'hold_missing_setting']
 
 MISSING_SETTINGS = {
     'bill_journal_id': _lt('The connection %(connection)s has no bill journal. Choose one.'),
