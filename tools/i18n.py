@@ -1,19 +1,30 @@
-"""Export the translation template i18n/ramp_connector.pot with Odoo.
+"""Export the translation template i18n/ramp_connector.pot with Odoo, and bring the languages up to date with it.
 
-./dev i18n            write it
-./dev i18n --check    exit 1 if it is out of date
+./dev i18n            write them; a new term is without a translation
+./dev i18n --check    exit 1 if the template is out of date, or a term of a language is missing or wrong
 """
 
 import argparse
 import os
+import re
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import polib
 from runtime import ADDON, CHECKOUT, OdooRuntime, print_progress, run_command, run_script
 
 POT = CHECKOUT / 'i18n' / f'{ADDON}.pot'
+LANGUAGES = ('de', 'es', 'fr')
+# What a translation has to contain as often as its term: placeholders of Python and of the web client, and tags.
+FIXED_PARTS = re.compile(r'%\(\w+\)[sdf]|%[sd]|\$\{[^}]*\}|\{\{[^}]*\}\}|</?[a-z][^<>]*>')
+PLURAL_FORMS = {
+    'de': 'nplurals=2; plural=(n != 1);',
+    'es': 'nplurals=2; plural=(n != 1);',
+    'fr': 'nplurals=2; plural=(n > 1);',
+}
+SHOWN_FAULTS = 20
 HEADER = {
     'Project-Id-Version': 'Odoo Server 19.0',
     'Report-Msgid-Bugs-To': '',
@@ -72,32 +83,73 @@ def normalize_term_catalogue(catalogue):
     return str(catalogue).rstrip() + '\n'
 
 
+def merge_language_catalogue(template, language):
+    """Return the catalogue of a language with the terms of the template and the translations that it has.
+
+    :param template: `polib.POFile`
+    :param language: code of a language
+    """
+    path = POT.parent / f'{language}.po'
+    translations = {}
+    if path.exists():
+        translations = {(entry.msgid, entry.msgctxt): entry.msgstr for entry in polib.pofile(str(path))}
+    catalogue = polib.pofile(str(template))
+    for entry in catalogue:
+        entry.msgstr = translations.get((entry.msgid, entry.msgctxt), '')
+    catalogue.metadata = {**HEADER, 'Language': language, 'Plural-Forms': PLURAL_FORMS[language]}
+    return catalogue
+
+
+def find_translation_fault(entry):
+    """Return what is wrong with the translation of a term, or None."""
+    if not entry.msgstr.strip():
+        return 'is not translated'
+    wanted, found = (Counter(FIXED_PARTS.findall(text)) for text in (entry.msgid, entry.msgstr))
+    if wanted != found:
+        parts = sorted({*(wanted - found), *(found - wanted)})
+        return f'has not the same placeholders and tags: {", ".join(parts)}'
+    for text, side in ((entry.msgid[:1], 'begin'), (entry.msgid[-1:], 'end')):
+        other = entry.msgstr[:1] if side == 'begin' else entry.msgstr[-1:]
+        if text.isspace() != other.isspace():
+            return f'does not {side} with the same space'
+    return None
+
+
+def list_translation_faults(catalogue, language):
+    """Return a sentence for each term whose translation is missing or wrong."""
+    return [
+        f'i18n/{language}.po: "{entry.msgid[:100]}" {fault}'
+        for entry in catalogue
+        if (fault := find_translation_fault(entry))
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(prog='./dev i18n')
-    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when the file is out of date')
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when something has to be done')
     options = parser.parse_args()
     wanted = export_addon_terms(OdooRuntime().prepare_machine())
-    current = POT.read_text(encoding='utf-8') if POT.exists() else ''
-    if wanted == current:
-        print_progress(f'{POT.relative_to(CHECKOUT)} is up to date')
-        return 0
-    if options.check:
-        missing = (
-            {entry.msgid for entry in polib.pofile(wanted)} - {entry.msgid for entry in polib.pofile(current)}
-            if current
-            else set()
-        )
-        print(
-            f'dev: {POT.relative_to(CHECKOUT)} is out of '
-            f'date{"".join(f"{chr(10)}  + {text[:100]}" for text in sorted(missing)[:10])}\n'
-            'run ./dev i18n and commit it.',
-            file=sys.stderr,
-        )
-        return 1
+    files, faults = {POT: wanted}, []
+    for language in LANGUAGES:
+        catalogue = merge_language_catalogue(polib.pofile(wanted), language)
+        files[POT.parent / f'{language}.po'] = str(catalogue).rstrip() + '\n'
+        faults += list_translation_faults(catalogue, language)
     POT.parent.mkdir(exist_ok=True)
-    POT.write_text(wanted, encoding='utf-8')
-    print_progress(f'{POT.relative_to(CHECKOUT)} written')
-    return 0
+    for path, text in files.items():
+        if path.exists() and path.read_text(encoding='utf-8') == text:
+            continue
+        if options.check:
+            faults.insert(0, f'{path.relative_to(CHECKOUT)} is out of date: run ./dev i18n and commit it')
+        else:
+            path.write_text(text, encoding='utf-8')
+            print_progress(f'{path.relative_to(CHECKOUT)} written')
+    for fault in faults[:SHOWN_FAULTS]:
+        print(f'dev: {fault}', file=sys.stderr)
+    if len(faults) > SHOWN_FAULTS:
+        print(f'dev: and {len(faults) - SHOWN_FAULTS} more', file=sys.stderr)
+    if not faults:
+        print_progress(f'{len(polib.pofile(wanted))} terms are translated into {len(LANGUAGES)} languages')
+    return 1 if faults else 0
 
 
 if __name__ == '__main__':
