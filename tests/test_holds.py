@@ -64,6 +64,18 @@ class TestHolds(RampCase):
             lambda: self.account_software.copy({'code': '699999', 'name': 'Nowhere'}),
         )
 
+    def test_deleted_account(self):
+        account = self.account_software.copy({'code': '699998', 'name': 'Short-lived'})
+        external_id = self.external(account)
+        coding.add_gl_account(self.ramp.state, external_id, 'Short-lived', '699998')
+        account.unlink()
+        ramp_id = self.spend(account=external_id)
+        self.check(
+            ramp_id,
+            'account "Short-lived" was deleted in Odoo. .*press "Map"',
+            lambda: self.ramp.recode_transaction(ramp_id, self.external(self.account_meals)),
+        )
+
     def test_account_of_another_database(self):
         foreign = f'00000000-account-{self.account_meals.id}'
         coding.add_gl_account(self.ramp.state, foreign, 'Theirs')

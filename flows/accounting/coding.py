@@ -258,6 +258,13 @@ class RampCoding(models.AbstractModel):
                     'not offer. Clear that field in Ramp.'
                 )
             )
+        if not record and record_id:
+            raise hold(
+                _lt(
+                    '%(kind)s "%(option)s" was deleted in Odoo. Choose another one in Ramp, or press "Map" under "Needs '
+                    'Attention" in Odoo to name the one that replaces it.'
+                )
+            )
         if not record:
             raise hold(_lt('%(kind)s "%(option)s" does not exist in Odoo. Choose another one in Ramp, or create it.'))
         companies = record.company_ids if kind == 'account' else record.company_id

@@ -56,7 +56,7 @@ class RampFlowBillFile(models.AbstractModel):
             if booked is None
             else {bill: [booked[bill]] for bill in bills}
         )
-        nobody = self.env['ramp.record']
+        no_row = self.env['ramp.record']
         # A bill that replaces a reversed one needs its files, too.
         self._enqueue_file_rows(
             connection,
@@ -65,8 +65,8 @@ class RampFlowBillFile(models.AbstractModel):
                     **self._make_file_row(bill, count, moves.get(bill)),
                     'ramp_id': bill,
                     'parent_ramp_id': bill,
-                    'name': self.env._('Invoice: %s', parents.get(bill, nobody).name or '?'),
-                    'date': parents.get(bill, nobody).date or None,
+                    'name': self.env._('Invoice: %s', parents.get(bill, no_row).name or '?'),
+                    'date': parents.get(bill, no_row).date or None,
                 }
                 for bill, count in bills.items()
             ],

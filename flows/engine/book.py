@@ -134,7 +134,7 @@ class RampFlowBook(models.AbstractModel):
             for record, plan in plans.items():
                 booked.update(self._book_in_savepoint(connection, {record: plan}, alone=True))
         if behind:
-            # Now the reason can name what was posted. A row without a reason comes in the next batch.
+            # Now the reason can name what was posted. A row without a reason comes in the next run.
             self._plan_batch_rows(connection, behind)
         for record in [record for record, document in booked.items() if document is None]:
             record._mark_unbooked(

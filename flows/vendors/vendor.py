@@ -147,18 +147,18 @@ class RampFlowVendor(models.AbstractModel):
             )
         }
         self.env.cr.rollback()
-        nobody = self.env['ramp.run']  # this is no run of this flow
+        no_run = self.env['ramp.run']  # this is no run of this flow
         trouble = None
         for part in split_every(AT_ONCE, [ramp_id for ramp_id in vendor_ids if ramp_id not in there]):
             asked = self._get_database_time()
             answers, trouble = self._fetch_all_details(client, dict.fromkeys(part, {}))
             payloads = [answer for answer in answers.values() if isinstance(answer, dict)]
             if payloads:
-                self._transaction(self._store_listed_page, connection, nobody, payloads, asked)
+                self._transaction(self._store_listed_page, connection, no_run, payloads, asked)
             if trouble:
                 break
         self._book_and_confirm(
-            connection, nobody, client, [ramp_id for ramp_id in vendor_ids if not there.get(ramp_id)]
+            connection, no_run, client, [ramp_id for ramp_id in vendor_ids if not there.get(ramp_id)]
         )
         if trouble:
             raise trouble
