@@ -3,10 +3,11 @@
 
 By default there are few examples, and the same ones each time. RAMP_EXAMPLES=N makes N times as many. RAMP_FULL=1 makes
 twenty times as many, and others each time; a failure prints a line that repeats it, to be kept as an `@example`.
-RAMP_ROTATION selects the rows for a commit; each run prints it.
+RAMP_ROTATION selects the rows and the slow tests for a commit; each run prints it.
 """
 
 import os
+from zlib import crc32
 
 from hypothesis import HealthCheck, settings
 
@@ -31,3 +32,17 @@ def rotated(rows, of):
     """Return all rows in a full run, else one of so many rows, which changes with each commit."""
     rows = list(rows)
     return rows if FULL else rows[ROTATION % of :: of]
+
+
+def in_turn(test):
+    """Mark a slow test of which a commit runs a third, others each time. Alone, by name or in a full run, it always runs.
+
+    Its class has quick tests that run in each commit.
+    """
+    test.is_in_turn = True
+    return test
+
+
+def is_its_turn(name):
+    """Return whether a commit runs the slow test with this name."""
+    return FULL or (ROTATION + crc32(name.encode())) % 3 == 0

@@ -20,7 +20,7 @@ from ..flows.engine.reasons import Held
 from ..flows.engine.withhold import RampFlowWithhold
 from ..ramp_api import PayloadError, RampConnectionError, RampOutOfTime
 from .common import PayablesCase, RampCase
-from .properties import rotated
+from .properties import in_turn, rotated
 from .smoke import PlainCase
 from .test_push import PushCase
 
@@ -107,6 +107,7 @@ class TestPullAlone(PayablesCase):
         self.assertRegex(record.error_message, pattern)
         self.assertFalse(self.move(odd))
 
+    @in_turn
     @mute_logger(*LOGGERS)
     def test_every_stage_and_every_error(self):
         flow = type(self.env['ramp.flow.transaction'])
@@ -322,6 +323,7 @@ class TestPushAlone(PushCase):
         self.assertEqual(self.row(self.odd).state, 'confirmed')
         self.assertEqual(len([row for row in self.ramp.state['accounts'] if row['code'] == '659901']), 1)
 
+    @in_turn
     @mute_logger(*LOGGERS)
     def test_changed(self):
         flow = type(self.env['ramp.flow.account'])

@@ -7,6 +7,7 @@ from odoo.tests import tagged
 
 from ..simulator import coding
 from .common import PayablesCase
+from .properties import in_turn
 from .test_push import PushCase
 
 DAY = '2026-03-02'
@@ -87,6 +88,7 @@ class TestMandatoryPlans(AnalyticCase):
         self.sync_payables()
         self.assertBooked(lacking)
 
+    @in_turn
     def test_each_kind_of_document(self):
         """Credits and reimbursements follow the rules for bills, and card spend follows those for expenses."""
         account = self.external(self.account_meals)
@@ -293,6 +295,7 @@ class TestRequiredFields(PushCase):
             }
         )
 
+    @in_turn
     def test_of_each_kind(self):
         for domains, switches, required in (
             (('bill', 'expense'), {}, ['BILL', 'VENDOR_CREDIT', 'REIMBURSEMENT', 'TRANSACTION']),

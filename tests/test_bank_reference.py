@@ -14,7 +14,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import PayablesCase
-from .properties import examples
+from .properties import examples, in_turn
 
 
 class BankCase(PayablesCase):
@@ -84,6 +84,7 @@ class TestBankReference(BankCase):
             [('res_model', '=', 'account.payment'), ('res_id', '=', payment.id)], limit=1
         )
 
+    @in_turn
     def test_matched(self):
         for shape in ('ACH {}', 'ach trace no. {} vendor', 'Ref:{}/RAMP', '{}'):
             with self.subTest(shape=shape), self.isolated():
@@ -107,6 +108,7 @@ class TestBankReference(BankCase):
         self.match()
         self.assertTrue(line.is_reconciled)
 
+    @in_turn
     def test_how_long_a_reference_is(self):
         """Six characters are a reference, and eight behind zeros that the bank leaves out. Fewer are not."""
         for reference, text, is_matched in (
@@ -299,6 +301,7 @@ class TestBankReference(BankCase):
         self.match()
         self.assertTrue(line.is_reconciled)
 
+    @in_turn
     @examples(2)
     @given(
         amounts=st.lists(st.sampled_from((1000, 2500, 9999)), min_size=2, max_size=5),

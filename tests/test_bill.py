@@ -12,7 +12,7 @@ from odoo.tests import tagged
 from ..flows.engine.flow import RampFlow
 from ..flows.engine.pull import RampFlowPull
 from .common import PayablesCase
-from .properties import examples
+from .properties import examples, in_turn
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -327,6 +327,7 @@ class TestBill(PayablesCase):
         self.sync_payables()
         self.assertPaid(ramp_id)
 
+    @in_turn
     def test_part_stays_while_the_next_one_is_on_its_way(self):
         """A posted part stays while the next payment is on its way, although Ramp shows the first payment with the
         status of the next.
@@ -701,6 +702,7 @@ class TestBill(PayablesCase):
             (str(self.move(ramp_id).date), str(self.move(ramp_id).invoice_date)), ('2026-03-01', '2026-02-10')
         )
 
+    @in_turn
     def test_currencies_without_and_with_three_decimals(self):
         for code, minor in (('JPY', 15001), ('KWD', 1235), ('EUR', 10001)):
             with self.subTest(code):
@@ -771,6 +773,7 @@ class TestBill(PayablesCase):
             self.move(ramp_id).ramp_state, r'^Synced to Ramp\. Its payment: On Hold: It was marked as paid'
         )
 
+    @in_turn
     @examples(2)
     @given(st.data())
     def test_property_any_bill_is_booked_and_paid_to_the_cent(self, data):

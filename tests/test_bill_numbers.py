@@ -4,6 +4,7 @@ from odoo.tests import tagged
 
 from ..flows.engine.names import name_key, number_key
 from .common import PayablesCase
+from .properties import in_turn
 from .smoke import PlainCase
 
 
@@ -124,6 +125,7 @@ class TestBillNumbers(PayablesCase):
             self.again(700, invoice_number='R 2041', date='2026-05-01'), self.move(self.first), 'with the number R 2041'
         )
 
+    @in_turn
     def test_without_number(self):
         self.assertEqual(self.again(invoice_number=None).state, 'confirmed', 'the other one has a number')
         first = self.move(self.env['ramp.record'].search([('flow', '=', 'bill')], order='id desc', limit=1).ramp_id)

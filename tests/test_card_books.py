@@ -8,6 +8,7 @@ from odoo.tests import tagged
 
 from ..simulator import coding
 from .common import PayablesCase, RampCase
+from .properties import in_turn
 
 
 class CardBooksCase(RampCase):
@@ -145,6 +146,7 @@ class TestExpenseEqualsEntry(CardBooksCase):
         expense.action_post()
         return expense
 
+    @in_turn
     def test_as_core_does(self):
         self.connection.card_journal_id.outbound_payment_method_line_ids.payment_account_id = (
             self.connection.card_account_id

@@ -12,12 +12,14 @@ from odoo.modules.registry import Registry
 from odoo.tests import tagged
 
 from .common import RampCase
+from .properties import in_turn
 from .test_card_books import CardBooksCase
 from .test_query_counts import FEW, MANY, QueryCounting
 
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPayee(CardBooksCase):
+    @in_turn
     def test_a_coded_line_is_its_vendors_and_the_rest_the_merchants(self):
         self.vendor.copy({'name': 'Office Depot', 'supplier_rank': 1})
         depot = self.env['res.partner'].search([('name', '=', 'Office Depot'), ('supplier_rank', '>', 0)])

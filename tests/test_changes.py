@@ -13,7 +13,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import PayablesCase, StatementsCase
-from .properties import rotated
+from .properties import in_turn, rotated
 
 DAY, NOON, OTHER_NOON = '2026-03-02', '2026-03-02T12:00:00+00:00', '2026-03-09T12:00:00+00:00'
 CLOSED, FIRST_OPEN = '2026-03-31', date(2026, 4, 1)
@@ -157,6 +157,7 @@ class TestChanges(ChangesCase):
         else:
             self.assertNotEqual((after.date, after.invoice_date), (before.date, before.invoice_date))
 
+    @in_turn
     def test_taxes_that_took_a_cent(self):
         """If a bill's tax was adjusted to Ramp's amount, its reversal has the same cent."""
         self.connection.offer_taxes = True
@@ -194,6 +195,7 @@ class TestChanges(ChangesCase):
             with self.subTest(kind=kind, period=period, currency=currency), self.isolated():
                 self.assertChanged(flow, kind, period, currency)
 
+    @in_turn
     def test_transactions(self):
         self.each(
             'transaction',
@@ -208,6 +210,7 @@ class TestChanges(ChangesCase):
             ],
         )
 
+    @in_turn
     def test_bills(self):
         self.each(
             'bill',
@@ -222,6 +225,7 @@ class TestChanges(ChangesCase):
             ],
         )
 
+    @in_turn
     def test_vendor_credits(self):
         self.each(
             'vendor_credit',
@@ -235,6 +239,7 @@ class TestChanges(ChangesCase):
             ],
         )
 
+    @in_turn
     def test_reimbursements(self):
         self.each(
             'reimbursement',
@@ -349,6 +354,7 @@ class TestChangedCredits(ChangesCase):
         self.assertOpen(20.0, 50.0)
         self.assertEqual(self.move(other).amount_residual, 20.0)
 
+    @in_turn
     def test_booked_anew_with_another_coding(self):
         """If a credit is posted again with another coding, the new refund pays the bill that the former one paid."""
         former = self.move(self.credit)

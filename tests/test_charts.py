@@ -12,7 +12,7 @@ from odoo.tools import file_open
 
 from ..models.connection_constants import UNSPENDABLE
 from .common import PayablesCase, RampCase
-from .properties import rotated
+from .properties import in_turn, rotated
 from .smoke import SmokeTags
 from .test_push import PushCase
 
@@ -71,6 +71,7 @@ class ChartCase(SmokeTags, TransactionCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestCharts(ChartCase):
+    @in_turn
     def test_accounts_fit_the_chart(self):
         """New accounts have codes of the chart's length. The card liability is among the payables, and cashback is
         beside the vendors' discounts.
@@ -84,6 +85,7 @@ class TestCharts(ChartCase):
                 self.assertEqual(accounts.mapped('account_type'), ['liability_credit_card', 'income_other'])
                 connection._check_chart_exists()
 
+    @in_turn
     def test_generic_chart(self):
         """The generic chart's account for other income is used for cashback. The card liability gets a new account
         beside the chart's credit card account.
@@ -98,6 +100,7 @@ class TestCharts(ChartCase):
         self.assertEqual((connection.card_account_id.code, connection.cashback_account_id.code), ('201101', '450000'))
         self.assertEqual(connection.cashback_account_id.name, 'Other Income')
 
+    @in_turn
     def test_branch(self):
         """A branch uses the accounts of its parents, as it has no chart of its own. New accounts fit among them."""
         company = self.chart('de_skr03')
@@ -306,6 +309,7 @@ class TestStorno(PayablesCase):
         self.assertEqual(self.sides(self.move(back), self.account_meals), [(-50.0, 0.0)])
         self.assertEqual(self.sides(self.move(back), self.account_meals), self.sides(core, self.account_meals))
 
+    @in_turn
     def test_returned_payment(self):
         bill = self.owe(5000, date=DAY)
         self.ramp.pay_bill(bill, date='2026-03-20')
@@ -320,6 +324,7 @@ class TestStorno(PayablesCase):
         self.assertEqual({line.account_id: (line.debit, line.credit) for line in reversal.line_ids}, sides)
         self.assertEqual(sorted(sides.values()), [(-50.0, 0.0), (0.0, -50.0)])
 
+    @in_turn
     def test_bill_paid_by_card(self):
         """A charge that turns out to pay a bill is reversed as Odoo does it. The payment of the bill is on the usual
         sides.

@@ -11,6 +11,7 @@ from ..flows.cards.transaction import RampFlowTransaction
 from ..ramp_api import Event
 from ..simulator.state import read_utc_now
 from .common import PayablesCase
+from .properties import in_turn
 
 EVENT = ('one', 'transactions.ready_to_sync', None, None, '1f0e6f0c-0000-4000-8000-000000000003', None, None)
 NOW = fields.Datetime.now
@@ -27,6 +28,7 @@ class TestClocks(PayablesCase):
         """Set Odoo's clock apart from the database's, which `cr.now` shows."""
         return patch.object(fields.Datetime, 'now', lambda *args: NOW() + skew)
 
+    @in_turn
     def test_ramp(self):
         """A change in Ramp between two runs is seen by the second one, whichever clock is ahead."""
         for skew in SKEWS:

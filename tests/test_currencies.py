@@ -13,7 +13,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from .common import PayablesCase, StatementsCase
-from .properties import examples
+from .properties import examples, in_turn
 
 ROUNDINGS = (1.0, 0.1, 0.05, 0.01, 0.001, 0.0001)
 DAY = '2026-03-02'
@@ -58,6 +58,7 @@ class CurrencyCase(PayablesCase, StatementsCase):
 class TestRoundings(CurrencyCase):
     """All pairs of the roundings of two currencies."""
 
+    @in_turn
     @examples(3)
     @given(
         own=st.sampled_from(ROUNDINGS),
@@ -203,6 +204,7 @@ class TestRates(CurrencyCase):
         self.assertBooked(ramp_id)
         self.assertAlmostEqual(sum(self.move(ramp_id).line_ids.filtered('debit').mapped('balance')), 1205.63, 2)
 
+    @in_turn
     def test_the_boundary(self):
         for quote, is_held in (('1.375', False), ('1.125', False), ('1.3751', True), ('1.1249', True)):
             with self.subTest(quote=quote), self.isolated():
@@ -235,6 +237,7 @@ class TestRates(CurrencyCase):
             self.record(of_one, 'bill').error_message, 'Odoo has no rate for 2026-03-02 to compare it with'
         )
 
+    @in_turn
     def test_before_the_first_rate(self):
         """Nothing is converted before a currency's first rate, which may be years later."""
         self.no_rates('EUR')

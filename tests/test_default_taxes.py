@@ -7,6 +7,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..simulator import coding
+from .properties import in_turn
 from .test_taxes import DAY, TaxCase
 
 
@@ -115,11 +116,13 @@ class TestDefaultTaxes(DefaultTaxCase):
         self.assertEqual(self.figures(self.bill(12000).line_ids), self.figures(core.line_ids))
         self.assertEqual(self.figures(self.charged(12000).line_ids), self.figures(core.line_ids))
 
+    @in_turn
     def test_a_tax_code_comes_first(self):
         self.connection.tax_policy = 'default'
         self.assertEqual(self.bill(10700, tax=self.code(7)).invoice_line_ids.tax_ids, self.taxes[7])
         self.assertEqual(self.charged(10700, tax=self.code(7)).line_ids.tax_ids, self.taxes[7])
 
+    @in_turn
     def test_fiscal_position_of_the_vendor(self):
         """The vendor's fiscal position maps the default tax to another one or to none, as in core. Other vendors are
         not affected.
@@ -147,6 +150,7 @@ class TestDefaultTaxes(DefaultTaxCase):
         self.assertEqual(self.core_bill(100.0).invoice_line_ids.tax_ids, self.taxes[20])
         self.assertEqual(self.bill(12000).invoice_line_ids.tax_ids, self.taxes[20])
 
+    @in_turn
     def test_several_of_them(self):
         self.connection.tax_policy = 'default'
         self.account_meals.tax_ids = self.taxes[5] + self.taxes[20]
@@ -190,6 +194,7 @@ class TestNonDeductibleTaxes(DefaultTaxCase):
                 row = self.env['ramp.record'].search([('flow', '=', flow), ('res_id', '=', self.taxes[kind].id)])
                 self.assertEqual(row.state, 'confirmed', row.error_message)
 
+    @in_turn
     def test_booked_as_core_does(self):
         """The part that is not deductible is on the line's account, with its analytics, as in core. The total is
         Ramp's.
@@ -211,6 +216,7 @@ class TestNonDeductibleTaxes(DefaultTaxCase):
                 ):
                     self.assertEqual(self.figures(move.line_ids), self.figures(core.line_ids))
 
+    @in_turn
     def test_amounts_that_do_not_divide(self):
         for minor in (1, 3, 9999, 12345, 777):
             for kind in ('half', 'cost'):

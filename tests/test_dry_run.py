@@ -24,7 +24,7 @@ from ..ramp_api import RampReadOnlyError
 from ..simulator import coding
 from ..simulator.endpoints import users
 from .common import PayablesCase, RampCase, StatementsCase
-from .properties import examples
+from .properties import examples, in_turn
 
 WORK = 'odoo.addons.ramp_connector.models.ramp_dry_run_work'
 # What a dry run itself stores, and the call of its job
@@ -219,6 +219,7 @@ class TestDryRun(DryRunCase):
         [both] = [row for row in run.result['objects'] if row['date'] == '2026-04-11']
         self.assertRegex(both['reason'], r'Grace Hopper is not an employee[^\n]*\n.*"Insurance" does not exist')
 
+    @in_turn
     def test_period_and_type(self):
         self.month()
         run = self.dry(date_from='2026-03-01', date_to='2026-03-31', flow='transaction')
@@ -369,6 +370,7 @@ class TestDryRun(DryRunCase):
         with closing(self.registry.cursor()) as cr:
             self.assertFalse(Environment(cr, SUPERUSER_ID, {})['res.partner'].search(ours))
 
+    @in_turn
     @mute_logger(WORK)
     def test_a_crash_leaves_nothing(self):
         self.month()
@@ -407,6 +409,7 @@ class TestDryRun(DryRunCase):
         self.assertEqual((run.state, run.is_incomplete, run.posted_count), ('done', True, 0))
         self.assertIn('time of the job was up', run.message)
 
+    @in_turn
     @mute_logger(WORK)
     def test_somebody_in_the_way(self):
         """The dry run is repeated as a whole if another transaction was in the way, and fails if that does not help."""
@@ -530,6 +533,7 @@ class TestDryRunOfAnyMonth(DryRunCase):
         coding.add_gl_account(self.ramp.state, 'X-1', 'Insurance', '6700')
         self.vendor = self.ramp.add_vendor('Acme')
 
+    @in_turn
     @examples(3)
     @given(st.integers(1, 12), st.lists(spends, min_size=1, max_size=6), st.lists(bills, max_size=3), st.booleans())
     def test_any_month(self, month, spent, owed, is_locked):

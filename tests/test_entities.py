@@ -6,6 +6,7 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import tagged
 
+from .properties import in_turn
 from .test_exported_elsewhere import ExportedCase
 
 
@@ -64,6 +65,7 @@ class TestEntities(ExportedCase):
         self.assertFalse([entry for entry in self.ramp.state.journal if entry['id'] in ids])
         self.assertFalse([ramp_id for ramp_id in ids if self.ramp.list_export_errors(ramp_id)])
 
+    @in_turn
     def test_every_flow(self):
         """Objects of another entity stay unknown in lists, single reads, events, statements, files and the nightly
         check.
@@ -92,6 +94,7 @@ class TestEntities(ExportedCase):
         known = str([{**row.payload, 'statement_lines': None} for row in rows])
         self.assertFalse([ramp_id for ramp_id in theirs if ramp_id in known])
 
+    @in_turn
     def test_file_of_a_statement(self):
         """A statement's PDF shows the spend of the whole business, so it is attached only if all of that belongs to the
         connection.
@@ -112,6 +115,7 @@ class TestEntities(ExportedCase):
             )
         self.assertEqual(files, [1, 0])
 
+    @in_turn
     def test_moved_to_another_entity(self):
         """An object that waited here and moved to another entity is left out and counts for nothing. Ramp is told
         nothing.
@@ -150,6 +154,7 @@ class TestEntities(ExportedCase):
             {account['id'] for account in rows.get_row(self.mine)['payment_accounts']},
         )
 
+    @in_turn
     def test_two_companies_in_either_order(self):
         """Each entity's objects come to its own company, whichever connects first."""
         mine, theirs = self.objects_of(self.mine), self.objects_of(self.other)

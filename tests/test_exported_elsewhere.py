@@ -15,7 +15,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import PayablesCase, StatementsCase
-from .properties import examples
+from .properties import examples, in_turn
 
 SYNC_TYPES = {
     'transaction': 'TRANSACTION_SYNC',
@@ -253,6 +253,7 @@ class TestExportedElsewhere(ExportedCase):
         self.assertHeld(charge, 'which another system marked as synced in Ramp')
         self.assertFalse(self.booked(bill))
 
+    @in_turn
     def test_canceled_stays_left_out(self):
         """A reimbursement that was canceled before it was ready stays left out."""
         ramp_id = self.ramp.add_reimbursement(
@@ -301,6 +302,7 @@ class TestExportedElsewhere(ExportedCase):
             self.assertIn('cancelled', record.error_message)
         self.assertNotBooked(ramp_id)
 
+    @in_turn
     def test_installed_anew(self):
         """After a new installation the ledger is empty, but objects that Ramp shows as synced are not posted again."""
         day = '2026-07-05T12:00:00+00:00'
@@ -343,6 +345,7 @@ class TestExportedElsewhere(ExportedCase):
         self.env.cr.execute('UPDATE ramp_connection SET create_date = %s', [self.env.cr.now() + timedelta(days=1)])
         self.env.invalidate_all()
 
+    @in_turn
     @examples(2)
     @given(
         st.lists(
@@ -406,6 +409,7 @@ class TestVanished(ExportedCase):
         self.env.cr.execute("UPDATE ramp_record SET seen_at = seen_at - interval '2 seconds'")
         self.env.invalidate_all()
 
+    @in_turn
     def test_of_each_kind(self):
         spend, unready = self.make('transaction'), self.spend(1100, sync_status='NOT_SYNC_READY')
         bill, transfer = self.make('open bill'), self.make('transfer')

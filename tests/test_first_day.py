@@ -12,6 +12,7 @@ from freezegun import freeze_time
 from odoo.tests import tagged
 
 from .common import PayablesCase, StatementsCase
+from .properties import in_turn
 from .test_purchase_order import OrdersCase
 
 START = date(2024, 3, 1)
@@ -90,6 +91,7 @@ class TestFirstDay(FirstDayCase):
     def everything(self):
         return self.sync(*self.flows)
 
+    @in_turn
     def test_moments(self):
         for zone in ZONES:
             with self.in_zone(zone) as first:
@@ -135,6 +137,7 @@ class TestFirstDay(FirstDayCase):
                 self.assertEqual(self.record(due, 'repayment').date, START)
                 self.assertLeftAlone('repayment', early)
 
+    @in_turn
     def test_statements(self):
         """A statement that ends with the first moment belongs to the day before. Lines from before the first day are on
         no bill.

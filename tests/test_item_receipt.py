@@ -11,7 +11,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..simulator.errors import RampError
-from .properties import examples
+from .properties import examples, in_turn
 from .test_purchase_order import FAULTS, OrdersCase
 
 step = st.tuples(
@@ -398,6 +398,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertReceived(order, [3])
         self.assertFalse(self.writes() - before)
 
+    @in_turn
     def test_process_dies_after_ramp_answered(self):
         """If the job dies between Ramp's answer and the commit, the next one first reads what Ramp has. Nothing is
         created twice.
@@ -831,6 +832,7 @@ class TestItemReceipt(ReceiptsCase):
         self.env.cr.execute("SELECT count(*) FROM ramp_change WHERE flow = 'item_receipt'")
         self.assertEqual(self.env.cr.fetchone(), (0,))
 
+    @in_turn
     def test_queries_of_a_validation(self):
         """Receipts add a constant number of queries to a validation, whatever the number of lines."""
 
@@ -981,6 +983,7 @@ class TestItemReceipt(ReceiptsCase):
         self.assertFalse(self.env['ramp.run'].search([('message', 'like', 'Unexpected')]))
         self.ramp.assert_clean()
 
+    @in_turn
     @examples(2)
     @given(steps=st.lists(step, min_size=5, max_size=40))
     @example(steps=[('create', 1), ('receive', 3), ('fault', 3), ('sync', 0), ('cancel', 0), ('again', 0), ('sync', 0)])

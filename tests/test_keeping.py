@@ -13,6 +13,7 @@ from odoo.tests import new_test_user, tagged
 from ..models import ramp_record_keeping
 from ..models.ramp_record_keeping import ERASED, without_persons
 from .common import PayablesCase, StatementsCase
+from .properties import in_turn
 
 FLOWS = (
     'vendor',
@@ -266,6 +267,7 @@ class TestKeeping(KeepingCase):
         self.vacuum()
         self.assertEqual(set(row.payload), {ERASED})
 
+    @in_turn
     def test_a_change_in_ramp_is_noticed_as_before(self):
         self.vacuum()
         self.ramp.update_transaction(
@@ -313,6 +315,7 @@ class TestErasing(KeepingCase):
             company_ids=[Command.set(self.company.ids)],
         )
 
+    @in_turn
     def test_an_employee_who_left(self):
         other = self.ramp.add_reimbursement(
             amount_minor=3300,

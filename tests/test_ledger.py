@@ -17,6 +17,7 @@ from ..models.ledger_json import json_digest
 from ..ramp_api import PayloadError, read_transaction
 from ..simulator import contract
 from .common import RampCase
+from .properties import in_turn
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -188,6 +189,7 @@ class TestLedger(RampCase):
         self.sync('transaction')
         self.assertEqual(record.state, 'confirmed', record.error_message)
 
+    @in_turn
     def test_duplicated_and_reordered_pages(self):
         ids = [self.spend(1000 + number) for number in range(120)]
         self.ramp.faults.add_fault('duplicate_page', path='/transactions', count=5)
@@ -262,6 +264,7 @@ class TestLedger(RampCase):
             list(cases),
         )
 
+    @in_turn
     def test_failure_in_mid_list_books_what_was_read_and_goes_on_later(self):
         ids = [self.spend(1000 + number) for number in range(150)]
         self.ramp.faults.add_fault('server_error', path='/transactions', skip=1, count=50)

@@ -9,6 +9,7 @@ from odoo.tests import tagged
 
 from ..report import ramp_tie_out_figures
 from .common import PayablesCase
+from .properties import in_turn
 from .test_tie_out_screens import TieOutCase
 
 
@@ -226,6 +227,7 @@ class TestMonthEndOpen(MonthEndCase):
         bills, _people = self.report(*months)['open']
         return bills
 
+    @in_turn
     def test_paid_after_the_period(self):
         bill = self.owe(10000, date='2026-07-10')
         self.sync_payables()

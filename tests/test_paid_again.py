@@ -11,6 +11,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .common import PayablesCase
+from .properties import in_turn
 from .test_reimbursement import ReimbursementCase
 
 
@@ -100,6 +101,7 @@ class PaidAgainCase(PayablesCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestPaidAgain(PaidAgainCase):
+    @in_turn
     def test_of_another_vendor(self):
         self.pay()
         self.change()
@@ -113,6 +115,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertIn(transfer.name, ' '.join(self.move(self.ramp_id).message_ids.mapped('body')))
         self.assertIn(transfer.name, ' '.join(self.payment(self.ramp_id).message_ids.mapped('body')))
 
+    @in_turn
     def test_on_another_account(self):
         self.pay()
         account = self.owed_on_another_account()
@@ -120,6 +123,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertPaidAgain('Acme')
         self.assertIn(account, self.move(self.ramp_id).line_ids.account_id)
 
+    @in_turn
     def test_there_and_back(self):
         self.pay()
         self.change()
@@ -136,6 +140,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertPaidAgain()
         self.assertEqual((self.move(second).amount_residual, self.move(second).payment_state), (0, 'in_payment'))
 
+    @in_turn
     def test_in_parts(self):
         self.ramp.pay_bill(self.ramp_id, amount_minor=2000)
         self.sync_payables()
@@ -151,6 +156,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual(self.move(self.ramp_id).amount_residual, 0)
         self.assertEqual(self.owed(), {('211000', 'Acme'): -50.0}, 'the bill in dollars, which nobody paid')
 
+    @in_turn
     def test_that_came_back(self):
         """If the payment comes back, the new vendor is owed again, and the former one is not."""
         self.pay()
@@ -161,6 +167,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertEqual(list(self.owed().values()), [-50.0])
         self.assertEqual(next(iter(self.owed()))[1], 'Other')
 
+    @in_turn
     def test_left_as_a_draft(self):
         """If the new bill is a draft, it is paid when somebody posts it."""
         self.pay()
@@ -172,6 +179,7 @@ class TestPaidAgain(PaidAgainCase):
         bill.action_post()
         self.assertPaidAgain()
 
+    @in_turn
     def test_left_as_a_draft_in_a_batch_that_fails(self):
         """If a batch fails after the payment was transferred, the next attempt transfers it again and notes that one."""
         self.pay()
@@ -209,6 +217,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertPaidAgain('Acme')
         self.assertEqual(self.move(self.ramp_id).payment_state, 'in_payment')
 
+    @in_turn
     def test_in_a_closed_period(self):
         self.pay()
         self.ramp.update_bill(self.ramp_id, vendor=self.other)
@@ -251,18 +260,21 @@ class TestPaidAgain(PaidAgainCase):
             (record.state, self.move(self.ramp_id).amount_residual, refund.amount_residual), ('confirmed', 0, 0)
         )
 
+    @in_turn
     def test_by_card_before_its_charge(self):
         self.pay(method='CARD')
         self.change()
         self.assertPaidAgain()
         self.assertOnCard(50.0)
 
+    @in_turn
     def test_by_card(self):
         self.pay(method='CARD', transaction=True)
         self.change()
         self.assertPaidAgain()
         self.assertOnCard(50.0)
 
+    @in_turn
     def test_by_a_card_that_pays_another_bill_too(self):
         """If a charge also pays a bill that is not approved yet, that part stays where it is."""
         second = self.bill(payment_method='CARD', approval_status='PENDING')
@@ -279,6 +291,7 @@ class TestPaidAgain(PaidAgainCase):
         self.assertPaidAgain()
         self.assertEqual(self.move(second).amount_residual, 0)
 
+    @in_turn
     def test_by_card_before_its_charge_which_says_otherwise(self):
         """If a charge with another amount arrives later, the transferred amount is taken back together with what
         replaced it.

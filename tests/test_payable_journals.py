@@ -5,6 +5,7 @@ from odoo.tests import new_test_user, tagged
 
 from ..models.connection_constants import SCOPES
 from .common import PayablesCase, StatementsCase
+from .properties import in_turn
 from .test_reimbursement import ReimbursementCase
 
 
@@ -114,6 +115,7 @@ class TestPayableJournals(ReimbursementCase):
 
         self.assertEqual(lines(ours), lines(cores))
 
+    @in_turn
     def test_payment_returned(self):
         """A returned payment is on the same account. Earlier documents keep their own account."""
         before = self.paid(3000)
@@ -155,6 +157,7 @@ class TestBankAccounts(PayablesCase):
             [scope for scope in SCOPES if 'bank' in scope], 'no permission is needed that apps do not have'
         )
 
+    @in_turn
     def test_journal_of_the_bank_account(self):
         own, _other = self.bank_accounts()
         journal = self.bank_account(own).journal_id = new_journal(self, 'bank', 'BNK9')

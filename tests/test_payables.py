@@ -7,6 +7,7 @@ from odoo.tests import tagged
 
 from ..ramp_api import EXPONENTS
 from .common import PayablesCase
+from .properties import in_turn
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -41,6 +42,7 @@ class TestPayables(PayablesCase):
             if amount
         }
 
+    @in_turn
     def test_lands_to_the_cent(self):
         self.company.fiscalyear_lock_date = '2015-12-31'
         self.sync(

@@ -3,6 +3,7 @@ from odoo import Command
 from odoo.tests import new_test_user, tagged
 
 from .common import BrowserCase
+from .properties import in_turn
 from .test_item_receipt import ReceiptsCase
 from .test_screens import ScreenCase
 from .test_security import RpcCase
@@ -254,6 +255,7 @@ class TestWhoSeesWhatIsSent(ReceiptsCase, RpcCase):
             self.assertTrue(self.values(role, model, 'name')['name'])
             self.assertHidden(role, model)
 
+    @in_turn
     def test_colleagues(self):
         """A user who only sees the public card of an employee does not see these fields."""
         for field in self.fields['hr.employee']:

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 
 from ..simulator.errors import RampError
 from .common import RampCase
-from .properties import examples
+from .properties import examples, in_turn
 
 FAULTS = (
     {'kind': 'server_error', 'status': 500},
@@ -227,6 +227,7 @@ class TestPurchaseOrder(OrdersCase):
         selections = self.assertThere(order, (1, 100), (2, 200))['line_items'][0]['accounting_field_selections']
         self.assertEqual({item['external_id'] for item in selections}, {account, self.external(self.analytic_move)})
 
+    @in_turn
     def test_coded_with_what_another_company_offers(self):
         """Companies that share a Ramp business share one list. Orders of both are coded with what the older connection
         offers.

@@ -5,6 +5,7 @@ from odoo.tests import tagged
 from ..simulator import coding
 from ..simulator.errors import RampError
 from .common import RampCase
+from .properties import in_turn
 
 CODING = ('account', 'analytic_plan', 'analytic_account', 'tax_rate', 'tax_code', 'accounting_vendor')
 
@@ -405,6 +406,7 @@ class TestPushAnalytic(PushCase):
                 found[fields[row['_field']]].add(row['value'])
         return found
 
+    @in_turn
     def test_fewest_calls(self):
         self.env['account.analytic.account'].create(
             [

@@ -12,7 +12,7 @@ from odoo.tests import tagged
 from ..simulator.coding import in_books_of
 from ..simulator.endpoints.accounting_connection import find_active_connection
 from ..simulator.faults import FAULTS_AFTER_WORK
-from .properties import examples
+from .properties import examples, in_turn
 from .test_push import CODING, PushCase
 
 ROUNDS = 8  # of all jobs; after them nothing may change any more
@@ -590,6 +590,7 @@ class TestConvergence(PushCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
+    @in_turn
     @examples(2)
     @given(steps=steps, first=st.booleans())
     @example(steps=[('fault', 24, 0), ('run', 0, 0)], first=False)  # the answer to the first upload is lost

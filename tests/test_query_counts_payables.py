@@ -4,7 +4,7 @@ from collections import Counter
 from odoo.tests import tagged
 
 from .common import PayablesCase
-from .properties import rotated
+from .properties import in_turn, rotated
 from .test_query_counts import PHASES, TRIES, QueryCounting
 
 FEW, MANY = 3, 12  # bills; both fit on one page and into one batch
@@ -144,6 +144,7 @@ class TestQueryCountsPayables(QueryCounting, PayablesCase):
         """Core looks up the fiscal position of each vendor."""
         self.assertFlat(booked=1 + NEXT_TO_NOTHING, vendors=MANY)
 
+    @in_turn
     def test_bills_and_payments(self):
         """The cost of each kind of bill is flat. In a commit, two of the kinds are tested."""
         for kind in rotated(KINDS, of=4):

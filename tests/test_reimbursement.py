@@ -8,6 +8,7 @@ from odoo.tests import new_test_user, tagged
 from ..flows.reimbursements.reimbursement import DEAD, UNAPPROVED
 from ..ramp_api import REIMBURSEMENT_PAID_STATES, REIMBURSEMENT_STATES
 from .common import PayablesCase
+from .properties import in_turn
 from .test_query_counts import QueryCounting
 
 FEW, MANY = 4, 12
@@ -779,6 +780,7 @@ class TestReimbursementQueries(QueryCounting, ReimbursementCase):
                 self.sync(phase)
         return counts
 
+    @in_turn
     def test_constant(self):
         self.patch(type(self.env['ramp.flow.reimbursement']), '_get_changed_listings', lambda *args: [])
         for _try in range(2):

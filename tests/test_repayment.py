@@ -12,7 +12,7 @@ from ..ramp_api import allocate_amount
 from ..simulator import coding
 from ..simulator.endpoints.repayments import FUNDING_METHODS
 from .common import PayablesCase
-from .properties import examples
+from .properties import examples, in_turn
 from .test_query_counts import QueryCounting
 
 FEW, MANY = 4, 12
@@ -98,6 +98,7 @@ class TestRepayment(RepaymentCase):
         self.assertEqual(self.record(ramp_id, 'repayment').amount, -40.0)
         self.assertEqual(sum(entry.line_ids.analytic_line_ids.mapped('amount')), 10.0)
 
+    @in_turn
     def test_every_method_is_decided(self):
         self.assertEqual(BANK_METHODS | OTHER_METHODS, set(FUNDING_METHODS))
         for method in FUNDING_METHODS:

@@ -6,6 +6,7 @@ from odoo.tests import tagged
 
 from ..flows.statements import transfer as transfer_flow
 from .common import StatementsCase
+from .properties import in_turn
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -216,6 +217,7 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.record(transfer['id'], 'transfer').state, 'ignored')
         self.assertOwed(11200)
 
+    @in_turn
     def test_every_status_is_decided(self):
         for status, state, word in (
             ('INITIATED', 'pending', 'on its way'),

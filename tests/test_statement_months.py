@@ -13,7 +13,7 @@ from odoo.tests import tagged
 from ..simulator.endpoints import entities, statements
 from ..simulator.endpoints.transfers import ACCEPTED_STATUSES, FAILED_STATUSES
 from .common import StatementsCase
-from .properties import examples
+from .properties import examples, in_turn
 
 MONTHS = 4
 PLACES = {'JPY': 0, 'KWD': 3}
@@ -573,6 +573,7 @@ class TestStatementMonths(StatementsCase):
         self.ramp.assert_clean()
         self.assertEqual(self.ramp.request_violations, [])
 
+    @in_turn
     @examples(1)
     @given(steps=steps)
     @example(

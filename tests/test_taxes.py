@@ -12,7 +12,7 @@ from odoo.tests import tagged
 
 from ..simulator import coding
 from .common import PayablesCase, StatementsCase
-from .properties import examples
+from .properties import examples, in_turn
 
 DAY, NOON = '2026-03-02', '2026-03-02T12:00:00+00:00'
 CLOSED = '2026-03-31'
@@ -177,6 +177,7 @@ class TestTaxes(TaxCase):
         self.sync_payables()
         self.assertBooked(bill)
 
+    @in_turn
     @examples(2)
     @given(
         parts=st.lists(st.tuples(minors, kinds), min_size=1, max_size=3),
@@ -218,6 +219,7 @@ class TestTaxes(TaxCase):
                 )
                 self.assertEqual(round(sum(lines.mapped('balance')), 4), 0)
 
+    @in_turn
     @examples(2)
     @given(
         parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
@@ -237,6 +239,7 @@ class TestTaxes(TaxCase):
             self.sync_payables()
             self.assertOfParts('bill', ramp_id, parts, currency)
 
+    @in_turn
     @examples(2)
     @given(
         parts=st.lists(st.tuples(minors, st.one_of(st.none(), kinds)), min_size=1, max_size=3),
@@ -311,6 +314,7 @@ class TestTaxes(TaxCase):
         self.assertEqual((self.move(ramp_id).amount_untaxed, self.move(ramp_id).amount_tax), (400.0, 20.0))
         self.assertEqual(self.move(kept).invoice_line_ids.mapped('quantity'), [0.25])
 
+    @in_turn
     def test_a_bill_that_charges_had_paid(self):
         """If spend with tax is posted first, and then its bill with the same tax, the tax report has it once, by tax
         and by account.
@@ -338,6 +342,7 @@ class TestTaxes(TaxCase):
         )
         self.assertEqual(round(sum(lines.mapped('balance')), 2), 110.04)
 
+    @in_turn
     def test_tax_on_payment_and_a_credit_in_part(self):
         """Core's entries for taxes that are due on payment are also made for a part of a credit."""
         self.company.tax_exigibility = True
@@ -469,6 +474,7 @@ class TestClosedPeriods(TaxCase):
         self.sync_payables()
         self.assertEqual(self.record(bill, 'bill').state, 'ignored')
 
+    @in_turn
     def test_a_payment_that_came_back(self):
         bill = self.owe(5000, date=DAY)
         self.ramp.pay_bill(bill, date='2026-03-20')

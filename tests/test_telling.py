@@ -22,6 +22,7 @@ from ..ramp_api import RampAuthError
 from ..simulator import coding
 from ..simulator.endpoints import users
 from .common import RampCase
+from .properties import in_turn
 from .smoke import SmokeTags
 
 FLOW = 'odoo.addons.ramp_connector.flows.engine.flow'
@@ -518,6 +519,7 @@ class TestDigest(TellingCase):
         others = self.env['digest.digest'].search([('id', '!=', digest.id)])
         self.assertFalse(any(others.mapped('kpi_ramp_posted')))
 
+    @in_turn
     def test_figures(self):
         self.spend(1000)
         self.spend(2000)

@@ -5,7 +5,7 @@ from odoo.tests import tagged
 
 from ..simulator import auth
 from .common import PayablesCase
-from .properties import rotated
+from .properties import in_turn, rotated
 
 FLOWS = ('transaction', 'receipt', 'vendor', 'bill', 'bill_payment', 'watch')
 
@@ -59,6 +59,7 @@ class TestTokenDies(PayablesCase):
             minted = any(entry['path'].endswith('/token') for entry in self.ramp.requests[asked:])
             return self.found(), len(seen), minted
 
+    @in_turn
     def test_at_each_request(self):
         reference, count, minted = self.run_with()
         self.assertFalse(minted)

@@ -9,6 +9,7 @@ from odoo.tools import mute_logger
 
 from ..simulator.errors import RampError
 from .common import PayablesCase
+from .properties import in_turn
 
 LOGGER = 'odoo.addons.ramp_connector.flows.engine.flow'
 
@@ -81,16 +82,19 @@ class TestUnconfirmed(PayablesCase):
         self.hour()
         self.assertTold()
 
+    @in_turn
     def test_refused(self):
         """After a 400 the objects are sent one by one and not given up, however often Ramp refuses them."""
         self.refuse(400, 'DEVELOPER_7001')
         self.day('Not today')
 
+    @in_turn
     def test_failing(self):
         """After a 500 the objects stay unconfirmed and are sent again."""
         self.ramp.faults.add_fault('server_error', '/accounting/syncs')
         self.day('problem on its side')
 
+    @in_turn
     def test_page_of_a_proxy(self):
         """A 404 from a proxy says nothing about an object, so the batch is kept and sent again."""
         self.ramp.faults.add_fault('html_error', '/accounting/syncs')
@@ -100,6 +104,7 @@ class TestUnconfirmed(PayablesCase):
         self.assertEqual(len({self.record(ramp_id).sync_key for ramp_id in self.ids}), 1, 'the batch stays one')
         self.day('HTTP 404', hours=23)
 
+    @in_turn
     def test_one_that_is_refused(self):
         """If Ramp refuses one object, the others are confirmed, and the form shows the reason for that one."""
 

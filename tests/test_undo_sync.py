@@ -13,6 +13,7 @@ from odoo.tools import mute_logger
 
 from ..flows.engine import undo_job
 from .common import Killed, PayablesCase, StatementsCase
+from .properties import in_turn
 
 NOON = '2026-03-02T12:00:00+00:00'
 FLOWS = (
@@ -168,6 +169,7 @@ class TestUndoSync(UndoCase):
         # Vendors and employees stay.
         self.assertTrue(self.record(self.vendor, 'vendor').res_id)
 
+    @in_turn
     def test_month_of_everything_reversed(self):
         self.month_of_everything()
         posted = self.balances()
@@ -208,6 +210,7 @@ class TestUndoSync(UndoCase):
         self.run_job()
         self.assertEqual(self.balances(), posted)
 
+    @in_turn
     def test_retry_posts_once_again(self):
         self.month_of_everything()
         posted = self.balances()
@@ -220,6 +223,7 @@ class TestUndoSync(UndoCase):
         self.sync(*FLOWS)
         self.assertEqual(self.balances(), posted)
 
+    @in_turn
     def test_month_of_everything_deleted(self):
         count = self.env['account.move'].search_count([('company_id', '=', self.company.id)])
         self.month_of_everything()

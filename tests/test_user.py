@@ -15,7 +15,7 @@ from ..flows.people import person_resolve
 from ..simulator.endpoints.locations import make_location
 from ..simulator.errors import RampError
 from .common import RampCase
-from .properties import examples
+from .properties import examples, in_turn
 
 FLOWS = ('department', 'location', 'employee', 'user')
 OUT = ('USER_INACTIVE', 'USER_SUSPENDED')
@@ -733,6 +733,7 @@ class TestUser(PeopleCase):
         users._remove_from_lists(ident)
         del users.rows[ident]
 
+    @in_turn
     def test_who_is_gone_in_ramp(self):
         """If a user is gone in Ramp, a later run creates a new one with all its data. People behind it in the queue are
         sent, too.
@@ -923,6 +924,7 @@ class TestUser(PeopleCase):
         self.push()
         self.assertThere(nora, id=ident)
 
+    @in_turn
     def test_crash_before_the_task_was_written_down(self):
         for seconds, email in ((0, 'fast@example.com'), (None, 'slow@example.com')):
             self.ramp.task_seconds = seconds
@@ -1381,6 +1383,7 @@ class TestPeopleConverge(PeopleCase):
         self.assertEqual(self.written(before), {})
         self.ramp.assert_clean()
 
+    @in_turn
     @examples(2)
     @given(steps=st.lists(step, min_size=4, max_size=30))
     @example(steps=[('slow', 0), ('create', 1), ('sync', 0), ('fail', 1), ('sync', 0), ('rename', 1)])

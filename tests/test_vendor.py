@@ -19,7 +19,7 @@ from ..models.run_memory import RunMemory
 from ..ramp_api import auth
 from ..simulator.endpoints import vendors
 from .common import RampCase
-from .properties import examples
+from .properties import examples, in_turn
 
 ADDRESS = {'address_line_1': '442 Good St', 'city': 'San Diego', 'state': 'CA', 'country': 'US', 'postal_code': '94105'}
 TABLES = ('res_partner', 'mail_message')
@@ -1072,6 +1072,7 @@ class TestVendor(VendorCase):
 
     # ------------------------------------------------------------------ several connections
 
+    @in_turn
     def test_second_company_shares_the_partner(self):
         """Two companies of one Ramp business share a partner, unless it belongs to the other company."""
         shared, owned = self.ramp.add_vendor('Shared'), self.ramp.add_vendor('Owned')

@@ -11,6 +11,7 @@ from ..flows.engine.pull import RampFlowPull
 from ..flows.monitor.nightly_check import RampFlowWatch
 from ..models import token_stores
 from .common import PayablesCase, StatementsCase
+from .properties import in_turn
 from .test_purchase_order import OrdersCase
 
 
@@ -18,6 +19,7 @@ from .test_purchase_order import OrdersCase
 class TestWatch(StatementsCase):
     """The nightly check finds what no list shows, and opens it."""
 
+    @in_turn
     def test_documents(self):
         ids = [self.spend(1000 + number, date=f'2026-07-0{number}T12:00:00+00:00') for number in range(1, 6)]
         self.sync_statements()
@@ -52,6 +54,7 @@ class TestWatch(StatementsCase):
         self.assertEqual([row.state for row in rows], ['confirmed', 'held', 'confirmed', 'held', 'confirmed'])
         self.assertEqual(len(self.ramp.list_successes()[ids[0]]), 1)
 
+    @in_turn
     def test_found_and_then_deleted(self):
         """An entry that the check opened and somebody then deleted is not settled by the next check, because it has no
         document.
@@ -167,6 +170,7 @@ class TestWatch(StatementsCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatchPayables(PayablesCase):
+    @in_turn
     def test_bill_and_payment(self):
         open_bill, paid = self.owe(10000), self.owe(5000)
         self.ramp.pay_bill(paid)
@@ -341,6 +345,7 @@ class TestWatchAlone(OrdersCase):
         self.assertRegex(runs[-1].message, 'Bills could not be checked')
         self.assertLookedAtOthers(ramp_id)
 
+    @in_turn
     def test_left_out_is_kept_over_the_runs_of_a_night(self):
         """What the subscription does not include is noted once by the last of several runs."""
         self.ramp.ramp_plus = False
@@ -361,6 +366,7 @@ class TestWatchAlone(OrdersCase):
         self.assertEqual((run.state, self.connection.last_watch), ('failed', False))
         self.assertFalse([entry for entry in self.ramp.requests[calls:] if entry['path'].endswith('/statements')])
 
+    @in_turn
     @mute_logger('odoo.addons.ramp_connector.flows.engine.push')
     def test_one_odd_order(self):
         """An order that cannot be read is put on hold, whatever is odd in it. Changes of the other orders are reported."""
@@ -398,6 +404,7 @@ class TestWatchAlone(OrdersCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatchOddOrder(OrdersCase):
+    @in_turn
     @mute_logger('odoo.addons.ramp_connector.flows.engine.push')
     def test_read_again(self):
         order = self.order()

@@ -27,7 +27,7 @@ from ..ramp_api import RampClient, RampConnectionError, Subscription
 from ..simulator import events
 from ..simulator.webhooks import SIGNATURE_ENCODINGS, SIGNATURE_HEADERS, sign_event_body
 from .common import RampCase
-from .properties import examples
+from .properties import examples, in_turn
 from .smoke import SmokeTags
 from .test_purchase_order import OrdersCase
 from .test_user import PeopleCase
@@ -1174,6 +1174,7 @@ class TestForged(WebhookCase):
         )
         self.refused(body, {name: data.draw(st.sampled_from(('', 'sha256='))) + given_signature})
 
+    @in_turn
     def test_property_no_forged_event_is_accepted(self):
         with self.nothing_happens():
             self.mutate()
@@ -1250,6 +1251,7 @@ class TestAccess(WebhookCase):
         self.env.invalidate_all()
         self.assertEqual(self.connection.webhook_state, 'active')
 
+    @in_turn
     def test_machinery_is_private(self):
         for model in ('ramp.webhook', 'ramp.event'):
             for name in vars(type(self.env[model]).__mro__[1]):

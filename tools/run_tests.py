@@ -10,7 +10,7 @@
 |---|---|
 | lint, translations | `./dev lint`, `./dev i18n --check` |
 | plain | tests that need no database: the client of Ramp's API, the simulator, and the package |
-| unit | the addon's tests by pytest, each in a transaction that is rolled back, a database per core; without the `odoo` lane's |
+| unit | the addon's tests by pytest, each in a transaction that is rolled back; without the `odoo` lane's; a third of the slow ones |
 | odoo | the addon's tests run by Odoo during an upgrade: those with the tag `ramp_smoke`; in a full run all |
 | system | real processes, real HTTP, real SIGKILL |
 """
@@ -136,8 +136,7 @@ def prepare_unit_lane(runtime, options):
         path.name for path in sorted(TESTS.glob('test_*.py')) if not path.name.startswith(PLAIN)
     ]
     tours = () if options.full or options.names else ('-k', f'not {TOURS}')
-    # In a whole run, Odoo's runner has them already.
-    smoke = ('-p', 'without_smoke') if options.whole and not options.full else ()
+    selection = ('-p', 'commit_selection') if options.whole and not options.full else ()
     with make_test_database(runtime, runtime.ensure_test_template(), 'unit') as name:
         yield (
             build_pytest_command(
@@ -148,7 +147,7 @@ def prepare_unit_lane(runtime, options):
                 *list_distribution_options(options, 'loadscope'),
                 *list_order_options(options),
                 *tours,
-                *smoke,
+                *selection,
                 *(tests / name for name in files),
                 *options.arguments,
             ),
@@ -402,7 +401,8 @@ def describe_full_run(runtime):
             'A full run has beyond ./dev test:',
             f'  system: {count_system_cases("1")} cases instead of {count_system_cases("")}, '
             'and in those of push every kill instead of one of its kind',
-            '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, too',
+            '  odoo: every test instead of those with the tag ramp_smoke; unit: the tours, and all slow tests instead of '
+            'a third',
             f'  unit and plain: twenty times as many examples of {properties} properties, by a new chance',
             '  classes, and the tests of each, in another order',
             '  the addon installed anew instead of upgraded',
