@@ -15,13 +15,17 @@ class DigestDigest(models.Model):
     _inherit = 'digest.digest'
 
     kpi_ramp_posted = fields.Boolean('Ramp: Objects Posted')
-    kpi_ramp_posted_value = fields.Integer(compute='_compute_kpi_ramp_posted_value')
+    kpi_ramp_posted_value = fields.Integer('Objects Posted from Ramp', compute='_compute_kpi_ramp_posted_value')
     kpi_ramp_attention = fields.Boolean('Ramp: Needs Attention Now')
-    kpi_ramp_attention_value = fields.Integer(compute='_compute_kpi_ramp_attention_value')
+    kpi_ramp_attention_value = fields.Integer(
+        'Ramp Objects That Need Attention', compute='_compute_kpi_ramp_attention_value'
+    )
     kpi_ramp_waiting = fields.Boolean('Ramp: Not Ready in Ramp Now')
-    kpi_ramp_waiting_value = fields.Integer(compute='_compute_kpi_ramp_waiting_value')
+    kpi_ramp_waiting_value = fields.Integer('Objects Not Ready in Ramp', compute='_compute_kpi_ramp_waiting_value')
     kpi_ramp_differences = fields.Boolean('Ramp: Tie-Out Differences Now')
-    kpi_ramp_differences_value = fields.Integer(compute='_compute_kpi_ramp_differences_value')
+    kpi_ramp_differences_value = fields.Integer(
+        'Differences in the Tie-Out', compute='_compute_kpi_ramp_differences_value'
+    )
 
     def _check_reads_ramp(self):
         """Raise `AccessError` for a recipient without accounting rights. Odoo then leaves the figure out."""

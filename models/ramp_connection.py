@@ -184,7 +184,7 @@ class RampConnection(models.Model):
         help='Confirmed purchase orders are sent to Ramp. Needs Ramp Plus.',
     )
     push_receipts = fields.Boolean(
-        string='Receipts',
+        string='Receipts of Orders',
         default=True,
         tracking=True,
         help='Receipts of purchase orders are sent to Ramp, which matches bills with them. Needs Ramp Plus.',

@@ -88,7 +88,7 @@ class RampConnectionCheck(models.Model):
             ),
             ('workers', 'running'): self.env._('The jobs run when they are due.'),
             ('workers', 'idle'): self.env._(
-                'No job has run since it was due at %(since_moment)s. Nothing is read or sent. Let your server '
+                'A job was due at %(since_moment)s, and none has run since. Nothing is read or sent. Let your server '
                 'administrator check that a process for jobs is running (max_cron_threads).'
             ),
             ('workers', 'late'): self.env._(

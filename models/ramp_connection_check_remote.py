@@ -285,7 +285,7 @@ class RampConnectionCheck(models.Model):
             ),
             ('integration', 'settings'): self.env._(
                 'Ramp has other settings of the integration than Odoo wants: %(settings)s. Vendor credits, or the '
-                'buttons Sync in Ramp, are missing without them. Odoo sends its settings hourly, or now.'
+                'buttons Sync in Ramp, are missing without them. Odoo sends its settings every hour. The button sends them now.'
             ),
             ('entity', 'one'): self.env._('The objects of %(names)s are posted in %(company)s.'),
             ('entity', 'every'): self.env._(
@@ -325,7 +325,7 @@ class RampConnectionCheck(models.Model):
             ),
             ('webhooks', 'gone'): self.env._(
                 'Ramp no longer has the subscription of this connection, so it does not notify Odoo. Nothing is '
-                'missed: the jobs ask every 15 minutes. Odoo subscribes again hourly, or now.'
+                'missed: the jobs ask every 15 minutes. Odoo subscribes again every hour. The button does it now.'
             ),
         }
 
@@ -362,6 +362,6 @@ class RampConnectionCheck(models.Model):
     def _notify_queued(self):
         return self.connection_id._notify_user(
             'success',
-            self.env._('The job was called'),
+            self.env._('The job was started'),
             self.env._('It runs in the background. Press Check Again in a minute.'),
         )

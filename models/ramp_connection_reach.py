@@ -107,7 +107,7 @@ class RampConnection(models.Model):
             return {'max_attempts': 1}
         return {
             'closed': self.env._(
-                'Ramp has not answered since %(since)s. Odoo tries again at %(until)s',
+                'Ramp has not answered since %(since)s. Odoo tries again at %(until)s.',
                 since=self._format_short_moment(self.silent_since),
                 until=self._format_short_moment(self.silent_until),
             )

@@ -26,9 +26,7 @@ class RampConnection(models.Model):
         help='Since when Ramp has not accepted the outcome of what is posted.',
     )
     untold_reason = fields.Text(string='What Ramp Says', readonly=True, copy=False, prefetch=SETTINGS)
-    untold_count = fields.Integer(
-        compute='_compute_untold_count', compute_sudo=True, string='Posted, not yet Marked Synced'
-    )
+    untold_count = fields.Integer(compute='_compute_untold_count', compute_sudo=True, string='Posted, Not Yet Synced')
 
     def _untold_domain(self):
         return [('connection_id', 'in', self.ids), ('state', '=', 'done'), ('sync_key', '!=', False)]

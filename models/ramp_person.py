@@ -22,6 +22,7 @@ class RampPerson(models.AbstractModel):
         help='Ramp sends an invitation by email as soon as it has this person.',
     )
     ramp_can_invite = fields.Boolean(
+        string='Can Be Invited to Ramp',
         compute='_compute_ramp_can_invite',
         compute_sudo=True,
         help='Whether this person is a draft in Ramp and no invitation has been requested.',
@@ -74,7 +75,7 @@ class RampPerson(models.AbstractModel):
         self.ensure_one()
         self.check_access('write')
         if not self.env.su and not self.env.user.has_group(self._ramp_officers):
-            raise AccessError(self.env._('Only officers may invite people to Ramp.'))
+            raise AccessError(self.env._('Only officers of Employees may invite people to Ramp.'))
         if not self.ramp_can_invite:
             raise UserError(
                 self.env._(

@@ -133,7 +133,9 @@ class RampRecord(models.Model):
     seen_at = fields.Datetime(string='Last Seen in Ramp', readonly=True)
     reported_hash = fields.Char(readonly=True, help='The hash of the failure that was last reported to Ramp.')
     reports = fields.Integer(
-        readonly=True, help='How often a failure was reported to Ramp. A reason that comes back is reported again.'
+        string='Times Reported',
+        readonly=True,
+        help='How often a failure was reported to Ramp. A reason that comes back is reported again.',
     )
     sync_key = fields.Char(
         readonly=True, help='The key under which the outcome is confirmed to Ramp. The records of a batch share it.'
@@ -151,13 +153,13 @@ class RampRecord(models.Model):
     )
     ramp_url = fields.Char(string='In Ramp', compute='_compute_ramp_url')
     is_posting = fields.Boolean(compute='_compute_is_posting', help='Whether its document is one that is posted.')
-    related_record_id = fields.Many2one('ramp.record', string='Belongs to', compute='_compute_related_record_id')
+    related_record_id = fields.Many2one('ramp.record', string='Parent Row', compute='_compute_related_record_id')
 
     _once = models.UniqueIndex('(connection_id, flow, ramp_id)', 'This Ramp object already has a record.')
     _hold_reason_of_state = models.Constraint(
         "CHECK (CASE WHEN state = 'held' THEN COALESCE(hold_reason, 'rule') NOT IN ('rule', 'person') "
         "WHEN state = 'ignored' THEN COALESCE(hold_reason, '') IN ('rule', 'person') ELSE hold_reason IS NULL END)",
-        'A row has a kind of reason if it is on hold or ignored, and only then.',
+        'A row that is on hold or ignored needs a kind of reason, and no other row has one.',
     )
     _open = models.Index("(connection_id, flow, id) WHERE state IN ('pending', 'error', 'held')")
     _unconfirmed = models.Index("(connection_id, flow, sync_key) WHERE state = 'done'")

@@ -50,7 +50,7 @@ class RampRun(models.Model):
     duration = fields.Float(string='Seconds', digits=(16, 0), compute='_compute_duration')
     seen = fields.Integer(readonly=True, help='Objects that Ramp listed, or that Odoo compared with Ramp.')
     total = fields.Integer(
-        string='Due', readonly=True, help='Rows that were due when the run began to post or to send.'
+        string='Due Rows', readonly=True, help='Rows that were due when the run began to post or to send.'
     )
     processed = fields.Integer(string='Worked On', readonly=True, help='Rows that the run tried to post or to send.')
     created = fields.Integer(

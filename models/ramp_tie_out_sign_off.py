@@ -28,10 +28,13 @@ class RampTieOutSignOff(models.Model):
     signed_at = fields.Datetime(string='Signed on', required=True, readonly=True)
     figures = fields.Json(required=True, readonly=True, help='The figures of the month that were signed.')
     figures_digest = fields.Char(
-        string='Digest', required=True, readonly=True, help='SHA-256 hash of the figures as canonical JSON.'
+        string='Hash of the Figures',
+        required=True,
+        readonly=True,
+        help='SHA-256 hash of the figures as canonical JSON.',
     )
     withdrawn_at = fields.Datetime(string='Withdrawn on', readonly=True)
-    withdrawer_id = fields.Many2one('res.users', string='Withdrawn by User', readonly=True, ondelete='restrict')
+    withdrawer_id = fields.Many2one('res.users', string='Withdrawn by (User)', readonly=True, ondelete='restrict')
     withdrawer_name = fields.Char(string='Withdrawn by', readonly=True, help='The name at that moment.')
     withdrawal_reason = fields.Text(string='Reason', readonly=True)
 

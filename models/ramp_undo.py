@@ -73,7 +73,7 @@ class RampUndo(models.Model):
         copy=False,
     )
     started_by_id = fields.Many2one('res.users', string='Confirmed By', readonly=True, copy=False)
-    started_at = fields.Datetime(string='Confirmed', readonly=True, copy=False)
+    started_at = fields.Datetime(string='Confirmed On', readonly=True, copy=False)
     finished_at = fields.Datetime(string='Finished', readonly=True, copy=False)
     line_ids = fields.One2many('ramp.undo.line', 'undo_id', readonly=True, copy=False)
     sum_ids = fields.One2many('ramp.undo.sum', 'undo_id', string='What Will Be Undone', readonly=True, copy=False)

@@ -45,6 +45,7 @@ class ResPartner(models.Model):
         'address to Ramp.',
     )
     ramp_can_be_vendor = fields.Boolean(
+        string='Can Be a Vendor in Ramp',
         compute='_compute_ramp_can_be_vendor',
         compute_sudo=True,
         groups='account.group_account_invoice',

@@ -75,7 +75,7 @@ class Workbook:
             (self._('Difference'), 18),
             (self._('Explained'), 18),
             (self._('Unexplained'), 18),
-            (self._('Number'), 10),
+            (self._('Count'), 10),
             (self._('Currency'), 10),
         ]
 
@@ -377,7 +377,7 @@ class Workbook:
     def _write_rates_sheet(self):
         rates = self.report['rates']
         sheet = self._add_titled_sheet(
-            self._('Rates'),
+            self._('Exchange Rates'),
             rates['title'],
             [
                 (self._('Currency'), 10),

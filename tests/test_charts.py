@@ -199,7 +199,7 @@ class TestUnspendable(PushCase):
             self.row(self.account_meals).error_message, r'Accounts of its type \(Off-Balance Sheet\) cannot take spend'
         )
         self.sync('transaction')
-        self.assertHeld(spent, 'is no longer offered in Ramp .*cannot take spend')
+        self.assertHeld(spent, 'is no longer offered in Ramp. .*cannot take spend')
         self.account_meals.account_type = 'expense'
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['visibility'], 'VISIBLE')

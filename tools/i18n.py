@@ -5,6 +5,7 @@
 """
 
 import argparse
+import ast
 import os
 import re
 import sys
@@ -24,6 +25,8 @@ PLURAL_FORMS = {
     'es': 'nplurals=2; plural=(n != 1);',
     'fr': 'nplurals=2; plural=(n > 1);',
 }
+MARKS = ('_', '_lt')  # functions whose first argument is translated
+LEFT_OUT = ('tests', 'tools', 'simulator')  # folders whose texts are not translated
 SHOWN_FAULTS = 20
 HEADER = {
     'Project-Id-Version': 'Odoo Server 19.0',
@@ -70,8 +73,33 @@ def export_addon_terms(runtime):
         runtime.drop_database(name)
 
 
+def find_code_terms():
+    """Return the texts that the Python code of the addon marks for translation, as a set.
+
+    Odoo's export also takes other strings that stand near a mark.
+    """
+    terms = set()
+    for path in CHECKOUT.rglob('*.py'):
+        if path.relative_to(CHECKOUT).parts[0] in LEFT_OUT:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Call) and getattr(node.func, 'attr', getattr(node.func, 'id', '')) in MARKS:
+                terms |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    return terms
+
+
+def is_term_of_code(occurrence):
+    """Return whether a term of the export was found in Python code."""
+    path, _line = occurrence
+    return path.startswith('code:') and path.endswith('.py')
+
+
 def normalize_term_catalogue(catalogue):
     """Return a catalogue as text, without what changes from one export to the next."""
+    marked = find_code_terms()
+    for entry in list(catalogue):
+        if entry.msgid not in marked and all(map(is_term_of_code, entry.occurrences)):
+            catalogue.remove(entry)
     catalogue.metadata = dict(HEADER)
     catalogue.header = (
         f'Translation of Odoo Server.\nThis file contains the translation of the following modules:\n\t* {ADDON}\n'

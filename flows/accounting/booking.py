@@ -396,12 +396,12 @@ class RampFlowBooking(models.AbstractModel):
         """
         labels = {
             'memo': self.env._('Memo'),
-            'vendor_memo': self.env._('Memo to the vendor'),
-            'due': self.env._('Due'),
+            'vendor_memo': self.env._('Memo for the Vendor'),
+            'due': self.env._('Due Date'),
             'number': self.env._('Number'),
             'merchant': self.env._('Merchant'),
             'cardholder': self.env._('Cardholder'),
-            'original': self.env._('Amount that the merchant charged'),
+            'original': self.env._('Amount at the Merchant'),
         }
         texts = [
             self.env._('%(what)s changed in Ramp: %(text)s', what=label, text=now[key] or '-')

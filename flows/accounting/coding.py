@@ -283,7 +283,7 @@ class RampCoding(models.AbstractModel):
         if external_id in found.hidden and found.known.get(external_id) == (kind, record_id):
             raise hold(
                 _lt(
-                    '%(kind)s "%(option)s" is no longer offered in Ramp (%(reason)s) Choose another one in Ramp, or '
+                    '%(kind)s "%(option)s" is no longer offered in Ramp. %(reason)s Choose another one in Ramp, or '
                     'offer it again.'
                 ),
                 reason=found.hidden[external_id],

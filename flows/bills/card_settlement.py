@@ -275,7 +275,7 @@ class RampCardBill(models.AbstractModel):
         entries = plan.entries - spend
         if spend:
             entries += self.env['ramp.flow.transaction']._book_as_payment(
-                connection, spend, self.env._('It pays the bill %s, where the spend is posted.', plan.move.name)
+                connection, spend, self.env._('It pays the bill %s. The spend is posted on that bill.', plan.move.name)
             )
         for entry in entries:
             self._reconcile_entry_line(entry, plan.line)

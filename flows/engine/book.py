@@ -138,7 +138,10 @@ class RampFlowBook(models.AbstractModel):
             self._plan_batch_rows(connection, behind)
         for record in [record for record, document in booked.items() if document is None]:
             record._mark_unbooked(
-                _lt('Its posting was undone, as reported by Ramp. Nothing of it is in the books now.')
+                _lt(
+                    'Ramp reported in the meantime that it does not stand any more, so its posting was undone. Nothing of it is in the '
+                    'books now.'
+                )
             )
             del booked[record]
         key = None

@@ -41,7 +41,7 @@ STATUS_WORDS = {
     'ACH': _lt('ACH transfer'),
     'AUTOMATIC_CARD_PAYMENT': _lt('Card, automatically'),
     'CARD': _lt('Card'),
-    'CHECK': _lt('Check'),
+    'CHECK': _lt('Paper check'),
     'CRYPTO_WALLET_TRANSFER': _lt('Crypto wallet'),
     'DOMESTIC_WIRE': _lt('Domestic wire'),
     'INTERNATIONAL': _lt('International transfer'),

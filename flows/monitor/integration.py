@@ -42,7 +42,7 @@ class RampFlowSeat(models.AbstractModel):
         if left:
             raise UserError(
                 self.env._(
-                    'Connection %(name)s: Ramp did not apply these settings of the accounting connection: '
+                    'Connection %(name)s: Ramp did not apply these settings of the integration: '
                     '%(settings)s. Without them, vendor credits or the Sync buttons are missing in Ramp. Ask Ramp '
                     'whether they can be used.',
                     name=connection.name,
