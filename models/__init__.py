@@ -18,6 +18,7 @@ from . import (
     ramp_record_push,
     ramp_run,
     ramp_dry_run,
+    ramp_dry_run_result,
     ramp_dry_run_work,
     ramp_tie_out,
     ramp_tie_out_sign_off,

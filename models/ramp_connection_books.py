@@ -75,26 +75,23 @@ class RampConnection(models.Model):
         if not self.cashback_account_id:
             self.cashback_account_id = self._find_cashback_account()
         if not self.card_journal_id:
-            # An accounting administrator may create journals, so only the code has to be free.
-            taken = set(
-                Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code')
-            )
-            code = next(code for code in ('RAMP', *(f'RAMP{number}' for number in range(2, 100))) if code not in taken)
-            self.card_journal_id = Journal.create(
-                {
-                    'name': self.env._('Ramp Cards'),
-                    'code': code,
-                    'type': 'credit',
-                    'company_id': self.company_id.id,
-                    'default_account_id': self._new_card_account().id,
-                }
-            )
+            journal, account = self._plan_card_journal()
+            account = self.env['account.account'].with_company(self.company_id).create(account)
+            self.card_journal_id = Journal.create({**journal, 'default_account_id': account.id})
 
-    def _new_card_account(self):
-        """Create a separate account for the card liability.
+    def _plan_card_journal(self):
+        """Return the values of the card journal and of its account, as they are created.
 
-        The tie-out compares this account with Ramp, so it must hold nothing else.
+        The account is for the card liability alone: the tie-out compares it with Ramp, so it must hold nothing else.
+
+        :return: (values of the journal without its account, values of the account)
         """
+        Journal = self.env['account.journal'].with_company(self.company_id)
+        # An accounting administrator may create journals, so only the code has to be free.
+        taken = set(
+            Journal.with_context(active_test=False).search([('company_id', '=', self.company_id.id)]).mapped('code')
+        )
+        code = next(code for code in ('RAMP', *(f'RAMP{number}' for number in range(2, 100))) if code not in taken)
         beside = next(
             filter(
                 None,
@@ -105,19 +102,30 @@ class RampConnection(models.Model):
             ),
             self.env['account.account'],
         )
-        return self._create_account_beside(
+        account = self._plan_account_beside(
             self.env._('Ramp Card Liability'),
             'liability_credit_card',
             beside[:1],
             self.company_id.bank_account_code_prefix or '2010',
         )
+        return (
+            {'name': self.env._('Ramp Cards'), 'code': code, 'type': 'credit', 'company_id': self.company_id.id},
+            account,
+        )
 
     def _find_cashback_account(self):
-        """Return the chart's only account for other income, or create one for cashback.
+        """Return the chart's only account for other income, or create one for cashback."""
+        found, values = self._plan_cashback_account()
+        return found or self.env['account.account'].with_company(self.company_id).create(values)
+
+    def _plan_cashback_account(self):
+        """Return the chart's only account for other income, or the values of a new one for cashback.
 
         An existing account is used only if it is the only one of its type that no setting of the company refers to. If
         there are several, none is right without asking the user. The new account gets a code next to the account for
         early-payment discounts, which cashback resembles, if the chart has one.
+
+        :return: (account, values of the account to be created); one of both is empty
         """
         income = self._accounts_of_type('income_other')
         company = self.company_id
@@ -126,12 +134,14 @@ class RampConnection(models.Model):
         )
         others = income - used
         if len(others) == 1:
-            return others
+            return others, {}
         discounts = company.account_journal_early_pay_discount_gain_account_id.with_company(company)
         beside = (discounts + (income or self._accounts_of_type('income'))[::-1]).filtered(
             lambda account: account.code and not account.code.startswith(OUTSIDE)
         )
-        return self._create_account_beside(self.env._('Ramp Cashback'), 'income_other', beside[:1], '4500')
+        return others.browse(), self._plan_account_beside(
+            self.env._('Ramp Cashback'), 'income_other', beside[:1], '4500'
+        )
 
     def _accounts_of_type(self, kind):
         """Return the accounts of a type that the company may use, sorted by code.
@@ -143,8 +153,8 @@ class RampConnection(models.Model):
             [*Account._check_company_domain(self.company_id), ('account_type', '=', kind)], order='code'
         )
 
-    def _create_account_beside(self, name, kind, beside, start):
-        """Create an account with the next free code after that of another account.
+    def _plan_account_beside(self, name, kind, beside, start):
+        """Return the values of an account with the next free code after that of another account.
 
         So the code has the same form and place as the codes of the chart.
 
@@ -155,11 +165,9 @@ class RampConnection(models.Model):
         if not beside:
             length = len(Account.search(Account._check_company_domain(self.company_id), limit=1).code or '000000')
             start = start.ljust(length, '0')[:length]
-        return Account.create(
-            {
-                'name': name,
-                'code': Account._search_new_account_code(beside.code or start),
-                'account_type': kind,
-                'company_ids': [Command.set(self.company_id.ids)],
-            }
-        )
+        return {
+            'name': name,
+            'code': Account._search_new_account_code(beside.code or start),
+            'account_type': kind,
+            'company_ids': [Command.set(self.company_id.ids)],
+        }

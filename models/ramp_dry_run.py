@@ -80,17 +80,22 @@ class RampDryRun(models.Model):
     @api.depends_context('lang')
     def _compute_summary(self):
         for run in self:
-            counts = run.result and run.result['counts']
-            run.summary = counts and self.env._(
-                '%(stopped)s of %(total)s objects would be on hold or fail. %(posted)s would be posted, with '
-                '%(entries)s entries. %(waiting)s would wait, and %(ignored)s would be left out.',
-                stopped=counts['held'] + counts['error'],
-                total=sum(counts[kind] for kind in ('posted', 'held', 'error', 'pending', 'ignored')),
-                posted=counts['posted'],
-                entries=len(run.result['entries']),
-                waiting=counts['pending'],
-                ignored=counts['ignored'],
-            )
+            run.summary = run.result and self._summarize_result(run.result)
+
+    @api.model
+    def _summarize_result(self, result):
+        """Return the counts of a result, in words."""
+        counts = result['counts']
+        return self.env._(
+            '%(stopped)s of %(total)s objects would be on hold or fail. %(posted)s would be posted, with '
+            '%(entries)s entries. %(waiting)s would wait, and %(ignored)s would be left out.',
+            stopped=counts['held'] + counts['error'],
+            total=sum(counts[kind] for kind in ('posted', 'held', 'error', 'pending', 'ignored')),
+            posted=counts['posted'],
+            entries=len(result['entries']),
+            waiting=counts['pending'],
+            ignored=counts['ignored'],
+        )
 
     # ------------------------------------------------------------------ who may
 
@@ -159,11 +164,20 @@ class RampDryRun(models.Model):
     @api.depends_context('lang')
     def _compute_page(self):
         for run in self:
-            run.page = run.result and self.env['ir.qweb']._render('ramp_connector.dry_run_page', run._page_values())
+            run.page = run.result and self._render_result(run.result, run.company_id)
 
-    def _page_values(self):
+    @api.model
+    def _render_result(self, result, company):
+        """Return a result as HTML.
+
+        :param company: company whose currency the sums have
+        """
+        return self.env['ir.qweb']._render('ramp_connector.dry_run_page', self._page_values(result, company))
+
+    @api.model
+    def _page_values(self, result, company):
         """Return what the template of the page shows."""
-        currency = self.company_id.currency_id
+        currency = company.currency_id
         flows = dict(self._fields['flow']._description_selection(self.env))
 
         def as_money(amount, code=currency.name):
@@ -171,7 +185,7 @@ class RampDryRun(models.Model):
             return formatLang(self.env, amount, currency_obj=money) if money else f'{amount:.2f} {code or ""}'
 
         return {
-            'result': self.result,
+            'result': result,
             'flows': flows,
             'as_money': as_money,
             'as_date': lambda day: format_date(self.env, day) if day else '',

@@ -3,13 +3,11 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections import Counter, defaultdict
 
 import psycopg2
 
 from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import RedirectWarning, UserError
-from odoo.fields import Domain
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
@@ -24,8 +22,6 @@ TRIES = 3
 MOST_ROUNDS = 6
 # Longest wait for a row that somebody else is writing
 LOCK_TIMEOUT = '20s'
-# Objects whose names are an example for a cause
-EXAMPLES = 5
 
 
 @dataclasses.dataclass
@@ -72,29 +68,37 @@ class RampDryRun(models.Model):
     def _make_result(self):
         """Make and store the result, or the reason why there is none."""
         self.ensure_one()
-        wanted = self._wanted_values()
+        values, failure = self._try_dry(self._wanted_values(), self.connection_id)
+        if failure:
+            return self._store_failure(failure)
+        return self.write({**values, 'state': 'done', 'finished_at': self._moment_now()})
+
+    @api.model
+    def _try_dry(self, wanted, connection):
+        """Run the flows, up to three times if others are in the way.
+
+        :param wanted: see `_wanted_values`
+        :param connection: connection, to be named in an error; it may be unsaved
+        :return: (values of the result, sentence that says why there is none); one of both is None
+        """
         for attempt in range(1, TRIES + 1):
             try:
-                values = self._run_dry(wanted)
-                break
+                return self._run_dry(wanted), None
             except RampError as error:
-                return self._store_failure(self.connection_id._explain_error(error))
+                return None, connection._explain_error(error)
             except (UserError, RedirectWarning) as error:
-                return self._store_failure(error.args[0])
+                return None, error.args[0]
             except Exception as error:
                 in_the_way = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation)
                 if isinstance(error, in_the_way) and attempt < TRIES:
                     _logger.info('Ramp dry run %s: %s, trying again', self.id, type(error).__name__)
                     continue
                 _logger.exception('Ramp dry run %s failed', self.id)
-                return self._store_failure(
-                    self.env['ramp.flow']._describe_server_trouble(error)
-                    or self.env._(
-                        'Unexpected error: %(kind)s. The server log has the details. Nothing was posted.',
-                        kind=type(error).__name__,
-                    )
+                return None, self.env['ramp.flow']._describe_server_trouble(error) or self.env._(
+                    'Unexpected error: %(kind)s. The server log has the details. Nothing was posted.',
+                    kind=type(error).__name__,
                 )
-        return self.write({**values, 'state': 'done', 'finished_at': self._moment_now()})
+        return None, None
 
     def _store_failure(self, message):
         return self.write({'state': 'failed', 'message': message, 'finished_at': self._moment_now()})
@@ -160,14 +164,13 @@ class RampDryRun(models.Model):
     def _run_dry(self, wanted):
         """Run the flows, and return the values of the result. Nothing else remains.
 
-        :param wanted: see `_wanted_values`
+        :param wanted: see `_wanted_values`. `connection_values` are values that the connection has in the dry run
+            only; without a `connection_id`, it is made with them. `seconds` is the longest time that the flows may take
         :raise UserError, RampError: if the dry run cannot begin
         """
         with self._dry_environment() as env:
-            connection = env['ramp.connection'].browse(wanted['connection_id']).exists()
-            if not connection:
-                raise UserError(env._('The connection was deleted.'))
             Work = env['ramp.dry.run']
+            connection = Work._prepare_connection(wanted)
             known = Work._note_known(connection)
             if wanted['record_id']:
                 runs, is_over = (
@@ -175,12 +178,28 @@ class RampDryRun(models.Model):
                     False,
                 )
             else:
-                runs, is_over = Work._run_flows(connection)
+                runs, is_over = Work._run_flows(connection, wanted.get('seconds'))
             env['ir.cron']._commit_progress()
             company = connection.company_id
             # Codes of accounts are those of the company, and texts are for the person who asked
             reader = Work.with_company(company).with_context(allowed_company_ids=company.ids, lang=wanted['lang'])
             return reader._collect_result(connection, known, runs, is_over, wanted)
+
+    @api.model
+    def _prepare_connection(self, wanted):
+        """Return the connection of a dry run, with the values that it has there only.
+
+        :param wanted: see `_run_dry`
+        """
+        values = wanted.get('connection_values')
+        if values and not wanted['connection_id']:
+            return self.env['ramp.connection'].create(values)
+        connection = self.env['ramp.connection'].browse(wanted['connection_id']).exists()
+        if not connection:
+            raise UserError(self.env._('The connection was deleted.'))
+        if values:
+            connection.write(values)
+        return connection
 
     @api.model
     def _note_known(self, connection):
@@ -211,12 +230,14 @@ class RampDryRun(models.Model):
         return run
 
     @api.model
-    def _run_flows(self, connection):
+    def _run_flows(self, connection, seconds=None):
         """Run all flows that post, as *Sync Now* does, until none posts anything.
 
+        :param seconds: the longest time that they may take, if less than that of a job
         :return: (the runs, whether the time was up before that)
         """
-        deadline = time.monotonic() + self.env['ramp.flow']._get_job_seconds()
+        longest = self.env['ramp.flow']._get_job_seconds()
+        deadline = time.monotonic() + min(longest, seconds or longest)
         memory = {'kept_answers': {}}
         first = self.env['ramp.flow']._begin_memory(connection, deadline, **memory)
         if connection.state != 'connected':
@@ -277,213 +298,3 @@ class RampDryRun(models.Model):
                             pass
         finally:
             client.close_connections()
-
-    # ------------------------------------------------------------------ what it came to
-
-    @api.model
-    def _collect_result(self, connection, known, runs, is_over, wanted):
-        """Return the values of the result: what is different now.
-
-        :param is_over: whether the time was up before the flows had done everything
-        """
-        rows = self._find_changed_rows(connection, known, wanted)
-        entries = self._describe_entries(connection, known, wanted)
-        stopped = [row for kind, row in rows if kind in ('held', 'error')]
-        labels = dict(self._fields['flow']._description_selection(self.env))
-        messages = [f'{labels[run.flow]}: {run.message}' for run in runs if run.message]
-        is_over = is_over or any(run.state == 'paused' for run in runs)
-        is_incomplete = bool(messages) or is_over
-        if is_over:
-            messages.append(self.env._('The time of the job was up before everything was read and posted.'))
-        counts = dict.fromkeys(('posted', 'held', 'error', 'pending', 'ignored'), 0)
-        counts.update(Counter(kind for kind, _row in rows))
-        return {
-            'result': {
-                'currency': connection.company_id.currency_id.name,
-                'counts': counts,
-                'causes': self._describe_causes(stopped),
-                'totals': self._sum_by_account(entries),
-                'entries': entries,
-                'objects': [self._describe_row(kind, row) for kind, row in rows if kind != 'posted'],
-                'posted': [self._describe_row(kind, row) for kind, row in rows if kind == 'posted'],
-            },
-            'posted_count': counts['posted'],
-            'stopped_count': len(stopped),
-            'message': '\n'.join(dict.fromkeys(messages)) or False,
-            'is_incomplete': is_incomplete,
-        }
-
-    @api.model
-    def _find_changed_rows(self, connection, known, wanted):
-        """Return [(kind, ledger row)]: what would be posted, stays open, or would be left out anew.
-
-        The kind is `posted`, or the state of the row.
-        """
-        flows = [wanted['flow']] if wanted['flow'] else [value for value, _label in self._selection_posting_flow()]
-        domain = Domain('connection_id', '=', connection.id) & Domain('flow', 'in', flows)
-        if wanted['record_id']:
-            domain &= Domain('id', '=', wanted['record_id'])
-        domain &= self._period_domain('date', wanted, or_empty=True)
-        found = []
-        for row in self.env['ramp.record'].search(domain, order='date, id'):
-            state, *document = known.rows.get(row.id, (None, None, None))
-            if row.state in ('held', 'error', 'pending'):
-                found.append((row.state, row))
-            elif row.state == 'ignored' and state != 'ignored':
-                found.append(('ignored', row))
-            elif row.res_id and (
-                document != [row.res_model, row.res_id] or state not in ('done', 'confirmed') and row.state != 'ignored'
-            ):
-                found.append(('posted', row))
-        return found
-
-    @api.model
-    def _period_domain(self, name, wanted, or_empty=False):
-        domain = Domain.TRUE
-        if wanted['date_from']:
-            domain &= Domain(name, '>=', wanted['date_from'])
-        if wanted['date_to']:
-            domain &= Domain(name, '<=', wanted['date_to'])
-        return domain | Domain(name, '=', False) if or_empty else domain
-
-    @api.model
-    def _describe_entries(self, connection, known, wanted):
-        """Return the entries and payments that came into being, as JSON, without numbers and ids: these come later."""
-        period = self._period_domain('date', wanted)
-        company = Domain('company_id', '=', connection.company_id.id)
-        moves = self.env['account.move'].search(
-            Domain('id', '>', known.last_ids['account.move']) & company & period, order='date, id'
-        )
-        payments = self.env['account.payment'].search(
-            Domain('id', '>', known.last_ids['account.payment']) & Domain('move_id', '=', False) & company & period,
-            order='date, id',
-        )
-        owners = self._find_owners(connection, moves, payments)
-        return [
-            self._describe_document(document, owners[document])
-            for document in (*moves, *payments)
-            if not wanted['flow'] or owners[document].flow == wanted['flow']
-        ]
-
-    @api.model
-    def _find_owners(self, connection, moves, payments):
-        """Return {document: ledger row of the object that it is for, or an empty one}."""
-        Record = self.env['ramp.record']
-        ramp_ids = {document.ramp_id for document in (*moves, *moves.origin_payment_id, *payments) if document.ramp_id}
-        rows = Record.search(
-            [
-                ('connection_id', '=', connection.id),
-                '|',
-                ('ramp_id', 'in', list(ramp_ids)),
-                '|',
-                '&',
-                ('res_model', '=', 'account.move'),
-                ('res_id', 'in', moves.ids),
-                '&',
-                ('res_model', '=', 'account.payment'),
-                ('res_id', 'in', (moves.origin_payment_id | payments).ids),
-            ],
-            order='id desc',
-        )
-        of_document = {(row.res_model, row.res_id): row for row in rows if row.res_id}
-        of_object = {row.ramp_id: row for row in rows}
-        owners = defaultdict(lambda: Record)
-        for document in (*moves, *payments):
-            payment = document.origin_payment_id if document._name == 'account.move' else document
-            owners[document] = (
-                of_document.get((document._name, document.id))
-                or of_document.get((payment._name, payment.id))
-                or of_object.get(document.ramp_id or payment.ramp_id)
-                or Record
-            )
-        return owners
-
-    @api.model
-    def _describe_document(self, document, row):
-        """Return an entry, or a payment that has none, as JSON."""
-        is_move = document._name == 'account.move'
-        return {
-            'flow': row.flow or False,
-            'object': row.name or False,
-            'kind': document.move_type if is_move else 'payment',
-            'state': document.state,
-            'date': document.date.isoformat(),
-            'journal': document.journal_id.code,
-            'reference': (document.ref if is_move else document.memo) or False,
-            'partner': document.partner_id.name or False,
-            'currency': document.currency_id.name,
-            'amount': document.amount_total if is_move else document.amount,
-            'lines': [
-                {
-                    'account': line.account_id.code,
-                    'account_name': line.account_id.name,
-                    'label': line.name or False,
-                    'partner': line.partner_id.name or False,
-                    'currency': line.currency_id.name,
-                    'amount': line.amount_currency,
-                    'balance': line.balance,
-                    'taxes': sorted(line.tax_ids.mapped('name')),
-                }
-                for line in (document.line_ids if is_move else ())
-                if line.account_id  # no sections and notes
-            ],
-        }
-
-    @api.model
-    def _sum_by_account(self, entries):
-        """Return the sums of entries by month, account and currency."""
-        sums = defaultdict(lambda: {'debit': 0.0, 'credit': 0.0, 'amount': 0.0, 'balance': 0.0})
-        for entry in entries:
-            for line in entry['lines']:
-                total = sums[entry['date'][:7], line['account'], line['account_name'], line['currency']]
-                total['debit'] += max(line['balance'], 0.0)
-                total['credit'] += max(-line['balance'], 0.0)
-                total['amount'] += line['amount']
-                total['balance'] += line['balance']
-        return [
-            {
-                'month': month,
-                'account': account,
-                'account_name': name,
-                'currency': currency,
-                **{key: round(value, 6) for key, value in total.items()},
-            }
-            for (month, account, name, currency), total in sorted(sums.items(), key=lambda item: str(item[0]))
-        ]
-
-    @api.model
-    def _describe_causes(self, stopped):
-        """Return every cause that holds an object, with its objects counted and summed, the most frequent first."""
-        Cause = self.env['ramp.cause']
-        held = defaultdict(list)
-        for row_id, cause_ids in Cause._causes_of_records(self.env['ramp.record'].union(*stopped)).items():
-            for cause_id in cause_ids:
-                held[cause_id].append(row_id)
-        causes = []
-        for cause in Cause.browse(held):
-            rows, amounts = self.env['ramp.record'].browse(held[cause.id]), defaultdict(float)
-            for row in rows.filtered('currency_id'):
-                amounts[row.currency_id.name] += row.amount
-            causes.append(
-                {
-                    'title': cause.name,
-                    'kind': cause.kind or False,
-                    'place': cause.place,
-                    'count': len(rows),
-                    'amounts': {code: round(amount, 6) for code, amount in sorted(amounts.items())},
-                    'examples': [row.display_name for row in rows[:EXAMPLES]],
-                }
-            )
-        return sorted(causes, key=lambda cause: (-cause['count'], cause['title']))
-
-    @api.model
-    def _describe_row(self, kind, row):
-        return {
-            'kind': kind,
-            'flow': row.flow,
-            'name': row.display_name,
-            'date': row.date.isoformat() if row.date else False,
-            'amount': row.amount if row.currency_id else False,
-            'currency': row.currency_id.name or False,
-            'reason': False if kind == 'posted' else row.reason_text or False,
-        }
