@@ -20,6 +20,8 @@
         'wizard/ramp_record_ignore_views.xml',
         'wizard/ramp_record_link_views.xml',
         'wizard/ramp_cardholder_match_views.xml',
+        'wizard/ramp_setup_templates.xml',
+        'wizard/ramp_setup_views.xml',
         'views/ramp_record_views.xml',
         'views/ramp_cause_views.xml',
         'views/ramp_run_views.xml',

@@ -68,6 +68,7 @@ from . import (
     hr_expense,
     ir_attachment,
     ir_sequence,
+    ir_ui_menu,
     ramp_record_keeping,
     purchase_order,
     res_partner,

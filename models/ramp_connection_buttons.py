@@ -57,6 +57,15 @@ class RampConnection(models.Model):
             ),
         )
 
+    def action_set_up(self):
+        """Open the set-up assistant for this connection."""
+        self.ensure_one()
+        self._check_is_manager()
+        if self.state == 'connected':
+            raise UserError(self.env._('Connection %s is connected already. Press Disconnect first.', self.name))
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_setup_action')
+        return {**action, 'context': {'default_connection_id': self.id}}
+
     def _check_may_connect(self):
         """Raise `UserError` if something has to be decided or installed before the connection can be connected."""
         if not self.existing_policy and (self.pull_statements or self.pull_bills):

@@ -70,6 +70,8 @@ from . import (
     test_screens,
     test_seat,
     test_security,
+    test_setup,
+    test_setup_pages,
     test_simulator,
     test_simulator_coding,
     test_simulator_payables,
