@@ -60,6 +60,9 @@ ACCESS = {
     'ramp.record.ignore': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
     'ramp.record.link': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
     'ramp.run': (BOOKS, '', '', ''),
+    'ramp.setup': ('manager', 'manager', 'manager', 'manager'),
+    'ramp.setup.entity': ('manager', 'manager', 'manager', 'manager'),
+    'ramp.setup.feature': ('manager', 'manager', 'manager', 'manager'),
     'ramp.tie.out': (BOOKS, '', '', ''),
     'ramp.undo': ('manager', 'manager', 'manager', 'manager'),
     'ramp.undo.line': ('manager', '', '', ''),
@@ -151,6 +154,7 @@ METHODS = {
                 'action_connect',
                 'action_disconnect',
                 'action_push_all',
+                'action_set_up',
                 'action_test_connection',
                 'action_undo_sync',
             ),
@@ -180,6 +184,20 @@ METHODS = {
     'ramp.record.link': {'action_confirm': 'invoicing'},
     'report.ramp_connector.dashboard': dict.fromkeys(('get_dashboard', 'get_tie_out'), BOOKS),
     'ramp.run': {'action_undo': 'manager'},
+    'ramp.setup': dict.fromkeys(
+        (
+            'action_ask_again',
+            'action_back',
+            'action_cancel',
+            'action_check',
+            'action_connect',
+            'action_count_again',
+            'action_next',
+            'action_open_connection',
+            'action_preview',
+        ),
+        'manager',
+    ),
     'ramp.tie.out': {'action_open': BOOKS},
     'ramp.undo': dict.fromkeys(('action_open_lines', 'action_prepare', 'action_start'), 'manager'),
     'ramp.undo.line': dict.fromkeys(('action_open_in_ramp', 'action_retry'), 'manager'),
@@ -268,6 +286,16 @@ class RoleCase(RampCase):
                 }
             )
         )
+        setup = (
+            Model['ramp.setup']
+            .with_user(self.users['manager'])
+            .create(
+                {
+                    'feature_ids': [Command.create({'feature': 'always', 'level': 'present'})],
+                    'entity_ids': [Command.create({'name': 'Elsewhere Inc.', 'ramp_id': 'x'})],
+                }
+            )
+        )
         move = self.move(self.booked)
         undo = Model['ramp.undo'].create(
             {'connection_id': self.connection.id, 'date_from': '2015-01-01', 'date_to': '2099-12-31'}
@@ -305,6 +333,9 @@ class RoleCase(RampCase):
             ),
             match,
             match.line_ids,
+            setup,
+            setup.feature_ids,
+            setup.entity_ids,
             Model['ramp.run'].search([('connection_id', '=', self.connection.id)], limit=1),
             Model['ramp.account.type'].search([], limit=1),
             self.connection.bank_account_ids[:1],

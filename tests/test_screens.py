@@ -142,7 +142,13 @@ class TestScreens(ScreenCase):
             'ramp_menu_tie_out',
             'ramp_menu_tie_out_analysis',
         }
-        setting = {'ramp_menu_configuration', 'ramp_menu_connection', 'ramp_menu_run', 'ramp_menu_undo'}
+        setting = {
+            'ramp_menu_configuration',
+            'ramp_menu_setup',
+            'ramp_menu_connection',
+            'ramp_menu_run',
+            'ramp_menu_undo',
+        }
         for role in ('accountant', 'bookkeeper', 'auditor'):
             self.assertEqual(reachable(role), daily, role)
         self.assertEqual(reachable('manager'), daily | setting)

@@ -2,7 +2,6 @@
 """The set-up assistant: nothing is taken or sent before the last step, and nothing stays if it is cancelled."""
 
 from datetime import date
-from urllib.parse import urlencode
 
 from odoo import Command
 from odoo.api import Environment
@@ -352,10 +351,12 @@ class TestSetupTours(SetupCase, BrowserCase):
     def test_set_up(self):
         self.spend(4200, date=f'{self.env.cr.now():%Y-%m-%d}T00:00:00Z')
         self.ramp.scopes = tuple(scope for scope in self.ramp.scopes if scope != 'repayments:read')
-        query = urlencode(
-            {'ramp_url': self.ramp.api_url, 'ramp_id': self.ramp.client_id, 'ramp_secret': self.ramp.client_secret}
-        )
-        self.start_tour(f'/odoo?{query}', 'ramp_connector_setup', login=self.user.login)
+        cookies = {
+            'ramp_url': self.ramp.api_url,
+            'ramp_id': self.ramp.client_id,
+            'ramp_secret': self.ramp.client_secret,
+        }
+        self.start_tour('/odoo', 'ramp_connector_setup', login=self.user.login, cookies=cookies)
         self.env.invalidate_all()
         connection = self.connections()
         self.assertEqual((connection.state, connection.pull_repayments), ('connected', False))

@@ -145,6 +145,10 @@ class RampSetup(models.TransientModel):
                 values.update({name: [Command.set(connection[name].ids)] for name in MANY_CHOICES})
         return {name: value for name, value in values.items() if name in fields}
 
+    @api.depends_context('lang')
+    def _compute_display_name(self):
+        self.display_name = self.env._('Set Up Ramp')
+
     # ------------------------------------------------------------------ who may
 
     def _check_may_set_up(self):

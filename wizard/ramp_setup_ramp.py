@@ -27,7 +27,8 @@ class RampSetup(models.TransientModel):
     ramp_business_name = fields.Char(string='Ramp Business', readonly=True)
     ramp_business_id = fields.Char(string='Ramp Business ID', readonly=True)
     feature_ids = fields.One2many('ramp.setup.feature', 'setup_id', string='Features')
-    missing_scopes = fields.Char(string='Missing Scopes', compute='_compute_missing_scopes')
+    absent_scopes = fields.Char(string='All Missing Scopes', compute='_compute_missing_scopes')
+    missing_scopes = fields.Char(string='Missing Scopes of What Is Used', compute='_compute_missing_scopes')
     holder_state = fields.Selection(
         [('free', 'Nobody'), ('own', 'This database'), ('other', 'Another system'), ('unknown', 'Unknown')],
         string='Held By',
@@ -132,7 +133,11 @@ class RampSetup(models.TransientModel):
     @api.depends('feature_ids.missing_scopes', *OPTIONAL_SCOPES)
     def _compute_missing_scopes(self):
         for setup in self:
-            setup.missing_scopes = ' '.join(feature.missing_scopes for feature in setup._features_in_trouble())
+            for name, lines in (
+                ('absent_scopes', setup.feature_ids.filtered('missing_scopes')),
+                ('missing_scopes', setup._features_in_trouble()),
+            ):
+                setup[name] = ' '.join(lines.mapped('missing_scopes'))
 
     def _features_in_trouble(self):
         """Return the features that are used and lack a permission."""

@@ -1,5 +1,6 @@
 /** @odoo-module **/
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import { cookie } from "@web/core/browser/cookie";
 import { stepUtils } from "@web_tour/tour_utils";
 
 import { addTour, menu } from "./ramp_tours";
@@ -15,13 +16,13 @@ const press = (name, inside = ".o_ramp_setup") => ({
 });
 const next = (title) => [press("action_next"), step(title)];
 
-// The test gives the address and the credentials of its simulated Ramp in the query of the page.
-const simulated = new URLSearchParams(window.location.search);
+// The test gives the address and the credentials of its simulated Ramp as cookies.
+const simulated = (key) => cookie.get(key);
 
 const enter = (field, key) => ({
     content: `Enter ${field}`,
     trigger: `.o_ramp_setup [name=${field}] input`,
-    run: `edit ${simulated.get(key)}`,
+    run: `edit ${simulated(key)}`,
 });
 const choose = (field, label) => [
     {
