@@ -48,7 +48,8 @@ class SetupCase(DryRunCase):
 
     def begin(self, user=None, **values):
         """Return the assistant on its first page, filled in."""
-        context = {'allowed_company_ids': self.company.ids, 'lang': 'en_US', 'tz': 'UTC'}
+        companies = [*self.company.ids, *(user or self.user).company_ids.ids]
+        context = {'allowed_company_ids': list(dict.fromkeys(companies)), 'lang': 'en_US', 'tz': 'UTC'}
         env = Environment(self.env.cr, (user or self.user).id, context)
         return env['ramp.setup'].create(
             {
@@ -303,6 +304,11 @@ class TestSetupSecrets(SetupCase):
         elsewhere = self.env['res.company'].create({'name': 'Elsewhere'})
         with self.assertRaisesRegex(AccessError, 'You do not work in the company Elsewhere'):
             self.begin(company_id=elsewhere.id).action_next()
+        self.user.company_ids = [Command.link(elsewhere.id)]
+        setup = self.begin(company_id=elsewhere.id)
+        with self.assertRaisesRegex(UserError, 'Choose the company Elsewhere in the list of companies'):
+            setup.with_context(allowed_company_ids=self.company.ids).action_next()
+        self.assertFalse(self.ramp.requests)
 
     def test_accountants_have_no_assistant(self):
         user = self.make_user('ramp_setup_accountant', 'base.group_user,account.group_account_user')

@@ -163,6 +163,10 @@ class RampSetup(models.TransientModel):
                         'You do not work in the company %s. Choose one of your companies.', setup.sudo().company_id.name
                     )
                 )
+            if setup.company_id not in self.env.companies:
+                raise UserError(
+                    self.env._('Choose the company %s in the list of companies at the top first.', setup.company_id.name)
+                )
             setup.connection_id._check_is_manager()
 
     # ------------------------------------------------------------------ credentials

@@ -118,11 +118,8 @@ class RampSetup(models.TransientModel):
             raise UserError(self.env._('Press Connect first.'))
         self.connection_id.action_test_connection()
         return {
-            'type': 'ir.actions.act_window',
-            'name': self.env._('Set Up Ramp'),
-            'res_model': self._name,
+            **self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_setup_action'),
             'res_id': self.id,
-            'views': [(False, 'form')],
             'target': 'main',
         }
 
