@@ -13,8 +13,8 @@ the chart, purchase orders and receipts to Ramp, and the delay of changes in bot
 Every measurement has its own database and process. The ratios are what counts: other work disturbs the machine, so the
 sides take turns. Absolute rates are printed beside them. The scripts are `bench_transactions.py` for card
 transactions, `bench_bills.py` for bills, `bench_coding.py` for the chart, `bench_orders.py` for purchase orders,
-`bench_screens.py` for the way from Odoo's screens to Ramp, `bench_webhooks.py` for the way back, and `bench_tie_out.py`
-for the tie-out.
+`bench_screens.py` for the way from Odoo's screens to Ramp, `bench_lists.py` for what the server takes for each screen,
+`bench_webhooks.py` for the way back, and `bench_tie_out.py` for the tie-out.
 """
 
 import argparse
@@ -220,6 +220,9 @@ def read_bench_options():
         '--screens', type=int, default=None, metavar='N', help='orders on the screens of a browser; 5, with --full 25'
     )
     parser.add_argument(
+        '--rows', type=int, default=None, metavar='N', help='rows of the ledger behind the lists; 200,000'
+    )
+    parser.add_argument(
         '--tie-out', type=int, default=None, metavar='N', help='transactions in the ledger of the tie-out; 200,000'
     )
     parser.add_argument('--workers', default='0,2', help='of the Odoo that gets them; 0: one process with threads')
@@ -256,6 +259,7 @@ def run_all_sections(runtime, options):
         'coding': None,
         'orders': None,
         'screens': None,
+        'lists': None,
         'tie_out': None,
         'webhooks': [],
     }
@@ -340,6 +344,10 @@ def measure_other_sections(runtime, options, result):
     if rounds:
         print_progress(f"{rounds} orders on Odoo's screens")
         result['screens'] = run_bench_script(runtime, 'bench_screens.py', f'{PREFIX}screens', '--rounds', rounds)
+    rows = choose_section_size(options, 'screens', options.rows, 200000, get_usual_size(200000))
+    if rows:
+        print_progress(f'the screens of the addon over a ledger of {rows} rows')
+        result['lists'] = run_bench_script(runtime, 'bench_lists.py', f'{PREFIX}lists', '--rows', rows)
     ledger = choose_section_size(options, 'tie-out', options.tie_out, 200000, get_usual_size(200000))
     if ledger:
         print_progress(f'the tie-out: {ledger} card transactions in 24 months')

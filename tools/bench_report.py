@@ -1,6 +1,8 @@
 """The output of the benchmark and its verdicts: each target with the measured value."""
 
 from bench_kinds import BILLS
+from bench_screen_report import judge_list_figures, judge_screen_figures, print_list_figures, print_screen_figures
+from bench_table import print_figure_table
 
 IDLE_QUERIES = 15  # per push without changes, apart from the scheduler's own
 ORDER_QUERIES = 8  # that a connected company may pay to confirm an order or to validate a receipt
@@ -11,24 +13,10 @@ OPENS = 2.0  # seconds to open the tie-out of a two-year ledger
 DRILLS = 1.0  # seconds to open what is behind one of its figures
 ANSWERS = 0.05  # seconds within which 99 of 100 events are answered
 ARRIVES = 2.0  # seconds within which 95 of 100 objects that Ramp reported are posted
-FOLLOWS = 2.0  # seconds within which 95 of 100 steps on Odoo's screens are in Ramp
 FLAT = 0.10  # allowed difference between the last and the first thousand of a long run
 
 
 # -- tables
-
-
-def print_figure_table(head, rows):
-    """Print rows of texts under their head. The first column is aligned left, the others right."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    for row in [head, *rows]:
-        print(
-            '  '
-            + '  '.join(
-                text.ljust(width) if not column else text.rjust(width)
-                for column, (text, width) in enumerate(zip(row, widths))
-            )
-        )
 
 
 def print_bench_result(result):
@@ -60,6 +48,7 @@ def print_bench_result(result):
         ('coding', print_coding_figures),
         ('orders', print_order_figures),
         ('screens', print_screen_figures),
+        ('lists', print_list_figures),
         ('tie_out', print_tie_out_figures),
         ('webhooks', print_webhook_figures),
     ):
@@ -272,22 +261,6 @@ def print_order_figures(figures):
     )
 
 
-def print_screen_figures(figures):
-    print(f"\nFrom a click on Odoo's screens to the state in Ramp, in a browser ({figures['rounds']} orders), seconds")
-    print_figure_table(
-        ['', 'Ramp p50', 'p95', 'slowest', 'the page p50', 'p95', f'while Ramp hangs for {figures["hangs"]:.0f} s'],
-        [
-            [
-                step['words'],
-                *(f'{step["ramp"][key]:.2f}' for key in ('p50', 'p95', 'max')),
-                *(f'{step["page"][key]:.2f}' for key in ('p50', 'p95')),
-                f'{step["stuck"]:.2f}',
-            ]
-            for step in figures['steps'].values()
-        ],
-    )
-
-
 def print_tie_out_figures(figures):
     print(
         f'\nThe tie-out of a ledger of {figures["transactions"]:,} card transactions in {figures["months"]} months '
@@ -347,6 +320,7 @@ def judge_bench_result(result, first):
         ('coding', judge_coding_figures),
         ('orders', judge_order_figures),
         ('screens', judge_screen_figures),
+        ('lists', judge_list_figures),
     ):
         found += judge(result[part]) if result[part] else []
     return found
@@ -478,18 +452,4 @@ def judge_order_figures(figures):
             (asked == 0, f'and no request (measured {asked:.0f})'),
             (idle == 0, f'what has not changed is not sent again, nor asked for (measured {idle} requests)'),
         )
-    ]
-
-
-def judge_screen_figures(figures):
-    follows, stuck = figures['follows']['p95'], max(step['stuck'] for step in figures['steps'].values())
-    return [
-        {
-            'verdict': 'met' if follows < FOLLOWS else 'NOT MET',
-            'text': f'95 of 100 steps on the screens are in Ramp in under {FOLLOWS:g} s (measured {follows:.2f})',
-        },
-        {
-            'verdict': 'met' if stuck < figures['hangs'] / 2 else 'NOT MET',
-            'text': f'no page waits for Ramp (the slowest took {stuck:.2f} s while Ramp hung for {figures["hangs"]:.0f} s)',
-        },
     ]
