@@ -73,7 +73,7 @@ class DigestDigest(models.Model):
         key = 'ramp_tie_out_differences', connection.id, self.env.uid
         counts = self.env.cr.cache
         if key not in counts:
-            report = self.env['report.ramp_connector.tie_out'].get_report(connection.id)
+            report = self.env['report.ramp_connector.tie_out']._report_without_lists(connection.id)
             counts[key] = report['status']['count']
         return counts[key]
 

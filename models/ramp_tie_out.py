@@ -114,9 +114,14 @@ class RampTieOut(models.Model):
 
         :param connection_ids: see `_common_tables`
         """
+        return SQL('WITH %s %s', self._part_tables(connection_ids), self._sum_of_parts())
+
+    @api.model
+    def _part_tables(self, connection_ids=None):
+        """Return the common table expressions that end with `part`: what each object and each item changes."""
         return SQL(
             """
-            WITH %(common)s, statement AS MATERIALIZED (
+            %(common)s, statement AS MATERIALIZED (
                 -- which statement's bill the cashback is a part of
                 SELECT s.connection_id, s.id, s.date, b.id AS cashback_id
                   FROM c JOIN ramp_record s ON s.connection_id = c.id, jsonb_array_elements_text(s.noted -> 'cashbacks') AS b(id)
@@ -149,7 +154,7 @@ class RampTieOut(models.Model):
                        COALESCE(m.reversed_entry_id, m.id),  -- an entry and its reversal are one matter
                        CASE WHEN t.move_id IS NULL THEN 0.0 ELSE -i.amount_currency END, -i.amount_currency
                   FROM item i JOIN c ON c.id = i.connection_id
-                  LEFT JOIN account_move m ON i.record_id IS NULL AND m.id = i.move_id
+                  LEFT JOIN account_move m ON m.id = CASE WHEN i.record_id IS NULL THEN i.move_id END
                   LEFT JOIN returned t ON t.move_id = COALESCE(m.reversed_entry_id, m.id)
                  WHERE i.date >= c.start_date
                 UNION ALL
@@ -159,6 +164,15 @@ class RampTieOut(models.Model):
                   JOIN account_move m ON m.id = r.res_id
                  WHERE r.flow = 'repayment' AND r.res_model = 'account.move' AND m.state = 'posted'
             )
+            """,
+            common=self._common_tables(connection_ids),
+        )
+
+    @api.model
+    def _sum_of_parts(self):
+        """Return the SELECT of the rows from `part`, see `_part_tables`."""
+        return SQL(
+            """
             SELECT (COALESCE(record_id * 2::bigint, move_id * 2::bigint + 1)) * 200000
                        + ((extract(year FROM month)::int - 2000) * 12 + extract(month FROM month)::int) * 100 + currency_id %% 100 AS id,
                    connection_id, company_id, max(ramp_entity_id) AS ramp_entity_id, currency_id, month, measure, record_id, move_id,
@@ -166,6 +180,5 @@ class RampTieOut(models.Model):
                    sum(ramp_amount) <> sum(odoo_amount) AS is_odd
               FROM part
              GROUP BY connection_id, company_id, currency_id, month, measure, record_id, move_id
-            """,
-            common=self._common_tables(connection_ids),
+            """
         )

@@ -64,7 +64,7 @@ class RampTieOutSignOff(models.Model):
             [('connection_id', '=', connection.id), ('month', '=', last), ('withdrawn_at', '=', False)]
         ):
             raise UserError(self.env._('This month is signed already. Withdraw that sign-off first.'))
-        figures = Report._signed_figures(Report.get_report(connection.id, month, month), last)
+        figures = Report._signed_figures(Report._report_without_lists(connection.id, month, month), last)
         # sudo: nobody may write sign-offs themselves. Who may sign was checked above, and the figures are computed here.
         self.sudo().create(
             {

@@ -9,4 +9,5 @@ from . import (
     ramp_dashboard,
     ramp_tie_out_summary,
     ramp_tie_out_signed,
+    ramp_tie_out_pages,
 )

@@ -9,13 +9,14 @@ from dateutil.relativedelta import relativedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_date
 
-from .ramp_tie_out_report import EPOCH, MEASURES, MEMO_MEASURE, SHOWN
+from .ramp_tie_out_report import EPOCH, MEASURES, MEMO_MEASURE, Listing
 
 # Months shown one by one; earlier months are part of the first opening balance
 MOST_MONTHS = 240
 SIDES = ('ramp', 'odoo')
-# Parts of the one query of all figures: rows by month, at the end of the period, and carried forward from before it
-PARTS = {'sums': 0, 'monthly': 1, 'at_end': 2, 'carried': 3, 'kinds': 4, 'carried_sums': 5}
+# Parts of the one query of all figures: rows by month, at the end of the period, and carried forward from before it;
+# what is on the accounts at its end, and what was before the start date
+PARTS = {'sums': 0, 'monthly': 1, 'at_end': 2, 'carried': 3, 'kinds': 4, 'carried_sums': 5, 'accounts': 6, 'before': 7}
 
 
 class OddRow(NamedTuple):
@@ -45,6 +46,10 @@ class MonthlyFigures(NamedTuple):
     kinds: dict
     # {(entity, currency id): (difference, number of objects)} of all that is carried forward
     carried_sums: dict
+    # [(entity or None, currency id, account id, amount in Odoo)] at the end of the period
+    accounts: list
+    # {currency id: amount in Odoo} before the start date
+    before: dict
 
 
 class RampTieOutFigures(models.AbstractModel):
@@ -56,12 +61,14 @@ class RampTieOutFigures(models.AbstractModel):
         for model in ('ramp.record', 'account.move.line', 'account.move', 'account.payment', 'ramp.connection'):
             self.env[model].flush_model()
 
-    def _entity_sections(self, connection, first, last):
-        """Return one section of the report for each entity and currency."""
+    def _entity_sections(self, connection, first, last, listing):
+        """Return one section of the report for each entity and currency. `listing`: see `Listing`."""
         self._flush_read_models()
-        figures = self._read_monthly_figures(connection, first, last)
+        figures = self._read_monthly_figures(connection, first, last, listing)
         sums = figures.sums
-        start = self._balances_before_start(connection, {(entity, currency) for entity, currency, *_rest in sums})
+        start = self._balances_before_start(
+            connection, {(entity, currency) for entity, currency, *_rest in sums}, figures.before
+        )
         keys = sorted({(entity, currency) for entity, currency, *_rest in sums} | set(start), key=str)
         currencies = (
             self.env['res.currency']
@@ -77,7 +84,7 @@ class RampTieOutFigures(models.AbstractModel):
             else:
                 carried[row.entity, row.currency_id].append(item)
         names = connection.ramp_entities or {}
-        accounts = self._ledger_by_account(connection, keys, last)
+        accounts = self._ledger_by_account(figures.accounts, keys)
         sections = []
         for key in keys:
             currency, before = currencies[key[1]], start.get(key, {})
@@ -92,13 +99,29 @@ class RampTieOutFigures(models.AbstractModel):
 
     # ------------------------------------------------------------------ database queries
 
-    def _read_monthly_figures(self, connection, first, last):
+    @staticmethod
+    def _listed_rows_condition(listing):
+        """Return the condition of the rows that are listed one by one: the largest of each list."""
+        lists = [SQL('part = %s', PARTS['carried'])] if listing.carried else []
+        if listing.months is None:
+            lists.append(SQL('part = %s', PARTS['monthly']))
+        elif listing.months:
+            lists.append(SQL('part = %s AND month = ANY(%s)', PARTS['monthly'], list(listing.months)))
+        return SQL(
+            'place > %s AND place <= %s AND (%s)',
+            listing.page * listing.size,
+            (listing.page + 1) * listing.size,
+            SQL(' OR ').join(lists),
+        )
+
+    def _read_monthly_figures(self, connection, first, last, listing=Listing()):
         """Return the figures up to the last month, and what differs, as `MonthlyFigures`."""
+        TieOut = self.env['ramp.tie.out']
         begin = max(first or EPOCH, last - relativedelta(months=MOST_MONTHS - 1))
         rows = self.env.execute_query(
             SQL(
                 """
-            WITH t AS MATERIALIZED (%(query)s
+            WITH %(tables)s, t AS MATERIALIZED (%(query)s
             ), o AS MATERIALIZED (
                 -- what differs, and by how much over all months
                 SELECT *, sum(difference) OVER (PARTITION BY record_id, move_id, currency_id) AS whole
@@ -126,28 +149,43 @@ class RampTieOutFigures(models.AbstractModel):
               FROM (SELECT *, row_number() OVER (PARTITION BY part, ramp_entity_id, currency_id, month
                                                  ORDER BY abs(difference) DESC, record_id, move_id) AS place
                       FROM n WHERE part <> %(at_end)s) p
-             WHERE place <= %(shown)s
+             WHERE %(listed)s
             UNION ALL
             SELECT CASE part WHEN %(at_end)s THEN %(kinds)s ELSE %(carried_sums)s END, ramp_entity_id, currency_id, NULL,
                    CASE measure WHEN %(memo)s THEN %(memo)s END, NULL, NULL, sum(ramp_amount), sum(odoo_amount), count(*), kind,
                    is_explained
               FROM n WHERE part <> %(monthly)s GROUP BY part, ramp_entity_id, currency_id, 5, kind, is_explained
+            UNION ALL
+            SELECT %(accounts)s, ramp_entity_id, currency_id, NULL, NULL, account_id, NULL, 0, -sum(amount_currency), 0, NULL, NULL
+              FROM item WHERE date < %(end)s GROUP BY ramp_entity_id, currency_id, account_id
+            UNION ALL
+            SELECT %(before)s, NULL, currency_id, NULL, NULL, NULL, NULL, 0, -sum(amount_currency), 0, NULL, NULL
+              FROM item WHERE date < %(start)s GROUP BY currency_id
             """,
-                query=self.env['ramp.tie.out']._tie_out_query(connection.ids),
+                tables=TieOut._part_tables(connection.ids),
+                query=TieOut._sum_of_parts(),
+                start=connection.start_date,
+                end=max(last + relativedelta(months=1), connection.start_date),
                 named=self._named_rows_query(SQL('SELECT * FROM d')),
                 last=last,
                 begin=begin,
                 memo=MEMO_MEASURE,
-                shown=SHOWN,
+                listed=self._listed_rows_condition(listing),
                 **PARTS,
             )
         )
         entities = defaultdict(set)
         for row in rows:
-            if row[1]:
+            if row[1] and row[0] != PARTS['accounts']:
                 entities[row[2]].add(row[1])
-        figures = MonthlyFigures({}, [], [], defaultdict(list), {})
+        figures = MonthlyFigures({}, [], [], defaultdict(list), {}, [], {})
         for part, entity, currency, month, measure, record, move, ramp, odoo, count, kind, is_explained in rows:
+            if part == PARTS['accounts']:
+                figures.accounts.append((entity, currency, record, odoo))
+                continue
+            if part == PARTS['before']:
+                figures.before[currency] = odoo
+                continue
             # Manual entries belong to the only entity, or to none if there are several
             entity = entity or (next(iter(entities[currency])) if len(entities[currency]) == 1 else None)
             if part in (PARTS['monthly'], PARTS['carried']):
@@ -165,24 +203,18 @@ class RampTieOutFigures(models.AbstractModel):
                 figures.sums[entity, currency, month, measure] = (before[0] + ramp, before[1] + odoo, before[2] + count)
         return figures
 
-    def _balances_before_start(self, connection, keys):
+    def _balances_before_start(self, connection, keys, before=None):
         """Return what was owed before the start date, as {(entity, currency id): {'ramp': float, 'odoo': float}}.
 
         Amounts are in units of the currency. Ramp states its amount in the first statement that ends after the start
         date. Odoo has its amount only if somebody entered it.
+
+        :param before: Odoo's amounts, see `MonthlyFigures`; None: they are read
         """
+        if before is None:
+            before = self._read_before_start(connection)
         found = defaultdict(lambda: dict.fromkeys(SIDES, 0.0))
-        lines = self.env.execute_query(
-            SQL(
-                """
-            WITH %(common)s
-            SELECT i.currency_id, -sum(i.amount_currency) FROM item i WHERE i.date < %(start)s GROUP BY i.currency_id
-            """,
-                common=self.env['ramp.tie.out']._common_tables(connection.ids),
-                start=connection.start_date,
-            )
-        )
-        for currency, amount in lines:
+        for currency, amount in before.items():
             entities = {entity for entity, other in keys if other == currency and entity}
             found[next(iter(entities)) if len(entities) == 1 else None, currency]['odoo'] = float(amount)
         # A payload names thousands of lines, so only the first statements are read
@@ -204,6 +236,21 @@ class RampTieOutFigures(models.AbstractModel):
                     connection, key, section
                 )
         return {key: sides for key, sides in found.items() if any(sides.values())}
+
+    def _read_before_start(self, connection):
+        """Return {currency id: amount in Odoo} before the start date."""
+        return dict(
+            self.env.execute_query(
+                SQL(
+                    """
+            WITH %(common)s
+            SELECT i.currency_id, -sum(i.amount_currency) FROM item i WHERE i.date < %(start)s GROUP BY i.currency_id
+            """,
+                    common=self.env['ramp.tie.out']._common_tables(connection.ids),
+                    start=connection.start_date,
+                )
+            )
+        )
 
     def _moved_before_start(self, connection, key, section):
         """Return what moved before the start date, if that day is in the middle of the statement."""

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
@@ -7,7 +7,7 @@ from dateutil.relativedelta import relativedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_date
 
-from .ramp_tie_out_report import OPEN_FLOWS, SHOWN
+from .ramp_tie_out_report import OPEN_FLOWS
 
 
 class OpenRow(NamedTuple):
@@ -38,11 +38,13 @@ class RampTieOutOpen(models.AbstractModel):
 
     _inherit = 'report.ramp_connector.tie_out'
 
-    def _open_balances(self, connection, kind, last):
+    def _open_balances(self, connection, kind, last, listing):
         """Return the open amounts by partner and currency: Ramp's beside the residual amounts of the documents.
 
         :param kind: 'vendor' (bills and vendor credits) or 'employee' (reimbursements)
         :param last: first day of the last month
+        :param listing: see `Listing`
+        :return: {'kind', 'title', 'rows', 'kinds': {kind of a difference: number}, 'is_zero', 'is_green'}
         """
         day = self._last_day(last)
         rows = self._open_balance_rows(connection, kind, day)
@@ -55,9 +57,6 @@ class RampTieOutOpen(models.AbstractModel):
             group['odoo'] += row.odoo
             if row.ramp != row.odoo:
                 group['odd'].append(row)
-        described = self._describe_open_rows(
-            [row for group in groups.values() for row in group['odd'][:SHOWN]], kinds, day
-        )
         partners = (
             self.env['res.partner'].browse({partner for partner, _currency in groups if partner}).exists().grouped('id')
         )
@@ -70,19 +69,39 @@ class RampTieOutOpen(models.AbstractModel):
                     'name': partners[partner].display_name if partner in partners else self.env._('Not in Odoo'),
                     'currency': {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places},
                     **self._compare_both_sides(currency, group['ramp'], group['odoo'], len(group['odd'])),
-                    'differences': [described[row.record_id] for row in group['odd'][:SHOWN]],
+                    'odd_rows': group['odd'],
                 }
             )
+        shown.sort(key=lambda row: (not row['odd'], row['name'].lower(), row['currency']['name']))
+        self._list_open_differences(shown, kinds, day, listing)
         label = format_date(self.env, min(day, fields.Date.context_today(self)))
         return {
             'kind': kind,
             'title': self.env._('Open bills by vendor on %s', label)
             if kind == 'vendor'
             else self.env._('Open reimbursements by employee on %s', label),
-            'rows': sorted(shown, key=lambda row: (not row['odd'], row['name'].lower(), row['currency']['name'])),
+            'rows': shown,
+            'kinds': dict(Counter(kind for kind, _is_explained in kinds.values())),
             'is_zero': not odd,
             'is_green': all(is_explained for _kind, is_explained in kinds.values()),
         }
+
+    def _list_open_differences(self, shown, kinds, day, listing):
+        """Replace what differs of each partner by the differences in words, as far as they are listed.
+
+        :param shown: rows of the report; `odd_rows` becomes `differences`, and `more`: the number of the others
+        """
+        left, listed = listing.together, []
+        for row in shown:
+            odd = row.pop('odd_rows')
+            size = listing.size if left is None else min(listing.size, left)
+            row['differences'], row['more'] = odd[:size], max(0, len(odd) - size)
+            listed += row['differences']
+            if left is not None:
+                left -= len(row['differences'])
+        described = self._describe_open_rows(listed, kinds, day)
+        for row in shown:
+            row['differences'] = [described[item.record_id] for item in row['differences']]
 
     @staticmethod
     def _last_day(last):

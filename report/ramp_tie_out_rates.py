@@ -91,7 +91,8 @@ class RampTieOutRates(models.AbstractModel):
                    AND CASE r.flow WHEN 'transaction' THEN l.account_id = %(card)s
                                    ELSE a.account_type IN ('liability_payable', 'asset_receivable') END
                  GROUP BY 1, 2, 3
-            ), priced AS (
+            ), priced AS MATERIALIZED (
+                -- once for each day, and not for each document
                 SELECT d.currency_id, d.day, %(theirs)s AS theirs, COALESCE(%(own)s, %(first)s, 1) AS own
                   FROM (SELECT DISTINCT currency_id, day FROM spent) d
             ), compared AS (

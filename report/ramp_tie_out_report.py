@@ -2,6 +2,7 @@
 import re
 from collections import Counter
 from datetime import date
+from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
@@ -20,6 +21,20 @@ OPEN_FLOWS = {'vendor': ('bill', 'vendor_credit'), 'employee': ('reimbursement',
 SHOWN = 200
 # Ramp did not exist before
 EPOCH = date(2000, 1, 1)
+
+
+class Listing(NamedTuple):
+    """Which differences of a report are listed one by one. Its figures and counts are of all of them."""
+
+    # rows of a list
+    size: int = SHOWN
+    page: int = 0
+    # first days of the months whose differences are listed; None: all
+    months: tuple | None = None
+    # whether what is carried forward is listed
+    carried: bool = True
+    # rows of all partners with open bills together; None: any number
+    together: int | None = None
 
 
 class RampTieOutReport(models.AbstractModel):
@@ -66,14 +81,22 @@ class RampTieOutReport(models.AbstractModel):
 
         :param month_from: first month as 'YYYY-MM'; default: the first there is
         :param month_to: last month as 'YYYY-MM', included; default: the current month
+        The screen reads it page by page, see `get_first_page`.
+
         :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor,
             by employee], 'rates': see `_foreign_currency_rates`, 'status': the result in words, 'kinds': {kind of a
             difference: its label}, 'sign_offs': see `_sign_offs_of_report`, 'to_sign': see `_month_to_sign`}
         """
-        connection = self._readable_connection(connection_id)
-        first, last = self._parse_months(connection, month_from, month_to)
-        sections = self._entity_sections(connection, first, last)
-        owing = [self._open_balances(connection, kind, last) for kind in OPEN_FLOWS]
+        return self._make_report(*self._read_period(connection_id, month_from, month_to), Listing())
+
+    def _make_report(self, connection, first, last, listing):
+        """Return the report, see `get_report`.
+
+        :param first: first day of the first month, or None
+        :param last: first day of the last month
+        """
+        sections = self._entity_sections(connection, first, last, listing)
+        owing = [self._open_balances(connection, kind, last, listing) for kind in OPEN_FLOWS]
         rates = self._foreign_currency_rates(connection, first, last)
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
         report = {
@@ -237,8 +260,8 @@ class RampTieOutReport(models.AbstractModel):
                 counts[row['label']] += row['count']
         labels = self._difference_kind_labels()
         for part in owing:
-            for row in part['rows']:
-                counts.update(labels[item['kind']] for item in row['differences'])
+            for kind, count in part['kinds'].items():
+                counts[labels[kind]] += count
         return ', '.join(f'{label} ({count})' for label, count in sorted(counts.items())) or self.env._(
             'what differs in a month is made up for in another one'
         )

@@ -1,10 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from collections import defaultdict
 
-from dateutil.relativedelta import relativedelta
-
 from odoo import models
-from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
 
@@ -111,25 +108,16 @@ class RampTieOutSummary(models.AbstractModel):
 
     # ------------------------------------------------------------------ accounts
 
-    def _ledger_by_account(self, connection, keys, last):
+    @staticmethod
+    def _ledger_by_account(accounts, keys):
         """Return Odoo's side of the closing balances by account.
 
+        :param accounts: see `MonthlyFigures`
         :param keys: {(entity, currency id)} of the sections
         :return: {(entity, currency id): {account id: amount}}
         """
-        end = max(last + relativedelta(months=1), connection.start_date)
         found = defaultdict(lambda: defaultdict(int))
-        for entity, currency, account, amount in self.env.execute_query(
-            SQL(
-                """
-            WITH %(common)s
-            SELECT i.ramp_entity_id, i.currency_id, i.account_id, -sum(i.amount_currency)
-              FROM item i WHERE i.date < %(end)s GROUP BY 1, 2, 3
-            """,
-                common=self.env['ramp.tie.out']._common_tables(connection.ids),
-                end=end,
-            )
-        ):
+        for entity, currency, account, amount in accounts:
             # As with all figures: entries without an object belong to the only entity, or to none
             entities = {other for other, money in keys if money == currency and other}
             place = entity or (next(iter(entities)) if len(entities) == 1 else None)

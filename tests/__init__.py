@@ -86,6 +86,7 @@ from . import (
     test_taxes,
     test_telling,
     test_tie_out,
+    test_tie_out_pages,
     test_tie_out_screens,
     test_token_dies,
     test_transaction,

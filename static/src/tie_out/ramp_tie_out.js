@@ -135,7 +135,39 @@ export class RampTieOut extends Component {
             return;
         }
         const { connectionId, from, to } = this.state;
-        this.state.report = await this.last.add(this.orm.call(MODEL, "get_report", [connectionId, from, to]));
+        this.state.report = await this.last.add(this.orm.call(MODEL, "get_first_page", [connectionId, from, to]));
+        // What was unfolded before, and is not among the first pages
+        const lists = [...this.state.report.sections.flatMap((section) => this.rows(section)), ...this.state.report.open.flatMap((part) => this.openRows(part))];
+        for (const row of lists) {
+            if (row.unfolded && row.list && !row.list.rows.length) {
+                await this.loadMore(row.list);
+            }
+        }
+    }
+
+    // differences come page by page
+
+    /** The list of differences of a month, of what is carried forward, or of a partner. `holder` is what the report has of it. */
+    list(holder, name, method, args) {
+        return { holder, rows: holder[name], more: holder.more, method, args };
+    }
+
+    async loadMore({ holder, rows, method, args }) {
+        const page = holder.pages ?? (rows.length ? 1 : 0);
+        const found = await this.orm.call(MODEL, method, args, { month_to: this.state.to || null, page });
+        rows.push(...found);
+        holder.pages = page + 1;
+        // An empty page: the rest is gone meanwhile
+        holder.more = found.length ? Math.max(0, holder.more - found.length) : 0;
+        if (holder.more_amount !== undefined) {
+            holder.more_amount -= found.reduce((sum, item) => sum + item.difference, 0);
+        }
+    }
+
+    /** The row below a list that has more differences than are shown. */
+    moreRow(list, key, figures) {
+        const { more } = list;
+        return { key: `${key}/more`, kind: "more", label: more === 1 ? _t("Show 1 more") : _t("Show more (%s are left)", more), figures, list };
     }
 
     // what is shown
@@ -177,6 +209,7 @@ export class RampTieOut extends Component {
             const key = `${entity}/${currency.id}/${month.month}`;
             const count = month.differences.length + month.more;
             const unfolded = this.state.unfolded[key] ?? month.month === last;
+            const list = this.list(month, "differences", "get_differences", [this.state.connectionId, currency.id, entity, month.month, this.state.from || null]);
             rows.push({
                 key,
                 kind: "month",
@@ -187,12 +220,13 @@ export class RampTieOut extends Component {
                 isZero: month.is_zero,
                 count,
                 unfolded,
+                list: month.more && list,
             });
             if (unfolded) {
                 rows.push(...this.lines(month, month.month, month.month, 2, key), ...this.differences(month.differences, key));
             }
             if (unfolded && month.more) {
-                rows.push({ key: `${key}/more`, kind: "more", label: _t("%s more, see Ramp Tie-Out Analysis", month.more) });
+                rows.push(this.moreRow(list, key));
             }
         }
         rows.push(...this.accountRows(section));
@@ -207,6 +241,7 @@ export class RampTieOut extends Component {
         const key = `carried/${entity}/${currency.id}`;
         const unfolded = this.state.unfolded[key] ?? true;
         const onlyDifference = (difference) => ({ difference });
+        const list = this.list(carried, "rows", "get_differences", [this.state.connectionId, currency.id, entity, null, this.state.from || null]);
         const rows = [
             {
                 key,
@@ -215,13 +250,13 @@ export class RampTieOut extends Component {
                 figures: onlyDifference(carried.total),
                 count: carried.rows.length + carried.more,
                 unfolded,
+                list: carried.more && list,
             },
         ];
         if (unfolded) {
             rows.push(...this.differences(carried.rows, key));
             if (carried.more) {
-                const label = _t("%s more, see Ramp Tie-Out Analysis", carried.more);
-                rows.push({ key: `${key}/more`, kind: "more", label, figures: onlyDifference(carried.more_amount) });
+                rows.push(this.moreRow(list, key, onlyDifference(carried.more_amount)));
             }
             if (carried.start) {
                 const label = _t("Owed before %s", formatDate(deserializeDate(start_date)));
@@ -300,8 +335,9 @@ export class RampTieOut extends Component {
     openRows(part) {
         return part.rows.flatMap((row) => {
             const key = `${part.kind}/${row.partner_id}/${row.currency.id}`;
-            const unfolded = this.state.unfolded[key] ?? row.odd > 0;
+            const unfolded = this.state.unfolded[key] ?? row.differences.length > 0;
             const args = [part.kind, row.partner_id, row.currency.id];
+            const list = this.list(row, "differences", "get_open_differences", [this.state.connectionId, ...args]);
             return [
                 {
                     key,
@@ -310,16 +346,21 @@ export class RampTieOut extends Component {
                     figures: row,
                     currency: row.currency,
                     owing: { ramp: row.ramp || row.odd ? args : false, odoo: row.odoo || row.odd ? args : false },
-                    count: row.differences.length,
+                    count: row.differences.length + row.more,
                     unfolded,
+                    list: row.more && list,
                 },
                 ...(unfolded ? this.differences(row.differences, key) : []).map((item) => ({ ...item, currency: row.currency })),
+                ...(unfolded && row.more ? [this.moreRow(list, key)] : []),
             ];
         });
     }
 
-    toggle(row) {
+    async toggle(row) {
         this.state.unfolded[row.key] = !row.unfolded;
+        if (!row.unfolded && row.list && !row.list.rows.length) {
+            await this.loadMore(row.list);
+        }
     }
 
     monthBefore(month) {
