@@ -17,6 +17,7 @@ from . import (
     test_clocks,
     test_coding,
     test_common,
+    test_companies,
     test_configuration_check,
     test_connection,
     test_currencies,
