@@ -34,7 +34,7 @@ class RampCause(models.Model):
     first_date = fields.Date(string='From', readonly=True)
     last_date = fields.Date(string='To', readonly=True)
     place = fields.Selection([('odoo', 'To do in Odoo'), ('ramp', 'To do in Ramp')], string='Where', readonly=True)
-    name = fields.Text(string='Cause', compute='_compute_name')
+    name = fields.Text(string='Cause', compute='_compute_name', search='_search_name')
     amounts = fields.Char(string='Amount', compute='_compute_amounts', help='Sum of the amounts, by currency.')
 
     # ------------------------------------------------------------------ the query
@@ -105,6 +105,23 @@ class RampCause(models.Model):
             )
         ]
 
+    @api.model
+    def _count_records_to_decide(self, connection):
+        """Return the number of rows of a connection that need a decision in Odoo."""
+        self._flush_ledger()
+        [[count]] = self.env.execute_query(
+            SQL(
+                """
+                SELECT count(DISTINCT k.id) FROM (%s) k
+                 WHERE k.connection_id = %s AND k.cause ->> 'kind' IS DISTINCT FROM %s
+                """,
+                self._cause_query(),
+                connection.id,
+                IN_RAMP,
+            )
+        )
+        return count
+
     # ------------------------------------------------------------------ in words
 
     @api.depends('cause', 'kind')
@@ -118,6 +135,10 @@ class RampCause(models.Model):
         }
         for cause in self:
             cause.name = of_state.get(cause.kind) or Cause.from_json(cause.cause).title.in_language(self.env.lang)
+
+    def _search_name(self, operator, value):
+        # The names are made for their reader. There are some hundred causes, so all are read
+        return [('id', 'in', self.search([]).filtered_domain([('name', operator, value)]).ids)]
 
     @api.depends('name')
     @api.depends_context('lang')

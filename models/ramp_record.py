@@ -128,7 +128,7 @@ class RampRecord(models.Model):
         help='Why the row is on hold or ignored. A question is looked at again in every run, and what a rule left out '
         'comes back when Ramp changes it. Everything else waits for a decision.',
     )
-    attempts = fields.Integer(readonly=True, help='Number of failures in a row.')
+    attempts = fields.Integer(readonly=True, aggregator=None, help='Number of failures in a row.')
     next_attempt = fields.Datetime(readonly=True)
     seen_at = fields.Datetime(string='Last Seen in Ramp', readonly=True)
     reported_hash = fields.Char(readonly=True, help='The hash of the failure that was last reported to Ramp.')
@@ -172,6 +172,12 @@ class RampRecord(models.Model):
         'has_moved'
     )
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
+    # Filters of the list that find a few rows among many, in the order of the list
+    _changed_in_order = models.Index('(date DESC NULLS LAST, id DESC) WHERE has_changed IS TRUE')
+    _withheld_in_order = models.Index('(date DESC NULLS LAST, id DESC) WHERE is_withheld IS TRUE')
+    _found_in_order = models.Index('(date DESC NULLS LAST, id DESC) WHERE finding IS NOT NULL')
+    _of_reason = models.Index('USING hash (error_message) WHERE error_message IS NOT NULL')
+    _decided_in_order = models.Index('(date DESC NULLS LAST, id DESC) WHERE decision IS NOT NULL')
 
     @api.model
     def _selection_flow(self):

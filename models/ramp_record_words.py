@@ -57,6 +57,8 @@ class RampRecord(models.Model):
                 values.get('manager'),
             )
         }
+        # An object that refers to nothing would otherwise find every row without an id
+        others.discard(None)
         names = {}
         for other in (
             self.search_fetch(
@@ -68,7 +70,7 @@ class RampRecord(models.Model):
                 ],
                 ['ramp_id', 'remote_id', 'name'],
             )
-            if others - {None}
+            if others
             else ()
         ):
             names.update(dict.fromkeys((other.ramp_id, other.remote_id), other.name))

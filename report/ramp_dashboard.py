@@ -80,7 +80,7 @@ class RampDashboard(models.AbstractModel):
         """
         today = fields.Date.context_today(self)
         month = f'{today:%Y-%m}'
-        report = self.env['report.ramp_connector.tie_out'].get_report(connection_id, month, month)
+        report = self.env['report.ramp_connector.tie_out']._report_without_lists(connection_id, month, month)
         return {'kind': report['status']['kind'], 'text': report['status']['text'], 'month': report['period']['label']}
 
     # ------------------------------------------------------------------ health
@@ -132,11 +132,11 @@ class RampDashboard(models.AbstractModel):
         """Return {'total': number of causes, 'here': number of records that need a decision in Odoo, 'list': [{'id',
         'name', 'count', 'amounts', 'place'}]}, the largest first.
         """
-        causes = self.env['ramp.cause'].search([('connection_id', '=', connection.id)])
-        here = causes.filtered(lambda cause: cause.place == 'odoo')
+        Cause = self.env['ramp.cause']
+        mine = [('connection_id', '=', connection.id)]
         return {
-            'total': len(causes),
-            'here': len(here._get_records()),
+            'total': Cause.search_count(mine),
+            'here': Cause._count_records_to_decide(connection),
             'list': [
                 {
                     'id': cause.id,
@@ -145,7 +145,7 @@ class RampDashboard(models.AbstractModel):
                     'amounts': cause.amounts,
                     'place': cause.place,
                 }
-                for cause in causes[:TOP_CAUSES]
+                for cause in Cause.search_fetch(mine, ['cause', 'kind', 'record_count', 'place'], limit=TOP_CAUSES)
             ],
         }
 

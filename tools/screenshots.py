@@ -2,6 +2,7 @@
 
 ./dev screenshots                    make all of them
 ./dev screenshots --serve            prepare the same Odoo and leave it running
+./dev screenshots --width 400        the main pages at this width, to look at; see `screenshot_widths.py`
 """
 
 import argparse
@@ -37,6 +38,7 @@ from screenshot_data import (
     mend_tie_out_differences,
     prepare_picture_company,
 )
+from screenshot_widths import save_pages_of_width
 
 DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
@@ -247,6 +249,8 @@ def save_purchase_pictures(browser, address, database, ramp):
 def read_picture_options():
     parser = argparse.ArgumentParser(prog='./dev screenshots')
     parser.add_argument('--serve', action='store_true', help='take none; leave Odoo running')
+    parser.add_argument('--width', type=int, help='the main pages at this width in pixels, and no other pictures')
+    parser.add_argument('--output', type=Path, help='folder of these pictures; default: in the cache')
     parser.add_argument('--port', type=int, default=8169)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
     return parser.parse_args()
@@ -273,9 +277,13 @@ def main():
                     time.sleep(3600)
         else:
             with HeadlessBrowser(executable, width=WIDTH, height=800) as browser:
-                save_main_pictures(browser, address)
-                save_tie_out_pictures(browser, address, options.database, ramp)
-                save_purchase_pictures(browser, address, options.database, ramp)
+                if options.width:
+                    folder = options.output or get_cache_dir() / f'screenshots-{options.width}'
+                    save_pages_of_width(browser, address, options.database, ramp, options.width, folder)
+                else:
+                    save_main_pictures(browser, address)
+                    save_tie_out_pictures(browser, address, options.database, ramp)
+                    save_purchase_pictures(browser, address, options.database, ramp)
                 if browser.complaints:
                     raise ToolError(f'the console complains: {browser.complaints[0][:300]}')
     return 0
