@@ -39,6 +39,7 @@
         'views/purchase_order_views.xml',
         'views/stock_picking_views.xml',
         'views/ramp_tie_out_views.xml',
+        'views/ramp_accrual_views.xml',
         'report/ramp_tie_out_templates.xml',
         'views/ramp_dashboard_views.xml',
         'report/ramp_dry_run_templates.xml',

@@ -55,6 +55,8 @@ from . import (
     ramp_mapping,
     ramp_undo,
     ramp_undo_line,
+    ramp_accrual,
+    ramp_accrual_line,
     account_account,
     account_analytic,
     account_fiscal_position,

@@ -10,4 +10,5 @@ from . import (
     ramp_tie_out_summary,
     ramp_tie_out_signed,
     ramp_tie_out_pages,
+    ramp_tie_out_accrued,
 )

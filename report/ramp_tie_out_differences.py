@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, format_date
 
 # Kinds that nobody has to correct in the books: they wait, or somebody decided so
-EXPLAINED_KINDS = ('withheld', 'waiting', 'expected', 'ignored')
+EXPLAINED_KINDS = ('withheld', 'waiting', 'expected', 'ignored', 'accrued')
 
 
 class RampTieOutDifferences(models.AbstractModel):
@@ -14,22 +14,26 @@ class RampTieOutDifferences(models.AbstractModel):
     # ------------------------------------------------------------------ kinds
 
     @api.model
-    def _named_rows_query(self, rows):
+    def _named_rows_query(self, rows, month):
         """Return a SELECT of rows with the kind of their difference, and whether that explains it.
 
         A difference is explained if it waits for somebody in Ramp, or for its turn, or if somebody decided on it. An
-        object that is posted in another month is explained if its sides agree over all months. Everything else is to be
-        corrected in the books.
+        object that is posted in another month is explained if its sides agree over all months. What is accrued for the
+        month, with this amount, is explained. Everything else is to be corrected in the books.
 
         :param rows: SELECT with the columns record_id, move_id, ramp_amount, odoo_amount, and whole: the difference of
             the object over all months
+        :param month: first day of the month at whose end the rows are looked at
         """
         return SQL(
             """
             SELECT n.*, COALESCE(n.kind = ANY(%(explained)s) OR n.kind = 'period' AND n.whole = 0
                                  OR n.kind = 'held' AND n.waits_in_ramp, FALSE) AS is_explained
               FROM (
-                SELECT d.*,
+                SELECT k.*, CASE WHEN k.is_accrued AND k.cause IN ('held', 'waiting', 'withheld', 'period') THEN 'accrued'
+                                 ELSE k.cause END AS kind
+                  FROM (
+                SELECT d.*, a.record_id IS NOT NULL AS is_accrued,
                        -- all that holds it is to be done in Ramp
                        r.reason ->> 'of' = md5(r.error_message) AND r.reason @> '{"causes": [{"kind": "in_ramp"}]}'
                        AND NOT EXISTS (SELECT FROM jsonb_array_elements(r.reason -> 'causes') c WHERE c ->> 'kind' <> 'in_ramp')
@@ -55,16 +59,19 @@ class RampTieOutDifferences(models.AbstractModel):
                          WHEN date_trunc('month', m.date) <> date_trunc('month', COALESCE(r.date, m.date))
                               AND (d.ramp_amount = 0 OR d.odoo_amount = 0) THEN 'period'
                          WHEN r.flow = 'cashback' THEN 'waiting'
-                         ELSE 'edited' END AS kind
+                         ELSE 'edited' END AS cause
                   FROM (%(rows)s) d
                   LEFT JOIN ramp_record r ON r.id = d.record_id
                   LEFT JOIN account_payment p ON r.res_model = 'account.payment' AND p.id = r.res_id
                   LEFT JOIN account_move m ON m.id = CASE r.res_model WHEN 'account.move' THEN r.res_id
                                                                        WHEN 'account.payment' THEN p.move_id END
                   LEFT JOIN account_move e ON e.id = d.move_id
+                  LEFT JOIN (%(accrued)s) a ON a.record_id = r.id AND d.odoo_amount = 0 AND a.amount = d.ramp_amount
+                  ) k
               ) n
             """,
             rows=rows,
+            accrued=self._accrued_query(month),
             explained=list(EXPLAINED_KINDS),
         )
 
@@ -154,6 +161,9 @@ class RampTieOutDifferences(models.AbstractModel):
         :param kind: see `_named_rows_query`
         """
         reason = record.reason_text or record.status
+        if kind == 'accrued':
+            text = self._explain_object_difference('period' if record.res_id else 'held', record, move, odoo)
+            return self.env._('Accrued for this month. %s', text)
         if record.flow == 'bill_payment':
             return self.env._('This is the card payment of a bill. Ramp does not show its transaction.')
         if not record.res_id:

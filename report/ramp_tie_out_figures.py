@@ -58,7 +58,15 @@ class RampTieOutFigures(models.AbstractModel):
     _inherit = 'report.ramp_connector.tie_out'
 
     def _flush_read_models(self):
-        for model in ('ramp.record', 'account.move.line', 'account.move', 'account.payment', 'ramp.connection'):
+        for model in (
+            'ramp.record',
+            'account.move.line',
+            'account.move',
+            'account.payment',
+            'ramp.connection',
+            'ramp.accrual',
+            'ramp.accrual.line',
+        ):
             self.env[model].flush_model()
 
     def _entity_sections(self, connection, first, last, listing):
@@ -166,7 +174,7 @@ class RampTieOutFigures(models.AbstractModel):
                 query=TieOut._sum_of_parts(),
                 start=connection.start_date,
                 end=max(last + relativedelta(months=1), connection.start_date),
-                named=self._named_rows_query(SQL('SELECT * FROM d')),
+                named=self._named_rows_query(SQL('SELECT * FROM d'), last),
                 last=last,
                 begin=begin,
                 memo=MEMO_MEASURE,

@@ -160,7 +160,7 @@ class RampTieOutOpen(models.AbstractModel):
               LEFT JOIN ramp_record v ON v.connection_id = %(connection)s AND v.flow = 'vendor' AND v.ramp_id = o.parent_ramp_id
              ORDER BY abs(o.ramp_amount - o.odoo_amount) DESC, o.record_id
             """,
-                    named=self._named_rows_query(rows),
+                    named=self._named_rows_query(rows, day.replace(day=1)),
                     connection=connection.id,
                 )
             )
@@ -169,6 +169,8 @@ class RampTieOutOpen(models.AbstractModel):
     @staticmethod
     def _kind_of_open_row(row):
         """Return (kind, whether that explains it) of an open object whose sides differ."""
+        if row.kind == 'accrued':
+            return row.kind, True
         if not row.whole:
             # Both sides agree today
             return 'period', True
@@ -194,7 +196,9 @@ class RampTieOutOpen(models.AbstractModel):
         }
 
     def _describe_open_row(self, row, kind, is_explained, record, move, payment, day):
-        if kind == 'period':
+        if kind == 'accrued':
+            text = self._explain_object_difference(kind, record, move, float(row.odoo))
+        elif kind == 'period':
             text = self.env._(
                 'Both sides agree today. By %s, it was posted or paid on one side only.', format_date(self.env, day)
             )

@@ -85,7 +85,8 @@ class RampTieOutReport(models.AbstractModel):
 
         :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor,
             by employee], 'rates': see `_foreign_currency_rates`, 'status': the result in words, 'kinds': {kind of a
-            difference: its label}, 'sign_offs': see `_sign_offs_of_report`, 'to_sign': see `_month_to_sign`}
+            difference: its label}, 'sign_offs': see `_sign_offs_of_report`, 'to_sign': see `_month_to_sign`,
+            'accruals': see `_accruals_of_report`, 'to_accrue': see `_month_to_accrue`}
         """
         return self._make_report(*self._read_period(connection_id, month_from, month_to), Listing())
 
@@ -99,6 +100,7 @@ class RampTieOutReport(models.AbstractModel):
         owing = [self._open_balances(connection, kind, last, listing) for kind in OPEN_FLOWS]
         rates = self._foreign_currency_rates(connection, first, last)
         is_zero = all(part['is_zero'] for part in (*sections, *owing, rates))
+        accruals = self._accruals_of_report(connection, first, last)
         report = {
             'connection': {'id': connection.id, 'name': connection.display_name, 'company': connection.company_id.name},
             'period': {
@@ -110,10 +112,12 @@ class RampTieOutReport(models.AbstractModel):
             'sections': sections,
             'open': owing,
             'rates': rates,
-            'status': self._report_overall_status(connection, is_zero, sections, owing, rates),
+            'status': self._report_overall_status(connection, is_zero, sections, owing, rates, accruals),
             'kinds': self._difference_kind_labels(),
             'read': fields.Datetime.to_string(connection.last_watch) if connection.last_watch else False,
             'may_sign': self.env.user.has_group('account.group_account_manager'),
+            'accruals': accruals,
+            'to_accrue': self._month_to_accrue(connection, last),
         }
         report['sign_offs'] = self._sign_offs_of_report(connection, report, first, last)
         report['to_sign'] = self._month_to_sign(connection, report, last)
@@ -171,7 +175,7 @@ class RampTieOutReport(models.AbstractModel):
         The figures are read in SQL, which checks no access.
         """
         connections.check_access('read')
-        for model in ('ramp.record', 'ramp.tie.out', 'ramp.tie.out.sign.off', 'account.move.line'):
+        for model in ('ramp.record', 'ramp.tie.out', 'ramp.tie.out.sign.off', 'ramp.accrual', 'account.move.line'):
             self.env[model].check_access('read')
 
     def _readable_connection(self, connection_id):
@@ -215,7 +219,7 @@ class RampTieOutReport(models.AbstractModel):
 
     # ------------------------------------------------------------------ overall status
 
-    def _report_overall_status(self, connection, is_zero, sections, owing, rates):
+    def _report_overall_status(self, connection, is_zero, sections, owing, rates, accruals):
         """Return {'kind', 'count', 'text', 'note'}.
 
         The kind is 'zero' if both sides agree, and 'explained' if they differ only by what waits or was decided. Both
@@ -225,6 +229,8 @@ class RampTieOutReport(models.AbstractModel):
         count += sum(section['start']['odd'] for section in sections) + sum(
             row['odd'] for part in (*owing, rates) for row in part['rows']
         )
+        odd_accruals = sum(accrual['is_odd'] for accrual in accruals)
+        count += odd_accruals
         note = (
             self.env._('Last full check of Ramp: %s', format_datetime(self.env, connection.last_watch))
             if connection.last_watch
@@ -232,8 +238,11 @@ class RampTieOutReport(models.AbstractModel):
                 'Last full check of Ramp: never. Press Refresh from Ramp to find out what is not ready in Ramp.'
             )
         )
-        is_explained = rates['is_zero'] and all(
-            part['is_green'] for part in (*(section['summary'] for section in sections), *owing)
+        is_zero = is_zero and not odd_accruals
+        is_explained = (
+            not odd_accruals
+            and rates['is_zero']
+            and all(part['is_green'] for part in (*(section['summary'] for section in sections), *owing))
         )
         if not (sections or any(part['rows'] for part in owing)):
             kind, text = 'empty', self.env._('Nothing has been read from Ramp yet')
@@ -268,6 +277,7 @@ class RampTieOutReport(models.AbstractModel):
 
     def _difference_kind_labels(self):
         return {
+            'accrued': self.env._('Accrued'),
             'cancelled': self.env._('Cancelled'),
             'changed': self.env._('Changed in Ramp'),
             'deleted': self.env._('Deleted'),

@@ -1,4 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+from collections import defaultdict
 
 from dateutil.relativedelta import relativedelta
 
@@ -26,9 +27,9 @@ class RampTieOutSigned(models.AbstractModel):
         :param report: see `get_report`; the month is in its period
         :param month: first day of the month
         :return: {'balances': {path in words: amount}}; and if the period ends with the month, also 'unexplained' and
-            'open' in the same form, which are as of that day
+            'open' in the same form, which are as of that day; 'accrued' in the same form: what is accrued for the month
         """
-        figures = {'balances': {}}
+        figures = {'balances': {}, 'accrued': self._accrued_of_month(report, month)}
         for section in report['sections']:
             figures['balances'].update(self._balances_of_month(section, f'{month:%Y-%m}'))
         if report['period']['to'] == f'{month:%Y-%m}':
@@ -68,6 +69,18 @@ class RampTieOutSigned(models.AbstractModel):
             for side in ('ramp', 'odoo')
             if figures[side]
         }
+
+    def _accrued_of_month(self, report, month):
+        """Return what the accruals of a month come to, as {path: amount}."""
+        sums = defaultdict(float)
+        names = {}
+        for accrual in report['accruals']:
+            if accrual['month'] == f'{month:%Y-%m}':
+                for entity, currency, amount in accrual['figures']:
+                    path = self._figure_path(entity, currency, 'accrued')
+                    sums[path] += amount
+                    names[path] = currency
+        return {path: self._amount_as_text(amount, names[path]) for path, amount in sums.items()}
 
     @staticmethod
     def _figure_path(place, currency, name):
@@ -137,6 +150,8 @@ class RampTieOutSigned(models.AbstractModel):
             '': self.env._('Open'),
         }
         sides = {'ramp': self.env._('Ramp'), 'odoo': self.env._('Odoo')}
+        if side == 'accrued':
+            return self._difference_kind_labels()['accrued']
         if side not in sides:
             return self.env._('Unexplained')
         return f'{labels.get(measure, measure)} ({sides[side]})'

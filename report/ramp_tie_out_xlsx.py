@@ -124,6 +124,9 @@ class Workbook:
         for sign_off in self.report['sign_offs']:
             row += 1
             sheet.write_string(row + 1, 0, sign_off['text'], self.bold if sign_off['is_changed'] else None)
+        for accrual in self.report['accruals']:
+            row += 1
+            sheet.write_string(row + 1, 0, accrual['text'], self.bold if accrual['is_odd'] else None)
 
     # ------------------------------------------------------------------ sheets
 

@@ -1,6 +1,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from . import (
     test_accounting_reference,
+    test_accrual,
+    test_accrual_months,
     test_adding_a_kind,
     test_alone,
     test_analytic_rules,

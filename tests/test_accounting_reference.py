@@ -120,6 +120,21 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         self.sync(*CARDS)
         self.ramp.add_repayment(transaction=spent, amount_minor=3000, date='2026-03-20')
 
+    def accrual(self):
+        spent = self.charge(sync_status='NOT_SYNC_READY')
+        self.sync('watch')
+        accruals = self.env['ramp.accrual']
+        accrual = accruals.browse(accruals.open_month(self.connection.id, '2026-03')['res_id'])
+        liability = {
+            'name': 'Accrued Expenses',
+            'code': '201900',
+            'account_type': 'liability_current',
+            'company_ids': [(6, 0, self.company.ids)],
+        }
+        accrual.liability_account_id = self.env['account.account'].create(liability)
+        accrual.action_post()
+        self.ramp.update_transaction(spent, sync_status='SYNC_READY')
+
     def bill(self):
         self.bill_of()
 

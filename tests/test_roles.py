@@ -45,6 +45,8 @@ BUYS = f'{BOOKS} buyer purchases storekeeper stock'
 # model: roles that may read, write, create and delete
 ACCESS = {
     'ramp.account.type': (SEES, '', '', ''),
+    'ramp.accrual': (BOOKS, 'bookkeeper manager', '', 'bookkeeper manager'),
+    'ramp.accrual.line': (BOOKS, 'bookkeeper manager', '', ''),
     'ramp.bank.account': (SEES, 'manager', '', ''),
     'ramp.cardholder.match': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
     'ramp.cardholder.match.line': ('invoicing', 'invoicing', WORKS, 'invoicing'),  # those of `invoicing`
@@ -130,6 +132,10 @@ METHODS = {
     },
     'hr.work.location': OPENS,
     'purchase.order': {**OPENS, 'action_open_in_ramp': BUYS},
+    'ramp.accrual': {
+        'action_open_entries': BOOKS,
+        **dict.fromkeys(('action_post', 'action_refresh', 'action_undo', 'open_month'), 'bookkeeper manager'),
+    },
     'ramp.cardholder.match': {'action_confirm': 'invoicing'},
     'ramp.cause': {
         'action_open_records': BOOKS,
@@ -301,8 +307,26 @@ class RoleCase(RampCase):
             {'connection_id': self.connection.id, 'date_from': '2015-01-01', 'date_to': '2099-12-31'}
         )
         undo.action_prepare()
+        accrual = Model['ramp.accrual'].create(
+            {
+                'connection_id': self.connection.id,
+                'month': '2026-01-01',
+                'line_ids': [
+                    Command.create(
+                        {
+                            'company_id': self.company.id,
+                            'month': '2026-01-01',
+                            'record_id': self.record(self.held).id,
+                            'currency_id': self.company.currency_id.id,
+                        }
+                    )
+                ],
+            }
+        )
         samples = [
             self.connection,
+            accrual,
+            accrual.line_ids,
             undo,
             undo.line_ids[:1],
             undo.sum_ids[:1],
@@ -560,6 +584,7 @@ class TestRoles(RoleCase):
             'open_items': (self.connection.id, 'ramp', 1),
             'open_owing': (self.connection.id, 'vendor', 'ramp', 1, 1),
             'sign_month': (self.connection.id, '2026-01'),
+            'open_month': (self.connection.id, '2026-01'),
             'action_withdraw': (self.ids('ramp.tie.out.sign.off'), 'A reason'),
         }
         for model, methods in METHODS.items():

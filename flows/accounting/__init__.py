@@ -7,6 +7,8 @@ from . import (  # a base comes before the models that inherit it
     link,
     booking_withdraw,
     booking_currency,
+    accrued,
+    accrual_entries,
     documents,
     documents_book,
     payments,

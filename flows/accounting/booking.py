@@ -55,12 +55,16 @@ class RampFlowBooking(models.AbstractModel):
                 return moment
         return None
 
-    def _plan_entry_date(self, connection, date, journal, found, has_tax=False):
+    def _plan_entry_date(self, connection, date, journal, found, has_tax=False, ramp_id=None):
         """Return `_get_first_open_day` while planning, where many entries have the same days.
 
+        What is accrued counts in its month already. So it is not posted before the accrual is reversed.
+
         :param found: `AccountingLookup`
+        :param ramp_id: id of the object, if objects of this kind may be accrued
         :raise Held: when the period is locked and the connection does not allow another day
         """
+        date = max(date, found.accrued.get(ramp_id, date))
         key = date, journal.id, has_tax
         if key not in found.open_days:
             found.open_days[key] = not connection.company_id._get_violated_lock_dates(date, has_tax, journal)

@@ -132,6 +132,7 @@ class RampFlowLink(models.AbstractModel):
                 )
             )
         self._check_link_amount(connection, record, document)
+        self._check_link_accrual(connection, record, document)
         self._check_link_details(connection, record, document)
 
     def _check_document_posted(self, document):

@@ -73,6 +73,7 @@ class AccountingLookup(Lookup):
     open_days: {(day, journal id, whether it has taxes): whether no lock date forbids it}, filled while planning
     odoo_rates: {(currency, day): units of the company's currency for one of it}, filled while planning
     defaults: Odoo's defaults, filled while planning
+    accrued: {Ramp id: first day after the accrual of the object}, see `ramp.flow.booking._look_up_accruals`
     """
 
     coding: CodingLookup = dataclasses.field(default_factory=CodingLookup)
@@ -81,6 +82,7 @@ class AccountingLookup(Lookup):
     open_days: dict[tuple[datetime.date, int, bool], bool] = dataclasses.field(default_factory=dict)
     odoo_rates: dict[tuple[models.Model, datetime.date], float] = dataclasses.field(default_factory=dict)
     defaults: DefaultsLookup = dataclasses.field(default_factory=DefaultsLookup)
+    accrued: dict[str, datetime.date] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass

@@ -313,6 +313,7 @@ class RampFlowBill(models.AbstractModel):
         found.ordered = self.env['ramp.flow.purchase_order']._look_up_ordered(
             connection, {value.purchase_order_id for value in values if value.purchase_order_id}
         )
+        found.accrued = self._look_up_accruals(connection, [value.id for value in values])
         return found
 
     def _plan_object(self, connection, value, found):
@@ -342,7 +343,7 @@ class RampFlowBill(models.AbstractModel):
                 raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
             if journal:
                 has_tax = any(coding.tax for coding in coded or ())
-                date = self._plan_entry_date(connection, date, journal, found, has_tax)
+                date = self._plan_entry_date(connection, date, journal, found, has_tax, value.id)
         with holds.collect():
             rate = self._plan_bill_rate(connection, value, issued, found) if issued else None
             currency = self._plan_currency(

@@ -117,6 +117,7 @@ class RampFlowVendorCredit(models.AbstractModel):
             {(clean_text(value.reference_number), self._get_credit_day(connection, value)) for value in values},
             partners,
         )
+        found.accrued = self._look_up_accruals(connection, [value.id for value in values])
         return found
 
     def _plan_object(self, connection, value, found):
@@ -137,7 +138,7 @@ class RampFlowVendorCredit(models.AbstractModel):
                 raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
             if journal:
                 has_tax = any(coding.tax for coding in coded or ())
-                date = self._plan_entry_date(connection, day, journal, found, has_tax)
+                date = self._plan_entry_date(connection, day, journal, found, has_tax, value.id)
         with holds.collect():
             currency = self._plan_currency(
                 connection, value.total.currency, found, amounts=[line.amount.minor for line in value.lines]

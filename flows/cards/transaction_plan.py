@@ -65,6 +65,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
         found.bills = self._look_up_bills(connection, values)
         found.originals = self._look_up_originals(connection, values)
         found.merchants = self.env['ramp.card.merchant']._look_up_references(connection, values)
+        found.accrued = self._look_up_accruals(connection, [value.id for value in values])
         return found
 
     def _look_up_originals(self, connection, values):
@@ -140,7 +141,9 @@ class RampFlowTransactionPlan(models.AbstractModel):
                 raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
             if connection.card_journal_id:
                 has_tax = any(coding.tax for coding in coded or ())
-                entry_date = self._plan_entry_date(connection, date, connection.card_journal_id, found, has_tax)
+                entry_date = self._plan_entry_date(
+                    connection, date, connection.card_journal_id, found, has_tax, value.id
+                )
                 if currency:
                     # Posting needs a rate of this day
                     self._get_odoo_rate(connection, currency, entry_date, found)
@@ -210,7 +213,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
             ):
                 # This entry was created in expectation of the transaction.
                 return BillPlan(value, row, entry)
-        date = self._plan_entry_date(connection, date, connection.card_journal_id, found)
+        date = self._plan_entry_date(connection, date, connection.card_journal_id, found, ramp_id=value.id)
         balance, _shares = self._plan_balances(connection, value.amount, currency, date, [value.amount.minor], found)
         account = line.account_id if line else partner.with_company(connection.company_id).property_account_payable_id
         name = self.env['ramp.card.bill']._get_bill_label(bill)

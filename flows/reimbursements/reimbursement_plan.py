@@ -45,6 +45,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
         )
         found.employees = self._find_employees(connection, {value.user_id for value in values})
         found.named = self._look_up_named(connection, values, found.employees)
+        found.accrued = self._look_up_accruals(connection, [value.id for value in values])
         return found
 
     def _look_up_named(self, connection, values, employees):
@@ -84,7 +85,7 @@ class RampFlowReimbursementPlan(models.AbstractModel):
             if journal:
                 day = self._get_booking_day(connection, value.accounting_date, spent)
                 has_tax = any(coding.tax for coding in coded or ())
-                date = self._plan_entry_date(connection, day, journal, found, has_tax)
+                date = self._plan_entry_date(connection, day, journal, found, has_tax, value.id)
         with holds.collect():
             currency = self._plan_currency(
                 connection, value.amount.currency, found, amounts=[line.amount.minor for line in value.lines]

@@ -21,7 +21,7 @@ import { RampProgressBar } from "../progress/ramp_progress";
 const { DateTime } = luxon;
 const MODEL = "report.ramp_connector.tie_out";
 // What mends itself, or is mended in Ramp, stands out less than what somebody did in Odoo
-const BADGES = { withheld: "text-bg-info", waiting: "text-bg-info", expected: "text-bg-info", ignored: "text-bg-secondary" };
+const BADGES = { withheld: "text-bg-info", waiting: "text-bg-info", expected: "text-bg-info", accrued: "text-bg-info", ignored: "text-bg-secondary" };
 
 // States of the report in which nobody has to correct anything
 const GREEN = ["zero", "explained"];
@@ -458,6 +458,15 @@ export class RampTieOut extends Component {
             },
             cancel: () => {},
         });
+    }
+
+    async accrue() {
+        const { month } = this.state.report.to_accrue;
+        return this.action.doAction(await this.orm.call("ramp.accrual", "open_month", [this.state.connectionId, month]));
+    }
+
+    openAccrual({ id }) {
+        return this.openForm("ramp.accrual", id);
     }
 
     withdraw({ id, text }) {
