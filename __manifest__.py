@@ -32,6 +32,7 @@
         'views/ramp_connection_people_views.xml',
         'views/ramp_connection_check_views.xml',
         'views/hr_expense_views.xml',
+        'views/account_journal_views.xml',
         'views/account_move_views.xml',
         'views/account_payment_views.xml',
         'views/hr_employee_views.xml',

@@ -61,6 +61,7 @@ from . import (
     account_analytic,
     account_fiscal_position,
     account_journal,
+    account_journal_dashboard,
     account_move,
     account_move_line,
     account_payment,

@@ -35,6 +35,7 @@ from . import (
     test_holds,
     test_how_far_back,
     test_item_receipt,
+    test_journal_dashboard,
     test_keeping,
     test_ledger,
     test_ledger_notes,

@@ -11,6 +11,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from .common import BrowserCase
 from .test_month_end import MonthEndCase
 
 MODEL = 'ramp.accrual'
@@ -558,3 +559,14 @@ class TestAccrualUndone(AccrualCase):
                         getattr(accrual.with_env(env), method)()
                 with self.assertRaises(AccessError):
                     env[MODEL].open_month(self.connection.id, '2026-07')
+
+
+@tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
+class TestAccrualTours(AccrualCase, BrowserCase):
+    def test_accrual(self):
+        """An accountant accrues a month from the tie-out, and the tie-out names the accrual."""
+        self.sync('watch')
+        self.account_software.name = 'Software of the tour'
+        self.start_tour('/odoo/ramp-tie-out', 'ramp_connector_accrual', login=self.person('manager').login)
+        accrual = self.env[MODEL].search([('connection_id', '=', self.connection.id)])
+        self.assertEqual((accrual.state, self.balance_of(self.liability, '2026-07')), ('posted', -7.0))
