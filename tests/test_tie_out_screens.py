@@ -183,7 +183,7 @@ class TestTieOutScreens(TieOutCase):
         text = report._render_qweb_html(report.report_name, self.connection.ids)[0].decode().replace('&#39;', "'")
         self.assertIn("At Odoo's rates", text)
         _name, content = self.env['report.ramp_connector.tie_out']._workbook_file(self.connection.id)
-        rows = list(openpyxl.load_workbook(io.BytesIO(content))['Rates'].values)
+        rows = list(openpyxl.load_workbook(io.BytesIO(content))['Exchange Rates'].values)
         self.assertEqual((rows[-1][0], rows[-1][2:]), ('EUR', (100, 100, 0, 0)))
 
 
