@@ -9,7 +9,7 @@ statements, people, procurement, business, webhooks.
 Facts about Ramp are from its OpenAPI document and guides of 2026-08-01, unless another source is given.
 """
 
-from .auth import DEFAULT_SCOPES, MemoryTokenStore, TokenSource
+from .auth import DEFAULT_SCOPES, MemoryTokenStore, TokenSource, build_authorize_url
 from .bill_payments import (
     CARD_PAYMENT_METHODS,
     BillPayment,
@@ -44,6 +44,7 @@ from .errors import (
     RampReadOnlyError,
     RampScopeError,
     RampServerError,
+    RampSignInLost,
     RampValidationError,
     scrub_text,
 )

@@ -1,5 +1,5 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-"""OAuth 2.0 client credentials.
+"""OAuth 2.0: client credentials, or a refresh token after a person has signed in (authorization code).
 
 Guide "Authorization"; schemas TokenRequestBody, TokenResponse, TokenRevokeRequestBody (2026-08-01).
 """
@@ -8,8 +8,9 @@ import dataclasses
 import hashlib
 import threading
 import time
+from urllib.parse import urlencode
 
-from .errors import RampProtocolError
+from .errors import INVALID_GRANT, RampAuthError, RampProtocolError, RampSignInLost
 
 # The scopes of the whole connector. Ramp silently drops what the app lacks: compare with TokenSource.granted_scopes.
 DEFAULT_SCOPES = (
@@ -45,9 +46,28 @@ DEFAULT_SCOPES = (
     'vendors:write',
 )
 
+OFFLINE_SCOPE = 'offline_access'  # without it, Ramp gives no refresh token
 EXPIRY_MARGIN = 300  # seconds before its end from which a token counts as expired
 SUSPECT_AGE = 60  # seconds; a younger token is not the reason for a 404
 SUSPECT_PAUSE = 300  # seconds after a renewal because of a 404 in which further 404s are taken literally
+
+
+def build_authorize_url(page, client_id, redirect_uri, scopes, state):
+    """Return the address at which a person signs in to Ramp and consents.
+
+    :param page: str, address of Ramp's page without a query
+    :param redirect_uri: str, to which Ramp sends the browser back with `code` and `state`; as entered for the app
+    :param scopes: iterable of str
+    :param state: str that nobody can guess
+    """
+    query = {
+        'response_type': 'code',
+        'client_id': client_id,
+        'redirect_uri': redirect_uri,
+        'scope': ' '.join((*scopes, OFFLINE_SCOPE)),
+        'state': state,
+    }
+    return f'{page}?{urlencode(query)}'
 
 
 class MemoryTokenStore:
@@ -91,7 +111,9 @@ class Token:
 class TokenSource:
     """Provide a valid token, and mint one when needed. Thread-safe."""
 
-    def __init__(self, client_id, client_secret, scopes, post_form, *, realm='', store=None, clock=time.time):
+    def __init__(
+        self, client_id, client_secret, scopes, post_form, *, realm='', store=None, sign_in=None, clock=time.time
+    ):
         """Create a token source.
 
         :param client_id: str
@@ -102,6 +124,8 @@ class TokenSource:
         :param realm: str, the address that the credentials belong to; a stored token of another realm, app or scope is
             not used
         :param store: see MemoryTokenStore
+        :param sign_in: keeper of the refresh token of a person who signed in: `read_refresh_token() -> str | None`,
+            `replace_refresh_token(old, new)`; None: the app has credentials of its own
         :param clock: () -> float, seconds since 1970
         :raise ValueError: if the credentials are missing
         """
@@ -111,6 +135,8 @@ class TokenSource:
         self._wanted = tuple(sorted(set(scopes)))
         self._post_form = post_form
         self._store = store if store is not None else MemoryTokenStore()
+        self._sign_in = sign_in
+        self._refresh_tokens = set()  # those that this source has seen, never to be shown
         self._clock = clock
         self._lock = threading.RLock()
         self._owner = hashlib.sha256('\n'.join((realm, client_id, *self._wanted)).encode()).hexdigest()
@@ -127,7 +153,7 @@ class TokenSource:
     def known_secrets(self):
         """Return the texts (tuple of str) that must never be shown. Mint nothing."""
         token = self._read_stored_token()
-        return (self._basic[1], token.access_token) if token else (self._basic[1],)
+        return (self._basic[1], *self._refresh_tokens, *((token.access_token,) if token else ()))
 
     def ensure_current_token(self):
         """Return a Token that is not about to expire. Raise RampAuthError or another RampError of a request."""
@@ -180,9 +206,55 @@ class TokenSource:
     def _mint_new_token(self, *, suspected=False):
         """Return a new Token and store it. Raise RampProtocolError if the answer has none."""
         now = self._clock()
-        answer = self._post_form(
-            '/token', {'grant_type': 'client_credentials', 'scope': ' '.join(self._wanted)}, self._basic
-        )
+        if self._sign_in is None:
+            form = {'grant_type': 'client_credentials', 'scope': ' '.join(self._wanted)}
+            answer = self._post_form('/token', form, self._basic)
+        else:
+            answer = self._refresh_sign_in()
+        return self._store_new_token(answer, now, suspected)
+
+    def _refresh_sign_in(self):
+        """Return the answer to a refresh token. Keep the new refresh token, if Ramp gives one.
+
+        :raise RampSignInLost: Ramp does not accept it
+        """
+        tried = None
+        while True:
+            token = self._sign_in.read_refresh_token()
+            if not token or token == tried:
+                raise RampSignInLost(code=INVALID_GRANT if tried else None, method='POST', path='/token')
+            self._refresh_tokens.add(token)
+            try:
+                answer = self._post_form('/token', {'grant_type': 'refresh_token', 'refresh_token': token}, self._basic)
+            except RampAuthError as error:
+                if error.code != INVALID_GRANT:
+                    raise
+                tried = token  # unless another process was faster, and has a newer one
+                continue
+            renewed = answer.get('refresh_token') if isinstance(answer, dict) else None
+            if isinstance(renewed, str) and renewed and renewed != token:
+                self._refresh_tokens.add(renewed)
+                self._sign_in.replace_refresh_token(token, renewed)
+            return answer
+
+    def exchange_code(self, code, redirect_uri):
+        """Exchange the code of a sign-in. Return the refresh token (str). The access token is kept.
+
+        :raise RampAuthError: Ramp does not accept the code
+        :raise RampProtocolError: there is no refresh token in the answer
+        """
+        with self._lock:
+            now = self._clock()
+            form = {'grant_type': 'authorization_code', 'code': code, 'redirect_uri': redirect_uri}
+            answer = self._post_form('/token', form, self._basic)
+            refresh = answer.get('refresh_token') if isinstance(answer, dict) else None
+            if not isinstance(refresh, str) or not refresh:
+                raise RampProtocolError('the token answer has no refresh_token', method='POST', path='/token')
+            self._refresh_tokens.add(refresh)
+            self._store_new_token(answer, now, False)
+            return refresh
+
+    def _store_new_token(self, answer, now, suspected):
         answer = answer if isinstance(answer, dict) else {}
         secret, life, granted = answer.get('access_token'), answer.get('expires_in'), answer.get('scope')
         if (

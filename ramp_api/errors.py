@@ -12,6 +12,7 @@ DEAD_TOKEN_OR_MISSING = 'DEVELOPER_7002'
 IDEMPOTENCY_KEY_USED = 'DEVELOPER_7005'
 TOKEN_EXPIRED = 'DEVELOPER_7028'
 SCOPE_MISSING = 'DEVELOPER_7100'
+INVALID_GRANT = 'invalid_grant'  # OAuth: a code or a refresh token that is not accepted
 
 _MAX_TEXT = 500
 _MAX_FIELDS = 20
@@ -108,6 +109,12 @@ class RampAuthError(RampError):
         'Ramp does not accept the credentials; check the client ID, the client secret and the allowed grant '
         'types of the app in Ramp under Company > Developer'
     )
+
+
+class RampSignInLost(RampAuthError):
+    """Ramp does not accept the refresh token: it was revoked or has expired, or there is none. A person signs in again."""
+
+    summary = 'Ramp no longer accepts the sign-in; somebody has to sign in to Ramp again'
 
 
 class RampScopeError(RampError):
@@ -222,7 +229,7 @@ def error_from_response(status, body, *, minting=False, secrets=(), **facts):
     v2 = body.get('error_v2') if isinstance(body.get('error_v2'), dict) else {}
     legacy = body.get('error')
     code = v2.get('error_code')
-    if minting and not code and isinstance(legacy, str):
+    if minting and isinstance(legacy, str) and (not code or legacy == INVALID_GRANT):
         code = legacy  # OAuth: invalid_client, invalid_scope, unauthorized_client, ...
     code = scrub_text(code, secrets) if isinstance(code, str) and code else None
     message = v2.get('message') or body.get('error_description') or (legacy if isinstance(legacy, str) else '')

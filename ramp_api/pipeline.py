@@ -125,6 +125,7 @@ class RequestPipeline:
         session=None,
         limiter=None,
         token_store=None,
+        sign_in=None,
         timeout=(10, 25),
         answer_seconds=ANSWER_SECONDS,
         max_attempts=5,
@@ -148,6 +149,7 @@ class RequestPipeline:
         :param session: requests.Session, becomes the pipeline's own
         :param limiter: object with acquire_place(longest) and block_requests(seconds), both in seconds
         :param token_store: see MemoryTokenStore
+        :param sign_in: keeper of a refresh token, see TokenSource
         :param timeout: (connect, read) in seconds; the second is the longest pause between two bytes
         :param answer_seconds: float, for a whole answer
         :param max_attempts: int, per request
@@ -184,7 +186,14 @@ class RequestPipeline:
         self._rng = rng
         self._clock = clock
         self.tokens = TokenSource(
-            client_id, client_secret, scopes, self._post_token_form, realm=self.base_url, store=token_store, clock=clock
+            client_id,
+            client_secret,
+            scopes,
+            self._post_token_form,
+            realm=self.base_url,
+            store=token_store,
+            sign_in=sign_in,
+            clock=clock,
         )
 
     def __repr__(self):

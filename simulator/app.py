@@ -31,6 +31,7 @@ class Simulator(RequestPipeline, Handles):
     :param hide_three_way: /purchase-orders leaves out orders with three-way match unless the request asks for them
     :param task_seconds: seconds until a deferred task creates its user; None: not before `finish_user_tasks`
     :param webhooks: options of :class:`Webhooks`, as a dict
+    :param redirect_uris: addresses of the app to which a person is sent back after signing in; none: this is switched off
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Simulator(RequestPipeline, Handles):
         hide_three_way=True,
         task_seconds=0,
         webhooks=None,
+        redirect_uris=(),
     ):
         self.seed = seed or Seed()
         self.host, self.port = host, port
@@ -70,6 +72,8 @@ class Simulator(RequestPipeline, Handles):
         self.ramp_plus = ramp_plus
         self.hide_three_way = hide_three_way
         self.task_seconds = task_seconds
+        self.redirect_uris = tuple(redirect_uris)
+        self.is_consent_given, self.rotates_refresh_tokens = True, False
         self.monotonic = monotonic
         self.webhooks = Webhooks(self, **(webhooks or {}))
         self.rate = auth.RateLimit(rate_limit, rate_window, monotonic)

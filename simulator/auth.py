@@ -1,4 +1,4 @@
-"""OAuth tokens, their scopes, and the rate limit."""
+"""OAuth tokens, their scopes, and the rate limit. `sign_in` has the grant by which a person signs in."""
 
 import base64
 import binascii
@@ -52,16 +52,21 @@ def check_client_credentials(request, ramp):
         raise OAuthError(401, 'invalid_client', 'Client authentication failed')
 
 
-def issue_access_token(ramp, scope):
+def issue_access_token(ramp, scope, lifetime=None):
+    """Return the answer with a new access token.
+
+    :param lifetime: seconds; None: that of the simulator
+    """
     state = ramp.state
+    lifetime = ramp.token_lifetime if lifetime is None else lifetime
     scopes = [name for name in (scope or '').split() if name in ramp.scopes]
     token = 'ramp_business_tok_' + state.make_new_id().replace('-', '') + state.make_new_id().replace('-', '')
     state.tokens[token] = {
         'scopes': frozenset(scopes),
-        'until': state.clock() + timedelta(seconds=ramp.token_lifetime),
+        'until': state.clock() + timedelta(seconds=lifetime),
         'dead': None,
     }
-    return {'access_token': token, 'expires_in': ramp.token_lifetime, 'scope': ' '.join(scopes), 'token_type': 'Bearer'}
+    return {'access_token': token, 'expires_in': lifetime, 'scope': ' '.join(scopes), 'token_type': 'Bearer'}
 
 
 def read_bearer_token(request):

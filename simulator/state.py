@@ -152,6 +152,7 @@ class State:
         self.seed = seed
         self.tables = {}
         self.tokens = {}
+        self.codes, self.refresh_tokens = {}, {}
         self.idempotency_keys = set()
         # All sync outcomes that Ramp accepted, in order. Tests use it to prove "exactly once".
         self.journal = []

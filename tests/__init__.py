@@ -66,6 +66,7 @@ from . import (
     test_ramp_api_payloads,
     test_ramp_api_people,
     test_ramp_api_procurement,
+    test_ramp_api_sign_in,
     test_ramp_api_statements,
     test_ramp_api_webhooks,
     test_reimbursement,

@@ -165,7 +165,9 @@ class RampSetup(models.TransientModel):
                 )
             if setup.company_id not in self.env.companies:
                 raise UserError(
-                    self.env._('Choose the company %s in the list of companies at the top first.', setup.company_id.name)
+                    self.env._(
+                        'Choose the company %s in the list of companies at the top first.', setup.company_id.name
+                    )
                 )
             setup.connection_id._check_is_manager()
 

@@ -1,7 +1,9 @@
-"""POST /token and /token/revoke. The contract says JSON, but the real endpoint takes a form."""
+"""POST /token and /token/revoke, and the page on which a person consents. The contract says JSON, but the real endpoint takes a form."""
 
-from .. import auth
-from ..errors import OAuthError, RampError
+from werkzeug.utils import redirect
+
+from .. import auth, sign_in
+from ..errors import OAuthError
 from ..routes import route
 
 
@@ -11,7 +13,7 @@ def post_token(call):
     form = call.body or {}
     grant = form.get('grant_type')
     if grant in ('authorization_code', 'refresh_token'):
-        raise RampError(400, 'DEVELOPER_7012', f'Grant type {grant} is not enabled for this app')
+        return sign_in.exchange_form(call.ramp, form)
     if grant != 'client_credentials':
         raise OAuthError(400, 'unsupported_grant_type', f'Unknown grant type {grant}')
     return auth.issue_access_token(call.ramp, form.get('scope'))
@@ -20,5 +22,13 @@ def post_token(call):
 @route('POST', '/token/revoke', open=True)
 def revoke_token(call):
     auth.check_client_credentials(call.request, call.ramp)
-    auth.kill_access_token(call.state, (call.body or {}).get('token'))
+    token = (call.body or {}).get('token')
+    auth.kill_access_token(call.state, token)
+    call.state.refresh_tokens.pop(token, None)
     return {}
+
+
+@route('GET', '/v1/authorize', base='', open=True)
+def show_consent_page(call):
+    """Consent at once, as a person would. In Ramp, this page is at another host than the API."""
+    return redirect(sign_in.answer_consent(call.ramp, call.query.to_dict()), code=302)
