@@ -11,6 +11,9 @@ UPDATE ramp_connection
    SET client_id = NULL, client_secret = NULL, verified_credentials = NULL, accounting_connection_id = NULL, database = NULL,
        state = 'disconnected', use_webhooks = FALSE,
        environment = CASE WHEN environment = 'production' THEN 'sandbox' ELSE environment END;
+-- Sign-ins to Ramp, and what somebody has entered in the set-up assistant and not finished.
+DELETE FROM ramp_setup;
+DELETE FROM ramp_sign_in;
 -- What Ramp tells is for the original.
 DELETE FROM ramp_webhook;
 UPDATE ir_cron

@@ -27,6 +27,8 @@ from . import (
     ramp_connection_address,
     ramp_connection_identity,
     ramp_connection_api,
+    ramp_sign_in,
+    ramp_connection_sign_in,
     ramp_connection_scope,
     ramp_connection_progress,
     ramp_connection_jobs,

@@ -10,7 +10,7 @@ from odoo.tools import config
 from ..ramp_api import RampAuthError, RampClient
 from .connection_constants import API_URLS, APP_URLS, OPTIONAL_SCOPES, SCOPES
 from .dry_run_cursor import is_dry_run
-from .token_stores import access_tokens
+from .token_stores import SignInKeeper, access_tokens
 
 
 class RampConnection(models.Model):
@@ -102,10 +102,12 @@ class RampConnection(models.Model):
                 )
             )
         url = connection._api_url()
+        sign_in = connection.sign_in_id
+        options.setdefault('sign_in', SignInKeeper(self.env.registry, sign_in.id) if sign_in else None)
         options.setdefault(
             'token_store',
             access_tokens.store_for(
-                (self.env.cr.dbname, self.id, url, client_id, client_secret, connection._required_scopes())
+                (self.env.cr.dbname, self.id, url, client_id, client_secret, connection._required_scopes(), sign_in.id)
             ),
         )
         try:

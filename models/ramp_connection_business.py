@@ -47,7 +47,12 @@ class RampConnection(models.Model):
         # sudo: no user may read this secret, and it is not shown
         secret = self.env['ir.config_parameter'].sudo().get_param('database.secret') or ''
         # sudo: only system administrators may read the credentials, and they are not shown here
-        pair = '\n'.join(part or '' for part in self.sudo()._client_credentials())
+        connection = self.sudo()
+        parts = [part or '' for part in connection._client_credentials()]
+        if connection.sign_in_id:
+            # One app may be used by several businesses: who has signed in decides
+            parts.append(str(connection.sign_in_id.id))
+        pair = '\n'.join(parts)
         return hmac.new(secret.encode(), pair.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()
 
     def _has_verified_credentials(self):

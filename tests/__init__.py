@@ -77,6 +77,7 @@ from . import (
     test_security,
     test_setup,
     test_setup_pages,
+    test_sign_in,
     test_simulator,
     test_simulator_coding,
     test_simulator_payables,

@@ -65,6 +65,7 @@ ACCESS = {
     'ramp.setup': ('manager', 'manager', 'manager', 'manager'),
     'ramp.setup.entity': ('manager', 'manager', 'manager', 'manager'),
     'ramp.setup.feature': ('manager', 'manager', 'manager', 'manager'),
+    'ramp.sign.in': ('', '', '', ''),
     'ramp.tie.out': (BOOKS, '', '', ''),
     'ramp.undo': ('manager', 'manager', 'manager', 'manager'),
     'ramp.undo.line': ('manager', '', '', ''),
@@ -161,6 +162,7 @@ METHODS = {
                 'action_disconnect',
                 'action_push_all',
                 'action_set_up',
+                'action_sign_in',
                 'action_test_connection',
                 'action_undo_sync',
             ),
@@ -201,6 +203,7 @@ METHODS = {
             'action_next',
             'action_open_connection',
             'action_preview',
+            'action_sign_in',
         ),
         'manager',
     ),
@@ -381,6 +384,7 @@ class RoleCase(RampCase):
             Model['ramp.record.link']
             .with_user(self.users['invoicing'])
             .create({'record_id': self.record(self.held).id}),
+            Model['ramp.sign.in'].create({'refresh_token': 'x'}),
             Model['ramp.webhook'].create({'connection_id': self.connection.id}),
             Model['ramp.event'].create(
                 {

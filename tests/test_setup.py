@@ -8,6 +8,7 @@ from odoo.api import Environment
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from ..models import ramp_connection_api
 from ..simulator.seed import ENTITIES
 from ..wizard.ramp_setup import STEPS
 from .common import BrowserCase
@@ -299,6 +300,21 @@ class TestSetupSecrets(SetupCase):
             with self.subTest(address), self.assertRaisesRegex(ValidationError, 'field "API Address"'):
                 self.begin(api_url=address).action_next()
         self.assertFalse(self.ramp.requests)
+
+    def test_accounting_administrator(self):
+        """An accounting administrator without system rights sets up a new connection, and cannot read the credentials."""
+        self.patch(ramp_connection_api, 'API_URLS', {'sandbox': self.ramp.api_url})
+        client = ramp_connection_api.RampClient
+        self.patch(
+            ramp_connection_api, 'RampClient', lambda *args, **options: client(*args, **{**options, 'allow_http': True})
+        )
+        manager = self.make_user('ramp_setup_manager', 'base.group_user,account.group_account_manager')
+        setup = self.go_to('preview', self.begin(manager, environment='sandbox', api_url=False))
+        setup.action_connect()
+        connection = self.connections()
+        self.assertEqual((connection.state, connection.client_secret), ('connected', self.ramp.client_secret))
+        with self.assertRaises(AccessError):
+            setup.connection_id.read(['client_secret'])
 
     def test_company_of_others(self):
         elsewhere = self.env['res.company'].create({'name': 'Elsewhere'})

@@ -9,5 +9,6 @@ from . import (
     ramp_setup_books,
     ramp_setup_connect,
     ramp_setup_ramp,
+    ramp_setup_sign_in,
     ramp_setup_start,
 )

@@ -221,8 +221,13 @@ class RampSetup(models.TransientModel):
         """
         self.ensure_one()
         Connection = self.env['ramp.connection'].with_company(self.company_id)
-        known = {} if self.connection_id else Connection.default_get(list(Connection._fields))
-        connection = Connection.new({**known, **self._connection_values(), **values}, origin=self.connection_id or None)
+        seen = [name for name, field in Connection._fields.items() if Connection._has_field_access(field, 'write')]
+        known = {} if self.connection_id else Connection.default_get(seen)
+        # sudo: only to fill in what no user may read. Nothing is stored.
+        connection = Connection.sudo().new(
+            {**known, **self._connection_values(), **values}, origin=self.connection_id or None
+        )
+        connection = connection.sudo(self.env.su)
         # The client id and secret are sent there
         self.connection_id._check_address_change(
             {

@@ -88,7 +88,7 @@ class RampSetup(models.TransientModel):
         self.ensure_one()
         self._check_may_set_up()
         self._check_is_ready()
-        credentials = self._credential_values()
+        credentials = {**self._credential_values(), **self._sign_in_values()}
         values = {name: value for name, value in self._connection_values().items() if name not in credentials}
         connection = self.connection_id
         if connection:
@@ -96,9 +96,8 @@ class RampSetup(models.TransientModel):
             connection.write({name: value for name, value in values.items() if value != kept[name]})
         else:
             connection = connection.create(values)
-        if credentials:
-            # sudo: only system administrators may read these fields. Whoever connects has entered them.
-            connection.sudo().write(credentials)
+        # sudo: only system administrators may read these fields, or nobody. Whoever connects has entered them.
+        connection.sudo().write(credentials)
         connection.action_connect()
         self.write({'connection_id': connection.id, 'state': 'done', 'preview': False})
         self._forget_secrets()

@@ -48,23 +48,30 @@ class RampSetup(models.TransientModel):
     # ------------------------------------------------------------------ asking
 
     def _leave_credentials(self):
-        if self._credential_values():
-            connection = self.connection_id
-            if connection.has_credentials and not self.env.user.has_group('base.group_system'):
-                raise AccessError(
-                    self.env._(
-                        'Connection %s has a client id and secret already. Only a system administrator may enter '
-                        'others. Leave both fields empty.',
-                        connection.name,
-                    )
-                )
-        elif not self.connection_id.has_credentials:
+        self._check_may_enter_credentials()
+        if not self.has_credentials:
             raise UserError(
                 self.env._(
                     'Enter the Client ID and the Client Secret of the app in Ramp (Company > Developer > your app).'
                 )
             )
         self._ask_ramp()
+
+    def _check_may_enter_credentials(self):
+        """Raise `AccessError` if the user may not replace the credentials that the connection has."""
+        connection = self.connection_id
+        if (
+            self._credential_values()
+            and connection.has_credentials
+            and not self.env.user.has_group('base.group_system')
+        ):
+            raise AccessError(
+                self.env._(
+                    'Connection %s has a client id and secret already. Only a system administrator may enter others. '
+                    'Leave both fields empty.',
+                    connection.name,
+                )
+            )
 
     def action_ask_again(self):
         """Ask Ramp again what it permits and who has the integration."""
@@ -91,8 +98,8 @@ class RampSetup(models.TransientModel):
             client.close_connections()
         if answers.trouble:
             raise UserError(connection._explain_error(answers.trouble))
-        if answers.has_answer('business'):
-            connection._check_same_business(answers.read_answer('business'))
+        if self.connection_id and answers.has_answer('business'):
+            self.connection_id._check_same_business(answers.read_answer('business'))
         self._note_scopes(answers.read_answer('scopes'))
         self._note_business(answers)
         self._note_holder(connection, answers)
