@@ -165,6 +165,23 @@ class TestSignIn(SignInCase):
             setup._finish_sign_in(*self.consent(setup))
         self.assertEqual(connection.sudo().sign_in_id, former)
 
+    def test_connect_again(self):
+        """A connection that was disconnected keeps its sign-in, unless somebody signs in again."""
+        connection = self.connected()
+        former = connection.sudo().sign_in_id
+        with self.job_mode():
+            connection.with_user(self.user).action_disconnect()
+            context = {'default_connection_id': connection.id, 'allowed_company_ids': self.company.ids}
+            Setup = self.env['ramp.setup'].with_user(self.user).with_context(**context)
+            setup = Setup.create({})
+            self.assertEqual((setup.access_kind, setup.has_sign_in), ('sign_in', True))
+            self.go_to('preview', setup).action_connect()
+        self.assertEqual((connection.state, connection.sudo().sign_in_id), ('connected', former))
+        connection.with_user(self.user).action_disconnect()
+        with self.job_mode():
+            self.go_to('preview', Setup.create({'access_kind': 'secret'})).action_connect()
+        self.assertFalse(connection.has_sign_in)
+
     def test_without_sign_in(self):
         self.go_to('preview').action_connect()
         with self.assertRaisesRegex(UserError, 'nobody has to sign in'):

@@ -141,6 +141,7 @@ class RampSetup(models.TransientModel):
             kept = KEPT_CHOICES if connection.state == 'draft' else CHOICES
             values.update(connection._convert_to_write({name: connection[name] for name in kept}))
             values['company_id'] = connection.company_id.id
+            values['access_kind'] = 'sign_in' if connection.has_sign_in else 'secret'
             if connection.state != 'draft':
                 values.update({name: [Command.set(connection[name].ids)] for name in MANY_CHOICES})
         return {name: value for name, value in values.items() if name in fields}

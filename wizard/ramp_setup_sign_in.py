@@ -39,10 +39,16 @@ class RampSetup(models.TransientModel):
     has_sign_in = fields.Boolean(string='Signed In', compute='_compute_has_sign_in', compute_sudo=True)
     redirect_uri = fields.Char(string='Redirect Address', compute='_compute_redirect_uri')
 
-    @api.depends('sign_in_id')
+    @api.depends('sign_in_id', 'connection_id')
     def _compute_has_sign_in(self):
         for setup in self:
-            setup.has_sign_in = bool(setup.sign_in_id)
+            setup.has_sign_in = bool(setup._chosen_sign_in())
+
+    def _chosen_sign_in(self):
+        """Return the sign-in of the assistant, else that of its connection, in superuser mode."""
+        # sudo: no user may read sign-ins
+        setup = self.sudo()
+        return setup.sign_in_id or setup.connection_id.sign_in_id
 
     def _compute_redirect_uri(self):
         self.redirect_uri = self.get_base_url() + REDIRECT_PATH
@@ -186,17 +192,16 @@ class RampSetup(models.TransientModel):
         return {**super()._connection_values(), **self._sign_in_values()}
 
     def _sign_in_values(self):
-        # sudo: no user may read sign-ins
-        return {'sign_in_id': self.sudo().sign_in_id.id if self.access_kind == 'sign_in' else False}
+        return {'sign_in_id': self._chosen_sign_in().id if self.access_kind == 'sign_in' else False}
 
     def _leave_credentials(self):
         """EXTENDS: Ask for the sign-in."""
         if self.access_kind == 'sign_in' and not self.has_sign_in:
             raise UserError(self.env._('Press Sign In to Ramp first.'))
-        super()._leave_credentials()
+        return super()._leave_credentials()
 
     def _forget_secrets(self):
         """EXTENDS: Leave the sign-in to the connection."""
-        super()._forget_secrets()
         # sudo: no user may write this field
         self.sudo().sign_in_id = False
+        return super()._forget_secrets()

@@ -24,7 +24,7 @@ class RampSetup(models.TransientModel):
 
     counts = fields.Json(readonly=True, help='What Ramp has since a date, by month: see `_count_objects`.')
     counts_page = fields.Html(compute='_compute_counts_page', sanitize=False)
-    counted_from = fields.Date(string='Counted From', readonly=True)
+    counted_from = fields.Date(readonly=True)
     lock_text = fields.Char(string='Lock Dates', compute='_compute_start_facts')
     first_entry_date = fields.Date(string='First Entry in the Books', compute='_compute_start_facts')
     opening_text = fields.Char(string='Opening Balances', compute='_compute_start_facts')
