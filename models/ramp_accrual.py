@@ -32,7 +32,7 @@ class RampAccrual(models.Model):
     )
     expense_account_id = fields.Many2one(
         'account.account',
-        string='Account without Coding',
+        string='Uncoded Expense',
         check_company=True,
         domain=[('account_type', 'in', ('expense', 'expense_direct_cost', 'expense_depreciation', 'expense_other'))],
         help='The expense account of objects whose coding in Ramp is missing or not known here.',

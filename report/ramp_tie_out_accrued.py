@@ -146,17 +146,23 @@ class RampTieOutAccrued(models.AbstractModel):
         currency = self.env['res.currency'].browse(currency_id)
         return {'id': currency.id, 'name': currency.name, 'digits': currency.decimal_places}
 
-    def _accrual_in_words(self, accrual, pairs, faults):
-        entries = '; '.join(
-            self.env._(
-                '%(amount)s (%(count)s) by %(move)s, reversed by %(reversal)s',
-                amount=self.env['res.currency'].browse(pair.currency_id).format(float(pair.amount)),
-                count=pair.count,
-                move=self.env['account.move'].browse(pair.move_id).name or '-',
-                reversal=self.env['account.move'].browse(pair.reversal_id).name or '-',
+    def _pair_in_words(self, pair):
+        currency, Move = self.env['res.currency'].browse(pair.currency_id), self.env['account.move']
+        amount = currency.format(float(pair.amount))
+        if pair.spend != pair.amount:
+            amount = self.env._(
+                '%(amount)s, of it card spend: %(spend)s', amount=amount, spend=currency.format(float(pair.spend))
             )
-            for pair in pairs
+        return self.env._(
+            '%(amount)s (%(count)s) by %(move)s, reversed by %(reversal)s',
+            amount=amount,
+            count=pair.count,
+            move=Move.browse(pair.move_id).name or '-',
+            reversal=Move.browse(pair.reversal_id).name or '-',
         )
+
+    def _accrual_in_words(self, accrual, pairs, faults):
+        entries = '; '.join(map(self._pair_in_words, pairs))
         text = self.env._(
             '%(month)s: accrued on %(date)s and reversed on %(back)s: %(entries)s.',
             month=accrual._month_in_words(),

@@ -216,7 +216,7 @@ class TestAccrual(AccrualCase):
         self.sync('watch')
         accrual = self.propose()
         accrual.expense_account_id = False
-        with self.assertRaisesRegex(UserError, 'Account without Coding'):
+        with self.assertRaisesRegex(UserError, 'Uncoded Expense'):
             accrual.action_post()
         accrual.expense_account_id = self.account_software
         line = accrual.line_ids.filtered(lambda line: line.amount == 10.0)
@@ -357,6 +357,7 @@ class TestAccrual(AccrualCase):
         self.assertEqual((line.amount, line.kind), (100.0, 'held'))
         [row] = self.report('2026-07', '2026-07')['open'][0]['rows']
         self.assertEqual([(item['kind'], item['is_explained']) for item in row['differences']], [('accrued', True)])
+        self.assertIn('card spend: $\xa07.00', self.report('2026-07', '2026-07')['accruals'][0]['text'])
         self.ramp.update_bill(bill, account=self.external(self.account_meals))
         self.sync_payables()
         move = self.move(bill)

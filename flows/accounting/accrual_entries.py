@@ -25,6 +25,7 @@ class EntryPair(NamedTuple):
     is_active: bool
     count: int
     amount: float
+    spend: float  # the part of the amount that is card spend
     currency_id: int
     entity: str | None
     is_posted: bool
@@ -77,7 +78,7 @@ class RampAccrualPost(models.Model):
         """
         return SQL(
             """
-            SELECT p.accrual_id, p.move_id, p.reversal_id, p.is_active, p.count, p.amount, p.currency_id, p.entity,
+            SELECT p.accrual_id, p.move_id, p.reversal_id, p.is_active, p.count, p.amount, p.spend, p.currency_id, p.entity,
                    %(posted)s, %(reversed)s,
                    COALESCE((SELECT -sum(i.amount_currency) FROM account_move_line i
                               WHERE i.move_id = p.move_id AND i.account_id = p.account_id), 0),
@@ -88,6 +89,7 @@ class RampAccrualPost(models.Model):
                    p.twice
               FROM (SELECT l.accrual_id, l.move_id, l.reversal_id, l.is_active, l.currency_id, l.ramp_entity_id AS entity, l.month,
                            a.liability_account_id AS account_id, count(*) AS count, sum(l.amount) AS amount,
+                           COALESCE(sum(l.amount) FILTER (WHERE r.flow = 'transaction'), 0) AS spend,
                            count(*) FILTER (WHERE d.id IS NOT NULL) AS twice
                       FROM ramp_accrual a JOIN ramp_accrual_line l ON l.accrual_id = a.id AND l.is_included
                       JOIN ramp_record r ON r.id = l.record_id
