@@ -24,8 +24,8 @@ class RampConnection(models.Model):
     sync_outcome = fields.Json(
         compute='_compute_sync_outcome',
         compute_sudo=True,
-        help='What the synchronization did that the user has just requested: `text`, and whether all jobs have run '
-        '(`is_over`).',
+        help='What the synchronization did that the user has just requested: `text`, whether all jobs have run '
+        '(`is_over`), and how many of them (`done` of `due`).',
     )
 
     def _compute_counts(self):
@@ -111,11 +111,12 @@ class RampConnection(models.Model):
         flows = [flow for flow in self._flow_models() if flow._is_enabled_for(self)]
         # A job that is switched off never runs
         due = {flow._flow for flow in flows if flow._get_cron_id() and flow._get_cron_job().active}
-        is_over = all(latest.get(flow) in ('done', 'failed', 'lost') for flow in due)
+        done = sum(latest.get(flow) in ('done', 'failed', 'lost') for flow in due)
+        is_over = done == len(due)
         text = self._describe_runs(runs)
         if is_over and not text:
             text = self.env._('There was nothing new, in Ramp or in Odoo.')
-        return {'is_over': is_over, 'text': text}
+        return {'is_over': is_over, 'text': text, 'done': done, 'due': len(due)}
 
     def _describe_runs(self, runs):
         """Return what runs did, in words. The text is empty if they did nothing."""

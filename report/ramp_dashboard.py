@@ -172,7 +172,7 @@ class RampDashboard(models.AbstractModel):
         return [{'name': name, 'count': each['count'], 'amounts': ', '.join(each['amounts'])} for name, each in people]
 
     def _count_ages(self, connection):
-        """Return how long objects have been waiting: [{'key', 'label', 'count'}]."""
+        """Return how long objects have been waiting, and what they come to: [{'key', 'label', 'count', 'amounts'}]."""
         today = fields.Date.context_today(self)
         labels = {
             'week': self.env._('up to 7 days'),
@@ -180,20 +180,31 @@ class RampDashboard(models.AbstractModel):
             'quarter': self.env._('31 to 90 days'),
             'older': self.env._('more than 90 days'),
         }
-        counts = dict.fromkeys(labels, 0)
-        for age, count in self.env.execute_query(
+        counts, sums = dict.fromkeys(labels, 0), {key: defaultdict(int) for key in labels}
+        for age, currency, count, amount in self.env.execute_query(
             SQL(
                 """
-                SELECT %s - date, count(*) FROM ramp_record
+                SELECT %s - date, currency_id, count(*), sum(amount) FROM ramp_record
                  WHERE connection_id = %s AND state IN ('pending', 'held', 'error') AND remote_id IS NULL AND date IS NOT NULL
-                 GROUP BY 1
+                 GROUP BY 1, 2 ORDER BY 2
                 """,
                 today,
                 connection.id,
             )
         ):
-            counts[next(key for days, key in AGES if days is None or age <= days)] += count
-        return [{'key': key, 'label': label, 'count': counts[key]} for key, label in labels.items()]
+            key = next(key for days, key in AGES if days is None or age <= days)
+            counts[key] += count
+            if currency and amount:
+                sums[key][currency] += amount
+        return [
+            {
+                'key': key,
+                'label': label,
+                'count': counts[key],
+                'amounts': ', '.join(self._format_amount(amount, currency) for currency, amount in sums[key].items()),
+            }
+            for key, label in labels.items()
+        ]
 
     # ------------------------------------------------------------------ what was done
 

@@ -65,6 +65,7 @@ class TestDashboard(DashboardCase):
         self.assertEqual((person['count'], person['amounts']), (2, '$\xa030.00'))
         self.assertTrue(person['name'])
         self.assertEqual(sum(age['count'] for age in data['ages']), 2)
+        self.assertEqual({age['amounts'] for age in data['ages'] if age['count']}, {'$\xa030.00'})
 
     def test_spend(self):
         now = fields.Datetime.now().replace(day=2, hour=12)

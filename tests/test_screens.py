@@ -137,6 +137,7 @@ class TestScreens(ScreenCase):
             'ramp_menu_problem',
             'ramp_menu_record',
             'ramp_menu_mapping',
+            'ramp_menu_accrual',
             'ramp_menu_dry_run',
             'ramp_menu_synchronize',
             'ramp_menu_tie_out',

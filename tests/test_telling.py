@@ -476,17 +476,21 @@ class TestWhatButtonsSay(TellingCase):
         self.spend(2000, account='X-1')
         outcome = lambda user: self.connection.with_user(user).sync_outcome
         self.connection.with_user(self.person).action_sync_now()
-        self.assertEqual(outcome(self.person), {'is_over': False, 'text': ''})
+        due = outcome(self.person)['due']
+        self.assertGreater(due, 2)
+        self.assertEqual(outcome(self.person), {'is_over': False, 'text': '', 'done': 0, 'due': due})
         self.assertFalse(outcome(self.env.user), 'another user has requested it')
         self.sync('transaction', now=False)
         self.assertEqual(
-            outcome(self.person), {'is_over': False, 'text': 'Posted: 1, marked synced in Ramp: 1, on hold: 1.'}
+            outcome(self.person),
+            {'is_over': False, 'text': 'Posted: 1, marked synced in Ramp: 1, on hold: 1.', 'done': 1, 'due': due},
         )
         for flow in self.connection._flow_models():
             if flow._is_enabled_for(self.connection) and flow._get_cron_id() and flow._flow != 'transaction':
                 self.env['ramp.run']._start_run(self.connection, flow._flow)._finish_run()
         self.env.invalidate_all()
         self.assertTrue(outcome(self.person)['is_over'])
+        self.assertEqual(outcome(self.person)['done'], due)
         self.env['ramp.run'].search([]).write({'created': 0, 'confirmed': 0, 'held': 0})
         self.env.invalidate_all()
         self.assertEqual(outcome(self.person)['text'], 'There was nothing new, in Ramp or in Odoo.')

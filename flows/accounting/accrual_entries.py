@@ -284,7 +284,7 @@ class RampAccrualPost(models.Model):
         """
         self.ensure_one()
         self._check_may_accrue()
-        # A second click waits here, and then finds that it is posted
+        # A second click cannot lock it, or finds that it is posted
         self.lock_for_update()
         self._check_is_draft()
         connection = self.connection_id.with_company(self.company_id)

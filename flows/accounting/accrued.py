@@ -31,10 +31,13 @@ class RampFlowAccrued(models.AbstractModel):
                          WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND r.ramp_id = ANY(%(ids)s)
                         UNION ALL
                         SELECT b.ramp_id, r.id FROM ramp_record b
+                         CROSS JOIN LATERAL jsonb_array_elements_text(
+                               CASE WHEN jsonb_typeof(b.payload #> '{payment,details,transaction_ids}') = 'array'
+                                    THEN b.payload #> '{payment,details,transaction_ids}' ELSE '[]' END) AS paid(ramp_id)
                           JOIN ramp_record r ON r.connection_id = b.connection_id AND r.flow = 'transaction'
+                           AND r.ramp_id = paid.ramp_id
                          WHERE %(flow)s = 'bill' AND b.connection_id = %(connection)s AND b.flow = 'bill_payment'
                            AND b.ramp_id = ANY(%(ids)s)
-                           AND (b.payload #> '{payment,details,transaction_ids}') ? r.ramp_id
                       ) o
                       JOIN ramp_accrual_line l ON l.record_id = o.record_id AND l.is_active
                       LEFT JOIN account_move v ON v.id = l.reversal_id AND v.state = 'posted'

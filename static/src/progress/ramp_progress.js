@@ -21,7 +21,7 @@ export class RampProgressBar extends Component {
 
     setup() {
         this.orm = useService("orm");
-        this.state = useState({ run_state: this.props.runState, progress: 0, text: "", outcome: "" });
+        this.state = useState({ run_state: this.props.runState, progress: 0, text: "", outcome: "", done: 0, due: 0 });
         onWillStart(() => this.look());
         onWillUpdateProps((next) => {
             if (next.resId !== this.props.resId || (next.runState && next.runState !== "idle" && this.state.run_state === "idle")) {
@@ -36,12 +36,18 @@ export class RampProgressBar extends Component {
     }
 
     get label() {
-        const text = this.state.run_state === "queued" ? _t("Synchronization queued...") : this.state.text;
+        let text = this.state.run_state === "queued" ? _t("Synchronization queued...") : this.state.text;
+        const { done, due } = this.state;
+        if (due) {
+            text = _t("%(progress)s Jobs finished: %(done)s of %(due)s.", { progress: text, done, due });
+        }
         return this.state.outcome ? _t("%(progress)s So far: %(outcome)s", { progress: text, outcome: this.state.outcome }) : text;
     }
 
     get percent() {
-        return Math.round(this.state.progress);
+        // Over all jobs of the request, if this user made one; else of the job that runs
+        const { done, due, progress, run_state } = this.state;
+        return due ? Math.min(100, Math.round((100 * done + (run_state === "running" ? progress : 0)) / due)) : Math.round(progress);
     }
 
     async look(props = this.props) {
@@ -64,6 +70,8 @@ export class RampProgressBar extends Component {
             progress: values.progress,
             text: values.progress_text || "",
             outcome: outcome ? outcome.text : this.state.outcome,
+            done: outcome ? outcome.done : 0,
+            due: outcome ? outcome.due : 0,
         });
         clearTimeout(this.timer);
         if (state !== "idle") {
