@@ -139,15 +139,20 @@ class RampTieOut(models.Model):
                           AND l.account_id = ANY(c.payable_ids)
                         GROUP BY l.currency_id HAVING sum(l.amount_currency) <> 0)
             ), part AS (
-                SELECT c.id AS connection_id, c.company_id, r.ramp_entity_id, r.currency_id,
-                       date_trunc('month', COALESCE(s.date, r.date))::date AS month,
-                       CASE r.flow WHEN 'transfer' THEN 'payment' WHEN 'cashback' THEN 'cashback' WHEN 'repayment' THEN 'repayment'
+                -- all of its columns are in the index `_moved`, so the ledger itself is not read
+                SELECT c.id AS connection_id, c.company_id, r.ramp_entity_id, r.currency_id, date_trunc('month', r.date)::date AS month,
+                       CASE r.flow WHEN 'transfer' THEN 'payment' WHEN 'repayment' THEN 'repayment'
                                    ELSE CASE WHEN r.amount < 0 THEN 'refund' ELSE 'spend' END END AS measure,
-                       COALESCE(s.id, r.id) AS record_id, NULL::int AS move_id,
-                       CASE WHEN r.flow IN ('transfer', 'cashback') THEN -r.amount ELSE r.amount END AS ramp_amount, 0.0 AS odoo_amount
+                       r.id AS record_id, NULL::int AS move_id,
+                       CASE r.flow WHEN 'transfer' THEN -r.amount ELSE r.amount END AS ramp_amount, 0.0 AS odoo_amount
                   FROM c JOIN ramp_record r ON r.connection_id = c.id
-                  LEFT JOIN statement s ON r.flow = 'cashback' AND s.connection_id = r.connection_id AND s.cashback_id = r.ramp_id
-                 WHERE r.has_moved AND r.date >= c.start_date AND r.flow IN ('transaction', 'transfer', 'cashback', 'repayment')
+                 WHERE r.has_moved AND r.date >= c.start_date AND r.flow IN ('transaction', 'transfer', 'repayment')
+                UNION ALL
+                SELECT c.id, c.company_id, r.ramp_entity_id, r.currency_id, date_trunc('month', COALESCE(s.date, r.date))::date, 'cashback',
+                       COALESCE(s.id, r.id), NULL, -r.amount, 0.0
+                  FROM c JOIN ramp_record r ON r.connection_id = c.id AND r.flow = 'cashback'
+                  LEFT JOIN statement s ON s.connection_id = r.connection_id AND s.cashback_id = r.ramp_id
+                 WHERE r.has_moved AND r.date >= c.start_date
                 UNION ALL
                 SELECT i.connection_id, i.company_id, i.ramp_entity_id, i.currency_id, date_trunc('month', i.date)::date,
                        CASE WHEN t.move_id IS NULL THEN i.measure ELSE 'payment' END, i.record_id,
