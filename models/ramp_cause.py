@@ -138,7 +138,7 @@ class RampCause(models.Model):
 
     def _search_name(self, operator, value):
         # The names are made for their reader. There are some hundred causes, so all are read
-        return [('id', 'in', self.search([]).filtered_domain([('name', operator, value)]).ids)]
+        return [('id', 'in', self.search_fetch([], ['cause', 'kind']).filtered_domain([('name', operator, value)]).ids)]
 
     @api.depends('name')
     @api.depends_context('lang')

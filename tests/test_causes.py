@@ -63,6 +63,18 @@ class TestCauses(RampCase):
         self.assertEqual(str(caught.exception), 'First.\nSecond.')
         self.assertEqual(len(caught.exception.causes), 3)
 
+    def test_found_by_name(self):
+        """The names are made for their reader, so they are in no column; a person finds causes by them all the same."""
+        self.spend(1000, account='X-1')
+        self.spend(500, user=self.stranger)
+        self.sync('transaction')
+        found = self.causes()
+        Cause, option = self.env['ramp.cause'], found['map_option']
+        self.assertEqual(Cause.search([('name', 'ilike', option.name[:30].lower())]), option)
+        self.assertEqual(Cause.search([('name', 'not ilike', option.name)]), found['cardholder'])
+        self.assertEqual(Cause.name_search(option.name), [(option.id, option.name)])
+        self.assertFalse(Cause.search([('name', '=', 'No such cause')]))
+
     def test_grouped_with_counts_and_sums(self):
         for amount in (1000, 2000, 3000):
             self.spend(amount, account='X-1')
