@@ -9,7 +9,7 @@ from dateutil.relativedelta import relativedelta
 from odoo import fields, models
 from odoo.tools import SQL, format_date
 
-from .ramp_tie_out_report import EPOCH, MEASURES, MEMO_MEASURE, Listing
+from .ramp_tie_out_report import EPOCH, MEASURES, MEMO_MEASURE, WHOLE_LISTS
 
 # Months shown one by one; earlier months are part of the first opening balance
 MOST_MONTHS = 240
@@ -122,7 +122,7 @@ class RampTieOutFigures(models.AbstractModel):
             SQL(' OR ').join(lists),
         )
 
-    def _read_monthly_figures(self, connection, first, last, listing=Listing()):
+    def _read_monthly_figures(self, connection, first, last, listing=WHOLE_LISTS):
         """Return the figures up to the last month, and what differs, as `MonthlyFigures`."""
         TieOut = self.env['ramp.tie.out']
         begin = max(first or EPOCH, last - relativedelta(months=MOST_MONTHS - 1))

@@ -37,6 +37,10 @@ class Listing(NamedTuple):
     together: int | None = None
 
 
+# As the PDF and the workbook have it
+WHOLE_LISTS = Listing()
+
+
 class RampTieOutReport(models.AbstractModel):
     """The tie-out on the screen, as PDF and as XLSX: what Ramp says is owed, beside the books, with all differences.
 
@@ -88,7 +92,7 @@ class RampTieOutReport(models.AbstractModel):
             difference: its label}, 'sign_offs': see `_sign_offs_of_report`, 'to_sign': see `_month_to_sign`,
             'accruals': see `_accruals_of_report`, 'to_accrue': see `_month_to_accrue`}
         """
-        return self._make_report(*self._read_period(connection_id, month_from, month_to), Listing())
+        return self._make_report(*self._read_period(connection_id, month_from, month_to), WHOLE_LISTS)
 
     def _make_report(self, connection, first, last, listing):
         """Return the report, see `get_report`.

@@ -57,6 +57,7 @@ from . import (
     test_push_convergence,
     test_query_counts,
     test_query_counts_payables,
+    test_query_counts_screens,
     test_reach,
     test_record_details,
     test_record_link,

@@ -21,7 +21,12 @@ class TestCompanies(RampCase):
         """
         found = []
         for name, model in self.env.registry.items():
-            if name.startswith('ramp.') and not model._abstract and not model._transient and 'company_id' in model._fields:
+            if (
+                name.startswith('ramp.')
+                and not model._abstract
+                and not model._transient
+                and 'company_id' in model._fields
+            ):
                 parents = [
                     field.comodel_name
                     for field in model._fields.values()

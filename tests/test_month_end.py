@@ -7,7 +7,6 @@ import openpyxl
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
-from ..report import ramp_tie_out_pages
 from ..report.ramp_tie_out_report import Listing
 from .common import PayablesCase
 from .properties import in_turn

@@ -99,12 +99,36 @@ class LedgerCopier:
 
     def add_open_objects(self, connection):
         """Add what waits in Ramp, what failed, what a rule left out, and what changed in Ramp or in Odoo."""
-        nothing = {'res_id': 'NULL', 'res_model': 'NULL', 'sync_key': 'NULL', 'confirmed_at': 'NULL', 'is_told': 'FALSE'}
+        nothing = {
+            'res_id': 'NULL',
+            'res_model': 'NULL',
+            'sync_key': 'NULL',
+            'confirmed_at': 'NULL',
+            'is_told': 'FALSE',
+        }
         for count, values in (
             (8000, {'state': "'pending'", 'is_withheld': 'TRUE', 'has_moved': 'FALSE', **nothing}),
-            (300, {'state': "'error'", 'attempts': '3', 'error_message': "'Odoo refused it.'", 'has_moved': 'FALSE', **nothing}),
+            (
+                300,
+                {
+                    'state': "'error'",
+                    'attempts': '3',
+                    'error_message': "'Odoo refused it.'",
+                    'has_moved': 'FALSE',
+                    **nothing,
+                },
+            ),
             (6000, {'state': "'ignored'", 'hold_reason': "'rule'", 'has_moved': 'FALSE', **nothing}),
-            (500, {'state': "'ignored'", 'hold_reason': "'person'", 'decision': "'ignore'", 'has_moved': 'FALSE', **nothing}),
+            (
+                500,
+                {
+                    'state': "'ignored'",
+                    'hold_reason': "'person'",
+                    'decision': "'ignore'",
+                    'has_moved': 'FALSE',
+                    **nothing,
+                },
+            ),
         ):
             self._choose_originals('transaction', count)
             self._copy_rows(connection, values)
@@ -278,12 +302,21 @@ def make_causes():
     for number in range(CAUSES):
         kind = ('map_option', 'map_option', 'cardholder', 'in_ramp', 'vendor', None)[number % 6]
         about = {
-            'map_option': {'type': 'GL_ACCOUNT', 'key': f'key-{number}', 'option': f'Option {number}', 'record_kind': 'account'},
+            'map_option': {
+                'type': 'GL_ACCOUNT',
+                'key': f'key-{number}',
+                'option': f'Option {number}',
+                'record_kind': 'account',
+            },
             'vendor': {'vendor': f'vendor-{number}'},
         }.get(kind, {})
         text = Sentence(
             '%(what)s "%(name)s" of line %(line)s means nothing in Odoo yet. Choose what it means.',
-            {'what': ('Account', 'Department', 'Cardholder', 'Memo', 'Vendor', 'Tax')[number % 6], 'name': f'Option {number}', 'line': '1'},
+            {
+                'what': ('Account', 'Department', 'Cardholder', 'Memo', 'Vendor', 'Tax')[number % 6],
+                'name': f'Option {number}',
+                'line': '1',
+            },
         )
         causes.append(Cause.of(text, kind, ALL_ARGUMENTS, about))
     return causes

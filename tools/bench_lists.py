@@ -195,7 +195,9 @@ class ActionScreen:
             for rows in range(len(parts['row']) + 1)
             for columns in range(len(parts['col']) + 1)
         ]
-        return self.Model.formatted_read_grouping_sets(domain, sets, ['__count', *self.list_aggregates(parts['measure'])])
+        return self.Model.formatted_read_grouping_sets(
+            domain, sets, ['__count', *self.list_aggregates(parts['measure'])]
+        )
 
     def read_graph(self, domain):
         groups, measures = [], []
@@ -237,6 +239,7 @@ class ActionScreen:
 def evaluate_text(env, text, **more):
     """Return the value of a domain or context of a view or action."""
     from dateutil.relativedelta import relativedelta
+
     from odoo import fields
     from odoo.tools.safe_eval import datetime, safe_eval
 
@@ -276,7 +279,11 @@ def list_tie_out_calls(env, connection):
 
     return [
         ('tie-out', 'opens', open_page),
-        ('tie-out', 'one month', lambda: Report.get_first_page(connection, f'{date.today():%Y-%m}', f'{date.today():%Y-%m}')),
+        (
+            'tie-out',
+            'one month',
+            lambda: Report.get_first_page(connection, f'{date.today():%Y-%m}', f'{date.today():%Y-%m}'),
+        ),
     ]
 
 
@@ -409,7 +416,9 @@ def create_accountant(env, connection):
             'login': 'screen_accountant',
             'company_id': connection.company_id.id,
             'company_ids': companies.ids,
-            'group_ids': [(4, env.ref(group).id) for group in ('account.group_account_manager', 'base.group_multi_company')],
+            'group_ids': [
+                (4, env.ref(group).id) for group in ('account.group_account_manager', 'base.group_multi_company')
+            ],
         }
     )
     return user.id, [connection.company_id.id, *(companies - connection.company_id).ids]
@@ -446,7 +455,9 @@ def main():
             'connection': connection.id,
             'user': user.id,
         }
-    rows = measure_screens(options.database, facts['user'], companies, facts['connection'], options.rounds, options.screen)
+    rows = measure_screens(
+        options.database, facts['user'], companies, facts['connection'], options.rounds, options.screen
+    )
     Path(options.output).write_text(
         json.dumps({**facts, 'screens': summarize_screens(rows), 'calls': rows}), encoding='utf-8'
     )

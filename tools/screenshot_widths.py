@@ -19,8 +19,8 @@ TOO_WIDE = """[...document.querySelectorAll('.o_action_manager *, .o_control_pan
         return false;
     }
     for (let outer = node.parentElement; outer; outer = outer.parentElement) {
-        if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(outer).overflowX) && outer.getBoundingClientRect().right <= window.innerWidth + 1
-            && outer.matches('.table-responsive, .o_list_renderer, .o_ramp_scroll, .o_notebook_headers, .o_statusbar_status')) {
+        if (outer.matches('.table-responsive, .o_list_renderer, .o_pivot, .o_notebook_headers, .o_statusbar_status')
+            && getComputedStyle(outer).overflowX !== 'visible' && outer.getBoundingClientRect().right <= window.innerWidth + 1) {
             return false;
         }
     }
