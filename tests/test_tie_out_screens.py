@@ -15,6 +15,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
+from ..report import ramp_tie_out_pages
 from .common import BrowserCase, StatementsCase
 from .test_screens import ScreenCase
 
@@ -231,6 +232,17 @@ class TestTieOutTours(TieOutCase, BrowserCase):
         self.sync('watch')
         self.differ()
         self.start_tour('/odoo', 'ramp_connector_tie_out_amber', login=self.person('auditor').login)
+
+    def test_pages(self):
+        """A list is unfolded with its first page, and a click brings the next one."""
+        self.sync('watch')
+        self.differ()
+        for number, merchant in enumerate(('Fourth', 'Fifth', 'Sixth')):
+            self.spend(300 - number, merchant=merchant, account=None, date='2026-07-11T12:00:00+00:00')
+        self.sync_statements()
+        # The entry by hand is of no entity, and is on the first page, too
+        self.patch(ramp_tie_out_pages, 'PAGE_SIZE', 2)
+        self.start_tour('/odoo/ramp-tie-out', 'ramp_connector_tie_out_pages', login=self.person('auditor').login)
 
     def test_rates(self):
         """The report shows a rate that was entered after the charge was posted, and that differs from it by more than

@@ -597,6 +597,32 @@ addTour("ramp_connector_tie_out_rates", {
     ],
 });
 
+/** The differences of a month come page by page. */
+addTour("ramp_connector_tie_out_pages", {
+    url: "/odoo/ramp-tie-out",
+    steps: () => [
+        {
+            content: "All are counted, and none of a folded month is there",
+            trigger: ".o_ramp_tie_out:not(:has(tr[data-kind=difference])) tr[data-month='2026-07']:has(.badge:contains('6 differences')) .o_ramp_toggle",
+            run: "click",
+        },
+        {
+            content: "The first page, and how many are left",
+            trigger: ".o_ramp_tie_out:has(tr[data-kind=difference]) .o_ramp_more:contains('3 are left')",
+            run: "click",
+        },
+        {
+            content: "The second page",
+            trigger: ".o_ramp_more:contains('Show 1 more')",
+            run: "click",
+        },
+        {
+            content: "The last page; the count stays",
+            trigger: ".o_ramp_tie_out:not(:has(.o_ramp_more)):has(tr[data-kind=difference]:contains('Sixth')) tr[data-month='2026-07']:has(.badge:contains('6 differences'))",
+        },
+    ],
+});
+
 addTour("ramp_connector_tie_out_amber", {
     url: "/odoo",
     steps: () => [
