@@ -171,6 +171,11 @@ class RampRecord(models.Model):
         '(connection_id, date) INCLUDE (id, flow, ramp_entity_id, currency_id, amount, res_model, res_id) WHERE '
         'has_moved'
     )
+    # Which object an entry was posted for: all that the tie-out asks of these rows
+    _entries = models.Index(
+        "(connection_id) INCLUDE (flow, id, res_id, ramp_entity_id, amount) WHERE flow IN ('transaction', 'statement') "
+        "AND res_model = 'account.move' AND res_id IS NOT NULL"
+    )
     _in_order = models.Index('(date DESC NULLS LAST, id DESC)')
     # Filters of the list that find a few rows among many, in the order of the list
     _changed_in_order = models.Index('(date DESC NULLS LAST, id DESC) WHERE has_changed IS TRUE')

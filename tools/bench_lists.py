@@ -267,7 +267,7 @@ def list_dashboard_calls(env, connection):
     Dashboard = env['report.ramp_connector.dashboard']
     return [
         ('dashboard', 'opens', lambda: Dashboard.get_dashboard(None)),
-        ('dashboard', 'its tie-out, later', lambda: Dashboard.get_tie_out(connection)),
+        ('tie-out', 'of this month, later', lambda: Dashboard.get_tie_out(connection)),
     ]
 
 
