@@ -20,7 +20,6 @@ from . import (
     test_coding,
     test_common,
     test_companies,
-    test_company_columns,
     test_configuration_check,
     test_connection,
     test_currencies,
