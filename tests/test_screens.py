@@ -563,7 +563,7 @@ class TestPushedScreens(PushedCase):
             ['Name: Meals', 'Code: 650001', 'Kind of account: Expense', 'Can be picked: yes'],
         )
         self.assertIn('Field: Ramp Projects', self.row(self.analytic_move).sent_text)
-        self.assertIn('Rates: Ramp 7 %', self.row(self.tax).sent_text)
+        self.assertIn('Tax rates: Ramp 7 %', self.row(self.tax).sent_text)
         rate = Record.search([('flow', '=', 'tax_rate'), ('res_id', '=', self.tax.id)])
         self.assertIn('Rate: 7 %', rate.sent_text)
         self.assertRegex(rate.sent_text, 'Posted to: .*Input Tax')
