@@ -211,7 +211,18 @@ METHODS = {
     'ramp.undo': dict.fromkeys(('action_open_lines', 'action_prepare', 'action_start'), 'manager'),
     'ramp.undo.line': dict.fromkeys(('action_open_in_ramp', 'action_retry'), 'manager'),
     'ramp.tie.out.sign.off': {'action_withdraw': 'manager', 'sign_month': 'manager'},
-    'report.ramp_connector.tie_out': dict.fromkeys(('get_options', 'get_report', 'open_items', 'open_owing'), BOOKS),
+    'report.ramp_connector.tie_out': dict.fromkeys(
+        (
+            'get_options',
+            'get_report',
+            'get_first_page',
+            'get_differences',
+            'get_open_differences',
+            'open_items',
+            'open_owing',
+        ),
+        BOOKS,
+    ),
     'res.partner': {
         **OPENS,
         'action_create_in_ramp': WORKS,
@@ -583,6 +594,9 @@ class TestRoles(RoleCase):
         arguments = {
             'get_options': (),
             'get_report': self.connection.ids,
+            'get_first_page': self.connection.ids,
+            'get_differences': (self.connection.id, 1, False, '2026-07'),
+            'get_open_differences': (self.connection.id, 'vendor', False, 1),
             'get_dashboard': self.connection.ids,
             'get_tie_out': self.connection.ids,
             'open_items': (self.connection.id, 'ramp', 1),
