@@ -46,7 +46,7 @@ class TestTieOutPages(MonthEndCase):
             if not (found := self.tie_out.get_differences(*place, page=page, **options)):
                 return pages
             pages.append(found)
-        self.fail('the pages do not end')
+        return self.fail('the pages do not end')
 
     @contextmanager
     def counting(self, counts):
