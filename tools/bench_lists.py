@@ -135,6 +135,10 @@ class ActionScreen:
             if mode == self.modes[0]:
                 for name, pattern in searched:
                     calls.append((mode, f'search {name}', partial(self.search_text, mode, domain, name, pattern)))
+        for node in self.archs['search'].iterfind('.//searchpanel/field'):
+            kind = 'multi_range' if node.get('select') == 'multi' else 'range'
+            ask = partial(getattr(self.Model, f'search_panel_select_{kind}'), node.get('name'), search_domain=domain)
+            calls.append(('search panel', node.get('name'), ask))
         if 'form' in self.archs and not self.Model._transient:
             calls += [('form', f'of {ident}', partial(self.read_form, ident)) for ident in self.choose_forms()]
         calls.append(('name search', '', lambda: self.Model.name_search(TEXT, limit=8)))
