@@ -175,6 +175,19 @@ class TestSetupStart(SetupCase):
         self.assertEqual(setup.counts['synced'], [{'flow': 'transaction', 'count': 2}])
         self.assertEqual([row['count'] for row in setup.counts['ready']], [1])
 
+    def test_own_objects_are_not_of_another_system(self):
+        """What this connection posted itself, before it was disconnected, is not counted."""
+        setup = self.go_to('preview')
+        setup.action_connect()
+        self.connection = setup.connection_id
+        own = self.spend(date='2024-02-03T12:00:00Z')
+        self.sync()
+        self.assertConfirmed(own)
+        self.connection.with_user(self.user).action_disconnect()
+        self.ramp.export_elsewhere('TRANSACTION_SYNC', self.spend(date='2024-02-04T12:00:00Z'))
+        again = self.go_to('start', self.begin(connection_id=self.connection.id))
+        self.assertEqual(again.counts['synced'], [{'flow': 'transaction', 'count': 1}])
+
     def test_long_lists_are_cut(self):
         """A list is read to a limit, and the page says that there is more."""
         for _number in range(102):

@@ -11,6 +11,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.modules.neutralize import neutralize_database
 from odoo.tests import HttpCase, tagged
 
+from ..models.token_stores import SignInKeeper
 from .test_setup import SYSTEM, SetupCase
 
 
@@ -135,6 +136,17 @@ class TestSignIn(SignInCase):
         sign_in = connection.sudo().sign_in_id
         sign_in.invalidate_recordset()
         self.assertEqual(list(self.ramp.state.refresh_tokens), [sign_in.refresh_token])
+
+    def test_a_newer_token_stays(self):
+        """Who is slower does not overwrite the refresh token of another process."""
+        sign_in = self.env['ramp.sign.in'].create({'refresh_token': 'newer'})
+        sign_in.flush_recordset()
+        with self.job_mode():
+            keeper = SignInKeeper(self.registry, sign_in.id)
+            keeper.replace_refresh_token('older', 'late')
+            self.assertEqual(keeper.read_refresh_token(), 'newer')
+            keeper.replace_refresh_token('newer', 'newest')
+            self.assertEqual(keeper.read_refresh_token(), 'newest')
 
     def test_revoked(self):
         """A sign-in that Ramp does not accept stops the runs, says what helps, and is replaced by another one."""
