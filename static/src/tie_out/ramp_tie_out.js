@@ -136,9 +136,14 @@ export class RampTieOut extends Component {
         }
         const { connectionId, from, to } = this.state;
         this.state.report = await this.last.add(this.orm.call(MODEL, "get_first_page", [connectionId, from, to]));
-        // What was unfolded before, and is not among the first pages
-        const lists = [...this.state.report.sections.flatMap((section) => this.rows(section)), ...this.state.report.open.flatMap((part) => this.openRows(part))];
-        for (const row of lists) {
+        // The page does not wait for it
+        this.loadUnfolded();
+    }
+
+    /** Read the first pages of the lists that were unfolded before, and are not among those that come with the report. */
+    async loadUnfolded() {
+        const { sections, open } = this.state.report;
+        for (const row of [...sections.flatMap((section) => this.rows(section)), ...open.flatMap((part) => this.openRows(part))]) {
             if (row.unfolded && row.list && !row.list.rows.length) {
                 await this.loadMore(row.list);
             }
@@ -153,14 +158,22 @@ export class RampTieOut extends Component {
     }
 
     async loadMore({ holder, rows, method, args }) {
-        const page = holder.pages ?? (rows.length ? 1 : 0);
-        const found = await this.orm.call(MODEL, method, args, { month_to: this.state.to || null, page });
-        rows.push(...found);
-        holder.pages = page + 1;
-        // An empty page: the rest is gone meanwhile
-        holder.more = found.length ? Math.max(0, holder.more - found.length) : 0;
-        if (holder.more_amount !== undefined) {
-            holder.more_amount -= found.reduce((sum, item) => sum + item.difference, 0);
+        if (holder.isLoading) {
+            return; // a second click would bring the same page again
+        }
+        holder.isLoading = true;
+        try {
+            const page = holder.pages ?? (rows.length ? 1 : 0);
+            const found = await this.orm.call(MODEL, method, args, { month_to: this.state.to || null, page });
+            rows.push(...found);
+            holder.pages = page + 1;
+            // An empty page: the rest is gone meanwhile
+            holder.more = found.length ? Math.max(0, holder.more - found.length) : 0;
+            if (holder.more_amount !== undefined) {
+                holder.more_amount -= found.reduce((sum, item) => sum + item.difference, 0);
+            }
+        } finally {
+            holder.isLoading = false;
         }
     }
 
