@@ -166,7 +166,7 @@ class RampAccrual(models.Model):
         """Propose the accrual of a month, and open it for the review.
 
         :param month: 'YYYY-MM'
-        :return: the action that opens it
+        :return: the action that opens it, or that says that nothing is left to accrue
         :raise AccessError: unless the user may post journal entries
         :raise UserError: if the month is not over, or if an earlier accrual of it is neither in force nor undone
         """
@@ -192,6 +192,12 @@ class RampAccrual(models.Model):
             )
         accrual = accrual.sudo(False)
         accrual._propose_lines()
+        if not accrual.line_ids:
+            title = accrual.display_name
+            accrual.unlink()
+            return connection._notify_user(
+                'success', title, self.env._('Nothing is left to accrue: the rest is posted, accrued or ignored.')
+            )
         return accrual._get_records_action(name=accrual.display_name)
 
     @api.model

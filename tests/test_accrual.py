@@ -34,7 +34,7 @@ class AccrualCase(MonthEndCase):
 
     def propose(self, month='2026-07', connection=None):
         action = self.env[MODEL].open_month((connection or self.connection).id, month)
-        accrual = self.env[MODEL].browse(action['res_id'])
+        accrual = self.env[MODEL].browse(action.get('res_id'))
         accrual.write({'liability_account_id': self.liability.id, 'expense_account_id': self.account_software.id})
         return accrual
 
@@ -133,12 +133,17 @@ class TestAccrual(AccrualCase):
         self.assertTrue(self.report()['status']['kind'] in ('zero', 'explained'), self.report()['status'])
 
     def test_not_twice(self):
-        accrual = self.accrue()
-        self.assertFalse(self.propose().line_ids)
+        accrual = self.propose()
+        accrual.line_ids.is_included = False
+        with self.assertRaisesRegex(UserError, 'no row to accrue'):
+            accrual.action_post()
+        accrual.line_ids.is_included = True
+        accrual.action_post()
+        action = self.env[MODEL].open_month(self.connection.id, '2026-07')
+        self.assertRegex(action['params']['message'], 'Nothing is left to accrue')
+        self.assertFalse(self.env[MODEL].search([('state', '=', 'draft')]))
         with self.assertRaisesRegex(UserError, 'is posted'):
             accrual.action_post()
-        with self.assertRaisesRegex(UserError, 'no row to accrue'):
-            self.propose().action_post()
         other = self.env[MODEL].create({'connection_id': self.connection.id, 'month': '2026-07-01'})
         values = {**accrual.line_ids.copy_data()[0], 'accrual_id': other.id}
         with (

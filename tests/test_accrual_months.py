@@ -82,7 +82,7 @@ class TestAccrualMonths(RampCase):
                     ramp_id = self.spend(minor, currency=code, date=f'{month}-12T12:00:00+00:00', **coding)
                     rows.append((ramp_id, code, minor, begun, waits))
             self.sync('transaction')
-            accrual = Accrual.browse(Accrual.open_month(self.connection.id, month)['res_id'])
+            accrual = Accrual.browse(Accrual.open_month(self.connection.id, month).get('res_id'))
             accrual.write({'liability_account_id': self.liability.id, 'expense_account_id': self.account_software.id})
             if accrual.line_ids:
                 accrual.action_post()
