@@ -170,7 +170,9 @@ class AccountMove(models.Model):
         memory = self.env.context.get('ramp_one_sequence')
         if memory is None:
             return super()._get_next_sequence_format()
-        key = (self.journal_id.id, self.move_type, bool(self.origin_payment_id), self.date.year, self.date.month)
+        # A fiscal year may end within a month. This range then ends, too.
+        first_day = self._get_sequence_date_range('year_range_month')[0]
+        key = (self.journal_id.id, self.move_type, bool(self.origin_payment_id), first_day)
         if key not in memory:
             memory[key] = super()._get_next_sequence_format()
         format_string, values = memory[key]

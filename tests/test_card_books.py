@@ -341,3 +341,18 @@ class TestNotCountedTwice(PayablesCase, CardBooksCase):
         self.assertSettledByCard(bill, 10000)
         self.assertFalse(self.expense(spent))
         self.assertEqual(self.analysis(), (0, 0))
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestNumbers(RampCase):
+    def test_fiscal_year_that_ends_within_a_month(self):
+        """The entries of one batch have the numbers of their own fiscal years, without gaps."""
+        self.company.write({'fiscalyear_last_month': '4', 'fiscalyear_last_day': 5})
+        first = self.spend(100, date='2026-02-02T12:00:00+00:00')
+        self.sync()
+        self.move(first).name = 'CARD/2025-2026/0001'
+        days = ('2026-04-03', '2026-04-04', '2026-04-07', '2026-04-08')
+        spent = [self.spend(100, date=f'{day}T12:00:00+00:00') for day in days]
+        self.sync()
+        numbers = ['2025-2026/0002', '2025-2026/0003', '2026-2027/0001', '2026-2027/0002']
+        self.assertEqual([self.move(ramp_id).name for ramp_id in spent], [f'CARD/{number}' for number in numbers])
