@@ -8,6 +8,7 @@ from . import (  # a base comes before the models that inherit it
     booking_withdraw,
     booking_currency,
     accrued,
+    accrual_standing,
     accrual_entries,
     documents,
     documents_book,
