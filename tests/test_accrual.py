@@ -368,6 +368,21 @@ class TestAccrual(AccrualCase):
         move = self.move(bill)
         self.assertEqual((str(move.date), str(move.invoice_date)), ('2026-08-01', '2026-07-10'))
 
+    def test_bill_that_an_accrued_transaction_pays(self):
+        """The bill is the spend of the transaction. So it is not posted before the accrual is reversed either."""
+        self.accrue()
+        self.env['ramp.record'].create(
+            {
+                'connection_id': self.connection.id,
+                'company_id': self.company.id,
+                'flow': 'bill_payment',
+                'ramp_id': 'paid',
+                'payload': {'payment': {'details': {'transaction_ids': [self.held]}}},
+            }
+        )
+        found = self.env['ramp.flow.bill']._look_up_accruals(self.connection, ['paid', 'another'])
+        self.assertEqual({ramp_id: str(day) for ramp_id, day in found.items()}, {'paid': '2026-08-01'})
+
     def test_reimbursements(self):
         """What an employee paid and nobody posted is accrued with what the tie-out calls open."""
         spent = self.ramp.add_reimbursement(
