@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from datetime import timedelta
 
+from odoo import Command
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -104,6 +105,53 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.payment(other).destination_account_id, self.payable)
         self.assertEqual(self.bill(second).payment_state, 'in_payment')
         self.assertEqual(self.balance(former, self.payable), 0)
+
+    def test_payable_account_changes_between_payment_and_statement(self):
+        """A statement is posted to the account of the payments that are open for it, as long as they last."""
+        self.ramp.add_transfer(amount_minor=6000, date='2026-07-20')
+        self.sync_statements()
+        former, partner = self.payable, self.connection.ramp_partner_id.with_company(self.company)
+        partner.property_account_payable_id = former.copy({'name': 'Cards payable'})
+        self.month(10000)
+        first = self.ramp.close_statement('2026-08-01')
+        self.month(4000, month=8)
+        second = self.ramp.close_statement('2026-09-01')
+        self.sync_statements()
+        owed = [
+            bill.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+            for bill in (self.bill(first), self.bill(second))
+        ]
+        self.assertEqual([line.account_id for line in owed], [former, self.payable])
+        self.assertEqual([line.amount_residual for line in owed], [-40.0, -40.0])
+        self.ramp.add_transfer(amount_minor=4000, date='2026-09-05')
+        self.ramp.add_transfer(amount_minor=4000, date='2026-09-06')
+        self.sync_statements()
+        self.assertEqual([line.reconciled for line in owed], [True, True])
+        self.assertEqual((self.balance(former), self.balance(self.payable)), (0, 0))
+
+    def test_item_of_a_person_without_a_due_date(self):
+        """An entry with the partner that has no due date counts with its own day."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        entry = self.env['account.move'].create(
+            {
+                'date': '2026-08-02',
+                'line_ids': [
+                    Command.create(
+                        {'account_id': account.id, 'partner_id': self.connection.ramp_partner_id.id, 'balance': balance}
+                    )
+                    for account, balance in ((self.payable, -5.0), (self.account_meals, 5.0))
+                ],
+            }
+        )
+        entry.action_post()
+        entry.line_ids.date_maturity = False
+        transfer = self.ramp.add_transfer(amount_minor=10500, date='2026-08-05')
+        self.sync_statements()
+        record = self.record(transfer, 'transfer')
+        self.assertEqual(record.state, 'confirmed', record.error_message)
+        self.assertEqual((self.bill(statement).payment_state, self.balance(self.payable)), ('in_payment', 0))
 
     def test_due_by_the_terms_of_the_partner(self):
         """The partner's payment terms give the due date of a statement, as Ramp does not say when it debits the bank."""

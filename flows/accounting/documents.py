@@ -64,6 +64,7 @@ class Document:
     lines: list  # list of DocumentLine
     origin: str | bool = False
     same_number: models.Model | None = None  # the vendor's documents with that number from other years
+    payable: models.Model | None = None  # payable account; without one, that of the partner
 
     @property
     def total(self):

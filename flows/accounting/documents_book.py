@@ -16,11 +16,10 @@ class RampFlowPayableBook(models.AbstractModel):
 
     _inherit = 'ramp.flow.payable'
 
-    def _book_documents(self, connection, documents, post, payable=None):
+    def _book_documents(self, connection, documents, post):
         """Create the bills and refunds of these documents in one batch, and return them in the same order.
 
         :param post: whether to post them; otherwise they stay drafts
-        :param payable: payable account of all documents, or None for the accounts of their partners
         :raise Held: when a total in Odoo differs from Ramp
         """
         rates = {}
@@ -40,11 +39,14 @@ class RampFlowPayableBook(models.AbstractModel):
                 ]
             )
         )
+        payables = {}
         for document, move in zip(documents, moves, strict=True):
             self._settle_tax_rounding(document, move)
-        if payable:
-            owed = moves.line_ids.filtered(
-                lambda line: line.display_type == 'payment_term' and line.account_id != payable
+            if document.payable:
+                payables[document.payable] = payables.get(document.payable, move.browse()) + move
+        for payable, owing in payables.items():
+            owed = owing.line_ids.filtered(
+                lambda line, payable=payable: line.display_type == 'payment_term' and line.account_id != payable
             )
             owed.with_context(skip_invoice_sync=True).account_id = payable  # nothing else in the bill depends on it
         if post:

@@ -261,10 +261,8 @@ class RampFlowReimbursement(models.AbstractModel):
     # ------------------------------------------------------------------ posting
 
     def _book_plans(self, connection, plans):
-        documents = self._add_payee_contacts(plans)
-        moves = self._book_documents(
-            connection, documents, connection.reimbursement_post == 'post', connection.reimbursement_account_id
-        )
+        documents = self._add_payee_contacts(connection, plans)
+        moves = self._book_documents(connection, documents, connection.reimbursement_post == 'post')
         booked = {document.ramp_id: move for document, move in zip(documents, moves, strict=True)}
         self.env['ramp.flow.receipt']._enqueue_files(
             connection, {value.id: value.receipts for _document, _employee, value in plans}, booked
@@ -272,11 +270,18 @@ class RampFlowReimbursement(models.AbstractModel):
         self.env['ramp.flow.reimbursement_payment']._on_documents_booked(connection, booked)
         return moves
 
-    def _add_payee_contacts(self, plans):
-        """Return the documents with the contacts of their employees, and link the employees to their Ramp users."""
+    def _add_payee_contacts(self, connection, plans):
+        """Return the documents with the contacts of their employees, and the account on which employees are owed.
+
+        The employees are linked to their Ramp users.
+        """
         people = self.env['hr.employee'].union(*(employee for _document, employee, _value in plans))
         self._get_employee_contacts(people)
         users = {employee: value.user_id for _document, employee, value in plans if not employee.ramp_user_id}
         for employee, user_id in users.items():
             employee.ramp_user_id = user_id
-        return [dataclasses.replace(document, partner=employee.work_contact_id) for document, employee, _value in plans]
+        owed = {'payable': connection.reimbursement_account_id}
+        return [
+            dataclasses.replace(document, partner=employee.work_contact_id, **owed)
+            for document, employee, _value in plans
+        ]

@@ -1,4 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import dataclasses
+
 from odoo import Command, models
 
 from ...models.ledger_notes import ABSENT
@@ -15,7 +17,7 @@ class RampFlowStatementBook(models.AbstractModel):
         return self.env['ramp.flow.transfer']._exclusive_booking(connection)
 
     def _book_plans(self, connection, plans):
-        documents = [plan.document for plan in plans if plan.document]
+        documents = self._choose_payable_accounts(connection, [plan for plan in plans if plan.document])
         bills = iter(
             self._book_documents(connection, documents, connection.statement_post == 'post') if documents else ()
         )
@@ -47,6 +49,23 @@ class RampFlowStatementBook(models.AbstractModel):
         )
         self.env['ramp.flow.transfer']._reconcile_with_ramp(connection)
         return moves
+
+    def _choose_payable_accounts(self, connection, plans):
+        """Return the documents of these plans, each on the account of the oldest payment that is still open for it.
+
+        The payable account of the partner may have changed since that payment. Items of two accounts cannot be
+        reconciled.
+        """
+        Transfer, accounts = self.env['ramp.flow.transfer'], {}
+        open_now = Transfer._get_open_amounts(connection)
+        # The oldest statement is paid first.
+        for plan in sorted(plans, key=lambda plan: plan.document.invoice_date):
+            document = plan.document
+            amounts = open_now.get((plan.section.entity_id, plan.currency, document.move_type == 'in_invoice'), {})
+            accounts[plan.section.id] = Transfer._take_open_account(
+                amounts, self._minor_to_float(document.total, document.currency), document.currency
+            )
+        return [dataclasses.replace(plan.document, payable=accounts[plan.section.id]) for plan in plans]
 
     def _book_exchange_difference(self, connection, plan, bill):
         """Post the amount in the company's currency that the bill leaves on the card liability.

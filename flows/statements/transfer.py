@@ -248,9 +248,15 @@ class RampFlowTransfer(models.AbstractModel):
     def _book_transfer_payments(self, connection, plans):
         """Return the posted payments of these plans, in the same order. They are created in one batch."""
         quiet = self.with_context(**QUIET, ramp_one_sequence={})
-        owed = self._get_owed_accounts(connection)
+        open_now = self._get_open_amounts(connection)
+        accounts = {}
+        # The oldest payment pays what is open for the longest time.
+        for plan in sorted(plans, key=lambda plan: plan.date):
+            amount = self._minor_to_float(plan.transfer.amount.minor, plan.currency)
+            amounts = open_now.get((plan.transfer.entity_id, plan.currency, amount < 0), {})
+            accounts[plan.transfer.id] = self._take_open_account(amounts, abs(amount), plan.currency)
         payments = quiet.env['account.payment'].create(
-            [self._prepare_payment_values(connection, plan, owed) for plan in plans]
+            [self._prepare_payment_values(connection, plan, accounts[plan.transfer.id]) for plan in plans]
         )
         company = connection.company_id.currency_id
         moves = quiet.env['account.move'].create(
@@ -263,11 +269,10 @@ class RampFlowTransfer(models.AbstractModel):
         payments.write({'state': 'in_process'})  # this posts the entries
         return payments
 
-    def _prepare_payment_values(self, connection, plan, owed):
+    def _prepare_payment_values(self, connection, plan, account):
         inbound = plan.transfer.amount.minor < 0
         direction = 'inbound' if inbound else 'outbound'
         partner = connection.ramp_partner_id
-        account = owed.get((plan.transfer.entity_id, plan.currency, inbound))
         return {
             'ramp_id': plan.transfer.id,
             'payment_type': direction,
@@ -334,20 +339,42 @@ class RampFlowTransfer(models.AbstractModel):
         if plan:
             self.env['ramp.flow.payment']._reconcile_line_pairs(plan)
 
-    def _get_owed_accounts(self, connection):
-        """Return the account of the oldest open item that a payment can be applied to.
+    @staticmethod
+    def _get_item_day(line):
+        """Return the due date of an open item. An entry that a person made may have none."""
+        return line.date_maturity or line.date
+
+    def _get_open_amounts(self, connection):
+        """Return what is open between the company and Ramp by account, the account of the oldest item first.
 
         The partner's payable account may have changed since. Items of two accounts cannot be reconciled.
 
-        :return: {(Ramp entity id, currency, whether the payment comes in): account}
+        :return: {(Ramp entity id, currency, whether it was paid to Ramp and not owed): {account: amount in that
+            currency}}
         """
-        owed = {}
-        for (entity, account, currency), lines in self._get_open_items(connection).items():
-            for line in lines:
-                key = entity, currency, line.amount_residual_currency > 0
-                if key not in owed or line.date_maturity < owed[key][0]:
-                    owed[key] = line.date_maturity, account
-        return {key: account for key, (_due, account) in owed.items()}
+        open_now = {}
+        groups = self._get_open_items(connection)
+        for (entity, account, currency), lines in sorted(
+            groups.items(), key=lambda group: min(map(self._get_item_day, group[1]))
+        ):
+            amount = sum(lines.mapped('amount_residual_currency'))
+            if not currency.is_zero(amount):
+                open_now.setdefault((entity, currency, amount > 0), {})[account] = abs(amount)
+        return open_now
+
+    @api.model
+    def _take_open_account(self, amounts, amount, currency):
+        """Return the account of the oldest items that an amount can be applied to, and take the amount from it.
+
+        :param amounts: {account: amount} of `_get_open_amounts`
+        :return: the account; None if nothing is open
+        """
+        account = next(iter(amounts), None)
+        if account:
+            amounts[account] -= amount
+            if currency.compare_amounts(amounts[account], 0) <= 0:
+                del amounts[account]
+        return account
 
     def _get_open_items(self, connection):
         """Return the posted items with the partner "Ramp" that are not reconciled.
@@ -366,7 +393,7 @@ class RampFlowTransfer(models.AbstractModel):
                 ('account_id.account_type', '=', 'liability_payable'),
                 ('reconciled', '=', False),
             ],
-            ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date_maturity'],
+            ['move_id', 'account_id', 'currency_id', 'amount_residual_currency', 'date', 'date_maturity'],
         )
         entities = self._get_entry_entities(connection, open_lines.move_id) if open_lines else {}
         known = set(entities.values())
