@@ -26,7 +26,8 @@ class Part:
 
     amount: the part of the document that it pays, in minor units of the document's currency
     settled: money that left or reached the bank, where that is another currency
-    rate: units of the company's currency for one of the document's, or None for the document's rate
+    rate: units of the company's currency for one of the document's, or None for the document's rate, which counts only
+        where Odoo has no rate of the day
     """
 
     key: str  # identity within the row, used in `PaymentNote.parts`
@@ -307,6 +308,28 @@ class RampFlowPayment(models.AbstractModel):
         return defaultdict(PaymentNote, {row.ramp_id: row._read_note(PaymentNote) for row in rows})
 
     # ------------------------------------------------------------------ planning
+
+    def _plan_payment_rate(self, connection, money, settled, day, found):
+        """Return the rate of a payment that Ramp quotes no rate for: Odoo's of the day on which it is posted.
+
+        As in core, what the rate has moved since the document is an exchange difference. If Ramp says what left the
+        bank in a third currency, that is converted.
+
+        :param money: Money, the part of the document that is paid
+        :param settled: Money that left or reached the bank, where that is another currency, or None
+        :param day: date of the payment's entry
+        :param found: `PaymentLookup`
+        :return: float, units of the company's currency for one of the document's; None if nothing is converted, or if
+            the day is before the first rate
+        """
+        moved, company = settled or money, connection.company_id.currency_id.name
+        if company in (money.currency, moved.currency) or not money.minor:
+            return None
+        currency = found.currencies[moved.currency]
+        if found.first_rate_days.get(currency, datetime.date.max) > day:
+            return None
+        rate = self._get_odoo_rate(connection, currency, day, found)
+        return rate * float(moved.decimal_amount / money.decimal_amount) if settled else rate
 
     def _check_paid_document(self, ramp_id, found):
         """Return the document to be paid, and its payable line.

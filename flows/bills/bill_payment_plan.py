@@ -3,7 +3,7 @@ from odoo import models
 from odoo.tools import LazyTranslate
 
 from ...models.run_memory import run_memory
-from ...ramp_api import CARD_PAYMENT_METHODS
+from ...ramp_api import CARD_PAYMENT_METHODS, Money
 from ..accounting.booking import clean_text
 from ..accounting.payments import REST, Part
 from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting, hold_missing_setting
@@ -234,23 +234,27 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             )
         if not journal:
             raise hold_missing_setting(connection, 'payment_journal_id')
-        parts = [
-            Part(
-                told.key,
-                told.payment_id,
-                told.amount,
-                told.settled,
-                self._plan_bill_rate(connection, value, found),
-                self._plan_entry_date(connection, told.day, journal, found),
-                journal,
-                self._join_memo_texts(
-                    clean_text(value.invoice_number) or clean_text(value.vendor.name), told.friendly_id
-                ),
+        parts = []
+        for told in self._select_parts_to_book(
+            connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found
+        ):
+            day = self._plan_entry_date(connection, told.day, journal, found)
+            money = Money(told.amount, value.amount.currency)
+            parts.append(
+                Part(
+                    told.key,
+                    told.payment_id,
+                    told.amount,
+                    told.settled,
+                    self._plan_bill_rate(connection, value, found)
+                    or self._plan_payment_rate(connection, money, told.settled, day, found),
+                    day,
+                    journal,
+                    self._join_memo_texts(
+                        clean_text(value.invoice_number) or clean_text(value.vendor.name), told.friendly_id
+                    ),
+                )
             )
-            for told in self._select_parts_to_book(
-                connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found
-            )
-        ]
         return parts, None, self.env._('Ramp now reports a different payment.')
 
     def _find_earlier_parts(self, value, due, found):
@@ -379,7 +383,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         return later if sum(one.amount for one in later) == left else told
 
     def _plan_bill_rate(self, connection, value, found):
-        """Return Ramp's rate if it converts into the company's currency; None means the rate of the bill in Odoo.
+        """Return Ramp's rate if it converts into the company's currency; None means Odoo's rate.
 
         :return: float, units of the company's currency for one unit of the bill's currency
         """

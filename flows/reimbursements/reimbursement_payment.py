@@ -124,14 +124,15 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         transfer = self._get_transfer_key(value)
         # A payment that was posted before Ramp named its transfer belongs to that transfer.
         key = next(iter(done)) if done and (not transfer or value.id in done) else transfer or value.id
+        date = self._plan_entry_date(connection, day, journal, found)
         return [
             Part(
                 key,
                 transfer,
                 value.amount.minor,
                 None,
-                None,
-                self._plan_entry_date(connection, day, journal, found),
+                self._plan_payment_rate(connection, value.amount, None, date, found),
+                date,
                 journal,
                 self._join_memo_texts(
                     self.env['ramp.flow.reimbursement']._make_reimbursement_label(value), clean_text(value.payment_id)
