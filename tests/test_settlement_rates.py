@@ -39,6 +39,29 @@ class TestSettlementRates(CurrencyCase):
             for move in moves
         ]
 
+    def core_difference(self, amounts, kind='in_refund'):
+        """Return the exchange difference that core makes of a bill of EUR 100 and a document that settles it."""
+        partner = self.env['res.partner'].create({'name': 'By hand'})
+        documents = self.env['account.move'].create(
+            [
+                {
+                    'move_type': move_type,
+                    'partner_id': partner.id,
+                    'invoice_date': day,
+                    'date': day,
+                    'currency_id': self.currency('EUR').id,
+                    'invoice_line_ids': [
+                        Command.create({'price_unit': amount, 'account_id': self.account_meals.id, 'tax_ids': []})
+                    ],
+                }
+                for move_type, day, amount in (('in_invoice', DAY, amounts[0]), (kind, '2026-03-12', amounts[1]))
+            ]
+        )
+        documents.action_post()
+        before = len(self.differences())
+        self.owed(documents).reconcile()
+        return self.differences()[before:]
+
     @in_turn
     def test_paid_by_bank(self):
         """A payment for which Ramp quotes no rate has Odoo's rate of its day, as one that somebody registers."""
@@ -88,6 +111,30 @@ class TestSettlementRates(CurrencyCase):
         self.assertPaid(ramp_id)
         self.assertEqual(sum(self.payment(ramp_id).move_id.line_ids.filtered('debit').mapped('balance')), 200.0)
         self.assertEqual(self.differences(), [])
+
+    @in_turn
+    def test_credit_in_part(self):
+        """A part of a credit is applied with the exchange difference that core makes of the same amounts."""
+        vendor = self.ramp.add_vendor('Creditor')
+        bill = self.euro_bill(vendor=vendor)
+        credit = self.ramp.add_vendor_credit(
+            vendor=vendor,
+            amount_minor=10000,
+            currency='EUR',
+            entity=self.primary,
+            date='2026-03-12',
+            account=self.external(self.account_meals),
+        )
+        self.ramp.apply_vendor_credit(credit, bill, 4000)
+        self.sync_payables()
+        refund = self.owed(self.move(credit))
+        self.assertEqual(
+            [(line.amount_residual_currency, line.amount_residual) for line in (self.owed(self.move(bill)), refund)],
+            [(-60.0, -66.0), (60.0, 78.0)],
+        )
+        self.assertEqual(self.differences(), self.core_difference([40.0, 100.0]))
+        self.sync_payables()
+        self.assertEqual(len(refund.matched_credit_ids.filtered('exchange_move_id')), 1)
 
 
 

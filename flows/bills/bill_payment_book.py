@@ -114,16 +114,24 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         if not bill.currency_id.compare_amounts(amount, self._get_common_residual(refund, bill)):
             (refund + bill).reconcile()
             return
-        rate = abs(bill.balance / bill.amount_currency) if bill.amount_currency else 1.0
-        partial = self.env['account.partial.reconcile'].create(
-            {
-                'debit_move_id': refund.id,
-                'credit_move_id': bill.id,
-                'amount': bill.company_currency_id.round(amount * rate),
-                'debit_amount_currency': amount,
-                'credit_amount_currency': amount,
-            }
+        # Core reconciles as much as it can. So it is given the part of each line as all that is open. What the rate has
+        # moved between the two is an exchange difference, as in core.
+        company = bill.company_currency_id
+        there, here = (
+            company.round(abs(line.amount_residual * amount / line.amount_residual_currency)) for line in (refund, bill)
         )
+        # A cent between the two comes from rounding the rest, not from a rate.
+        if company.compare_amounts(abs(there - here), company.rounding) <= 0:
+            there = here = min(there, here)
+        result = self.env['account.move.line']._prepare_reconciliation_single_partial(
+            {'aml': refund, 'amount_residual': there, 'amount_residual_currency': amount},
+            {'aml': bill, 'amount_residual': -here, 'amount_residual_currency': -amount},
+        )
+        partial = self.env['account.partial.reconcile'].create(result['partial_values'])
+        if result.get('exchange_values', {}).get('move_values', {}).get('line_ids'):
+            partial.exchange_move_id = self.env['account.move.line']._create_exchange_difference_moves(
+                [result['exchange_values']]
+            )
         if bill.company_id.tax_exigibility:
             # As in core, taxes that are due on payment become due for this part.
             partial._create_tax_cash_basis_moves()
