@@ -161,6 +161,14 @@ class AccountMove(models.Model):
                 payment=troubled[bill.ramp_id]._status_with_reason(),
             )
 
+    def _get_accounting_date(self, invoice_date, has_tax, lock_dates=None):
+        """EXTENDS: Reverse what core posted for a payment on the day on which the payment came back, or later."""
+        day = self.env.context.get('ramp_unreconciled_on')
+        if not day or day <= invoice_date:
+            return super()._get_accounting_date(invoice_date, has_tax, lock_dates)
+        locks = self._get_violated_lock_dates(day, has_tax)
+        return locks[-1][0] + datetime.timedelta(days=1) if locks else day
+
     def _get_next_sequence_format(self):
         """EXTENDS: Read the last number of a journal and month once for each batch instead of once for each entry.
 

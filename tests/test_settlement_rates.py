@@ -1,7 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What a rate that moved between a document and what settles it leaves: an exchange difference, as in core."""
 
-from odoo import Command
+import datetime
+
+from odoo import Command, fields
 from odoo.tests import tagged
 
 from .common import PayablesCase
@@ -136,6 +138,57 @@ class TestSettlementRates(CurrencyCase):
         self.sync_payables()
         self.assertEqual(len(refund.matched_credit_ids.filtered('exchange_move_id')), 1)
 
+    @in_turn
+    def test_one_of_a_batch_came_back(self):
+        """What came back has the amount of its own document at the bank, whatever the rates of the others are."""
+        self.connection.bill_rate_policy = 'ramp'
+        vendor = self.ramp.add_vendor('Batch Ltd.')
+        bills = [self.euro_bill(vendor=vendor, fx_conversion_rate=rate) for rate in ('1.20', '1.30')]
+        self.ramp.pay_bill(bills, date=PAID)
+        self.sync_payables()
+        [payment] = self.payment(*bills)
+        self.ramp.pay_bill(bills[0], status='failed')
+        self.sync_payables()
+        bank = payment.move_id.reversal_move_ids.line_ids.filtered(
+            lambda line: line.account_id == payment.outstanding_account_id
+        )
+        self.assertEqual((bank.amount_currency, bank.balance), (100.0, 120.0))
+        self.ramp.pay_bill(bills[1], status='failed')
+        self.sync_payables()
+        lines = (payment.move_id + payment.move_id.reversal_move_ids).line_ids
+        left = lines.filtered(lambda line: line.account_id == payment.outstanding_account_id)
+        self.assertEqual((sum(left.mapped('amount_currency')), sum(left.mapped('balance'))), (0, 0))
+
+    @in_turn
+    def test_came_back_in_a_later_month(self):
+        """What core posted for the payment is reversed when the payment is. The month of the payment stays as it was."""
+        ramp_id = self.euro_bill()
+        self.ramp.pay_bill(ramp_id, date=PAID)
+        self.sync_payables()
+
+        def march():
+            return {
+                account.code: sum(lines.mapped('balance'))
+                for account, lines in self.env['account.move.line']
+                .search(
+                    [
+                        ('company_id', '=', self.company.id),
+                        ('parent_state', '=', 'posted'),
+                        ('date', '<=', '2026-03-31'),
+                    ]
+                )
+                .grouped('account_id')
+                .items()
+            }
+
+        before = march()
+        self.patch(fields.Date, 'context_today', lambda record, timestamp=None: datetime.date(2026, 4, 2))
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        self.assertEqual(self.owed(self.move(ramp_id)).amount_residual, -110.0)
+        self.assertEqual(march(), before)
+        [(_day, first), (day, back)] = self.differences()
+        self.assertEqual((first + back, day), (0, '2026-04-02'))
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -176,3 +229,54 @@ class TestThirdCurrency(CurrencyCase):
                 self.assertPaid(ramp_id)
                 entry = self.payment(ramp_id).move_id
                 self.assertAlmostEqual(sum(entry.line_ids.filtered('debit').mapped('balance')), balance, 2)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestTaxOnPayment(PayablesCase):
+    @in_turn
+    def test_came_back_in_a_later_month(self):
+        """A tax that was due with the payment is taken back when the payment is. The tax of the month before stays."""
+        waiting, due = self.env['account.account'].create(
+            [
+                {
+                    'name': name,
+                    'code': code,
+                    'account_type': 'asset_current',
+                    'reconcile': name == 'Waiting',
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+                for name, code in (('Waiting', '253001'), ('Due', '253002'))
+            ]
+        )
+        self.company.tax_exigibility = True
+        parts = [
+            Command.create({'repartition_type': 'base'}),
+            Command.create({'repartition_type': 'tax', 'account_id': due.id}),
+        ]
+        self.account_meals.tax_ids = self.env['account.tax'].create(
+            {
+                'name': 'On payment',
+                'amount': 20,
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+                'tax_exigibility': 'on_payment',
+                'cash_basis_transition_account_id': waiting.id,
+                'invoice_repartition_line_ids': parts,
+                'refund_repartition_line_ids': [*parts],
+            }
+        )
+        self.connection.tax_policy = 'default'
+        ramp_id = self.owe(12000, date=DAY)
+        self.ramp.pay_bill(ramp_id, date=PAID)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.patch(fields.Date, 'context_today', lambda record, timestamp=None: datetime.date(2026, 4, 2))
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        lines = self.env['account.move.line'].search(
+            [('account_id', '=', due.id), ('parent_state', '=', 'posted')], order='id'
+        )
+        self.assertEqual(
+            [(str(line.date), line.balance) for line in lines], [('2026-03-20', 20.0), ('2026-04-02', -20.0)]
+        )

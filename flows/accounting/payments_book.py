@@ -263,12 +263,13 @@ class RampFlowPaymentBook(models.AbstractModel):
                 )
             )
             return
-        line.remove_move_reconcile()
-        share = line.balance / -bank.balance if bank.balance else 1.0
+        # What core posted because of the payment (exchange differences, taxes that are due on payment) is reversed on that
+        # day as well. Otherwise it would be reversed in the month of the payment.
+        line.with_context(ramp_unreconciled_on=date).remove_move_reconcile()
         company = connection.company_id.currency_id
         values = [
             (line, -line.amount_currency, -line.balance),
-            (bank, -bank.currency_id.round(bank.amount_currency * share), line.balance),
+            (bank, self._get_part_of_bank_line(line, bank), line.balance),
         ]
         reversal = (
             self.env['account.move']
@@ -306,6 +307,20 @@ class RampFlowPaymentBook(models.AbstractModel):
         payment._message_log(
             body=self.env._('Reversed by %(reversal)s. %(reason)s', reversal=reversal.name, reason=reason)
         )
+
+    @api.model
+    def _get_part_of_bank_line(self, line, bank):
+        """Return what a line of a payment is in the currency of its bank line.
+
+        The parts of a payment may have different rates. So only where the bank has a third currency does the part of
+        the balance say it.
+        """
+        if bank.currency_id == line.currency_id:
+            return line.amount_currency
+        if bank.currency_id == bank.company_currency_id:
+            return line.balance
+        share = line.balance / bank.balance if bank.balance else -1.0
+        return bank.currency_id.round(bank.amount_currency * share)
 
     def _match_returned_payments(self, connection):
         """Reconcile the bank side of a returned payment with that of its reversal, where the bank shows neither.
