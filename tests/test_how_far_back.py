@@ -3,6 +3,8 @@
 
 from datetime import timedelta
 
+from dateutil.relativedelta import relativedelta
+
 from odoo.tests import tagged
 
 from .common import StatementsCase
@@ -49,6 +51,52 @@ class TestHowFarBack(StatementsCase):
             self.assertEqual(self.record(bill, 'bill_payment').state, 'confirmed')
             self.ramp.update_bill(bill, account=self.external(self.account_travel), paid_at=self.ago(days))
         self.assertNoticed('bill', inside, outside)
+
+    def asked_since(self, path, name):
+        """Return what a query parameter was in the requests for a list, and forget these requests."""
+        found = {
+            value
+            for request in self.ramp.requests
+            if request['path'].endswith(f'/v1{path}')
+            for value in request['query'].get(name, [None])
+        }
+        self.ramp.requests.clear()
+        return found
+
+    def test_nightly_check(self):
+        """The nightly check reads everything once a week, and otherwise the last three months before this one."""
+        self.sync('watch')
+        everything = self.asked_since('/transfers', 'from_date')
+        self.assertEqual(everything, {self.connection._start_moment()})
+        lately = {f'{self.env.cr.now().replace(day=1) - relativedelta(months=3):%Y-%m-%d}T00:00:00Z'}
+        whole = self.env['ramp.run'].search([('flow', '=', 'watch')])
+        begun = whole.started_at
+        for days, since in ((0, lately), (6, lately), (8, everything)):
+            with self.subTest(days=days):
+                whole.started_at = begun - timedelta(days=days)
+                self.sync('watch')
+                self.assertEqual(self.asked_since('/transfers', 'from_date'), since)
+
+    def test_nightly_check_of_a_young_connection(self):
+        """The nightly check reads nothing from before the start date."""
+        self.connection.start_date = self.env.cr.now().replace(day=1)
+        for _night in range(2):
+            self.sync('watch')
+            self.assertEqual(self.asked_since('/transfers', 'from_date'), {self.connection._start_moment()})
+
+    def test_lists_of_changes(self):
+        """A list of changes begins some time before the last one, because clocks differ."""
+        for flow, path, name in (
+            ('vendor', '/vendors', 'from_updated_at'),
+            ('reimbursement', '/reimbursements', 'updated_after'),
+        ):
+            with self.subTest(flow):
+                run = self.sync(flow)
+                self.connection.sync_requested_at = False
+                self.asked_since(path, name)
+                self.sync(flow, now=False)
+                before = f'{run.started_at - timedelta(minutes=15):%Y-%m-%dT%H:%M:%SZ}'
+                self.assertEqual(self.asked_since(path, name) - {None}, {before})
 
     def assertNoticed(self, flow, inside, outside):
         """The change of the first object is noticed, and that of the second one is not."""
