@@ -1434,6 +1434,17 @@ class TestDeadline(ClientCase):
         self.assertTrue(caught.exception.retryable)
         self.assertIsNone(client.silence)
 
+    def test_an_answer_ends_with_the_run(self):
+        """An answer may take its own time, but no longer than what is left of the run."""
+        for left, seconds in ((60.0, 30.0), (12.0, 12.0)):
+            with self.subTest(left=left):
+                client = self.client(left=left)
+                self.mint()
+                self.answer('GET', LIST, (200, {'data': []}))
+                with patch.object(client._answer_time, 'begin_answer_time') as begin:
+                    client.get('/transactions')
+                self.assertEqual([call.args for call in begin.call_args_list], [(seconds,)] * 2)
+
     def test_pauses_that_do_not_fit(self):
         self.mint()
         self.answer('GET', LIST, 500, 500, 500)
