@@ -237,17 +237,48 @@ class TestTieOut(StatementsCase, PayablesCase):
         section = self.section()
         self.assertEqual(section['start'], {'ramp': 400.0, 'odoo': 0, 'difference': 400.0, 'odd': 1})
         self.assertFalse(section['is_zero'])
+        self.enter_by_hand('2026-05-31', 400.0)
+        self.assertTrue(self.report()['is_zero'])
+
+    def enter_by_hand(self, date, amount):
         self.env['account.move'].create(
             {
                 'move_type': 'entry',
-                'date': '2026-05-31',
+                'date': date,
                 'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 400.0}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': 400.0}),
+                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': amount}),
+                    (0, 0, {'account_id': self.account_meals.id, 'debit': amount}),
                 ],
             }
         ).action_post()
-        self.assertTrue(self.report()['is_zero'])
+
+    def test_entered_on_the_first_day(self):
+        """An entry of the start date belongs to its month, and not to what was owed before."""
+        self.sync_statements()
+        self.enter_by_hand('2026-06-01', 400.0)
+        section = self.section()
+        self.assertEqual((section['start']['odoo'], section['closing']['odoo']), (0.0, 520.0))
+        self.enter_by_hand('2026-05-31', 30.0)
+        section = self.section()
+        self.assertEqual((section['start']['odoo'], section['closing']['odoo']), (30.0, 550.0))
+
+    def test_entities_of_one_currency(self):
+        """What was entered by hand belongs to the only entity of its currency, and to none if there are several. The
+        journal items of an entity are its own, and those entered by hand.
+        """
+        Report = self.env['report.ramp_connector.tie_out']
+        other = list(self.ramp.state['entities'])[1]['id']
+        self.sync_statements()
+        self.enter_by_hand('2026-07-20', 40.0)
+        self.assertEqual(self.section()['closing']['odoo'], 160.0)
+        self.spend(3000, entity=other, currency='USD', date='2026-07-06T12:00:00+00:00')
+        self.sync_statements()
+        owed = {section['entity']: section['closing']['odoo'] for section in self.report()['sections']}
+        self.assertEqual(owed, {self.primary: 120.0, other: 30.0, None: 40.0})
+        for entity, amount in ((self.primary, -160.0), (other, -70.0), (None, -190.0)):
+            action = Report.open_items(self.connection.id, 'odoo', self.usd.id, '2026-07', entity=entity)
+            lines = self.env[action['res_model']].search(action['domain'])
+            self.assertEqual(round(sum(lines.mapped('amount_currency')), 2), amount)
 
     def test_currencies_of_entities(self):
         for entity in list(self.ramp.state['entities'])[1:]:
@@ -283,6 +314,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.connection.start_date = '2026-06-10'
         self.spend(40000, date='2026-06-05T12:00:00+00:00')
         self.ramp.add_transfer(amount_minor=15000, date='2026-06-08')
+        self.spend(700, date='2026-06-10T12:00:00+00:00')
         self.ramp.close_statement('2026-07-01')
         self.sync_statements()
         self.assertEqual(self.section()['start']['ramp'], 250.0)
