@@ -381,6 +381,17 @@ class TestSubscription(WebhookCase):
         self.env.invalidate_all()
         self.assertFalse(self.webhook.challenge)
 
+    def test_an_event_before_the_handshake(self):
+        """While a challenge is expected, no event is taken that is not signed."""
+        self.connection.use_webhooks = True
+        self.run_job()
+        self.assertEqual(self.webhook.state, 'pending')
+        event = json.dumps({'type': 'transactions.cleared', 'id': 'forged'}).encode()
+        for secret in (None, 'guessed'):
+            self.assertEqual(self.forge(event, secret=secret), 401)
+        self.env.invalidate_all()
+        self.assertFalse(self.events())
+
     def test_nothing_arrives(self):
         """If nothing arrives at an address that looks public, the connection names the address and keeps waiting."""
         self.connection.use_webhooks = True
@@ -421,6 +432,7 @@ class TestSubscription(WebhookCase):
             self.env.cr.execute(script.read())
         self.env.invalidate_all()
         self.assertEqual((bool(self.webhook), self.connection.use_webhooks), (False, False))
+        self.assertFalse(self.env.ref('ramp_connector.cron_webhook').active, 'nor does any job ask Ramp')
         self.assertEqual(self.forge(url=row['endpoint_url'], secret=row['_secret']), 401)
 
     def test_nothing_secret_is_logged(self):
@@ -599,6 +611,10 @@ class TestEvents(WebhookCase):
         self.assertEqual(self.events().mapped('type'), [kind for kind in events.EVENT_TYPES if kind in heard])
         runs = self.sync('transaction', 'bill', 'reimbursement', 'vendor', now=False)
         self.assertEqual(set(runs.mapped('state')), {'done'})
+        self.connection.pull_bills = False
+        self.woken()
+        self.assertEqual(self.forge(kind='bills.paid', object_id=NOBODY, secret=secret), 204)
+        self.assertEqual(self.woken(), [], 'bills are switched off')
 
     def test_what_is_signed_is_never_refused(self):
         """A signed event is never refused. Ramp drops an event that gets a 4xx and repeats one that gets a 5xx, and
