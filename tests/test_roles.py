@@ -646,6 +646,28 @@ class TestRoles(RoleCase):
                 with self.subTest(model=model, is_hidden=is_hidden):
                     self.assertEqual(self.is_let('bookkeeper', model, method, self.ids(model)), not is_hidden)
 
+    def test_own_rules_of_connections(self):
+        """An administrator's own record rule on connections counts for what is done for one of them."""
+        calls = (
+            ('invoicing', 'ramp.mapping', 'write', self.ids('ramp.mapping'), {}),
+            ('invoicing', 'ramp.dry.run', 'create', {'connection_id': self.connection.id}),
+            ('manager', 'ramp.undo', 'action_prepare', self.ids('ramp.undo')),
+        )
+        for is_hidden in (False, True):
+            if is_hidden:
+                self.env['ir.rule'].create(
+                    {
+                        'name': 'Nobody sees a connection',
+                        'model_id': self.env['ir.model']._get_id('ramp.connection'),
+                        'domain_force': "[('id', '=', 0)]",
+                    }
+                )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            for role, model, method, *arguments in calls:
+                with self.subTest(model=model, is_hidden=is_hidden):
+                    self.assertEqual(self.is_let(role, model, method, *arguments), not is_hidden)
+
     def test_another_company(self):
         """A user with all rights in another company reads and finds nothing of this one."""
         for model in ACCESS:
