@@ -447,15 +447,18 @@ class TestVanished(ExportedCase):
         self.assertEqual(self.record(spend).state, 'confirmed', 'somebody says that the books are right')
 
     def test_it_comes_back(self):
-        ramp_id = self.make('transaction')
-        self.everything()
-        row = self.ramp.remove_object('transactions', ramp_id)
-        self.later()
-        self.sync('watch')
-        self.assertEqual(self.record(ramp_id).finding, 'vanished')
-        self.ramp.state['transactions'].add_row(row)
-        self.sync('watch')
-        self.assertEqual(
-            (self.record(ramp_id).state, self.record(ramp_id).finding, self.record(ramp_id).has_moved),
-            ('confirmed', False, True),
-        )
+        """It is found again, even if its day is too long ago for a list of the nightly check."""
+        for days in (200, 3):
+            with self.subTest(days=days):
+                ramp_id = self.make('transaction', f'{fields.Date.today() - timedelta(days=days)}T12:00:00+00:00')
+                self.everything()
+                row = self.ramp.remove_object('transactions', ramp_id)
+                self.later()
+                self.sync('watch')
+                self.assertEqual(self.record(ramp_id).finding, 'vanished')
+                self.ramp.state['transactions'].add_row(row)
+                self.sync('watch')
+                self.assertEqual(
+                    (self.record(ramp_id).state, self.record(ramp_id).finding, self.record(ramp_id).has_moved),
+                    ('confirmed', False, True),
+                )
