@@ -492,6 +492,19 @@ class TestBill(PayablesCase):
         self.assertConfirmed(charge)
         self.assertFalse(self.move(ramp_id))
 
+    def test_card_transaction_of_a_payment_that_is_left_out(self):
+        """If a person left the payment of a bill out of the books, its charge is the spend."""
+        self.connection.bill_post = 'draft'
+        ramp_id = self.owe(5000, payment_method='CARD')
+        charge = self.spend(5000, sync_status='NOT_SYNC_READY')
+        self.ramp.pay_bill(ramp_id, transaction=charge)
+        self.sync_payables()
+        self.record(ramp_id, 'bill_payment')._ignore_by_person('It was paid in another way.')
+        self.ramp.update_transaction(charge, sync_status='SYNC_READY')
+        self.sync('transaction')
+        self.assertConfirmed(charge)
+        self.assertIn(self.account_meals, self.move(charge).line_ids.account_id)
+
     # ------------------------------------------------------------------ work of an accountant
 
     def pay_in_odoo(self, bill):

@@ -177,7 +177,9 @@ class TestCauses(RampCase):
         self.assertFalse(self.causes())
         # What a person decided can be seen, changed and taken back
         again = self.spend(3000, account='X-1')
+        self.connection.sync_requested_at = False
         mapping.unlink()
+        self.assertTrue(self.connection.sync_requested_at, 'what it was for is looked at again at once')
         self.sync('transaction')
         self.assertHeld(again, 'does not exist in Odoo')
         self.assertConfirmed(held[0])

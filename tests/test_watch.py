@@ -73,6 +73,39 @@ class TestWatch(StatementsCase):
         self.sync_statements()
         self.assertEqual((row.state, self.move(ramp_id).state), ('confirmed', 'posted'))
 
+    def test_deleted_and_no_longer_ready(self):
+        """What waits for a person because its entry was deleted still waits when Ramp stops offering it and offers it
+        again.
+        """
+        ramp_id = self.spend(1000)
+        self.sync_statements()
+        self.move(ramp_id).button_draft()
+        self.move(ramp_id).unlink()
+        record = self.record(ramp_id)
+        for status in ('NOT_SYNC_READY', 'SYNC_READY'):
+            self.ramp.update_transaction(ramp_id, sync_status=status)
+            self.sync('watch', *self.flows)
+            self.assertEqual((record.state, record.hold_reason), ('held', 'deleted'), status)
+        self.assertFalse(self.move(ramp_id))
+
+    def test_found_and_then_held_for_something_else(self):
+        """A finding that is corrected does not settle what the row waits for by now."""
+        day = fields.Date.today() - timedelta(days=40)
+        transfer = self.ramp.add_transfer(amount_minor=1000, date=day)
+        self.sync_statements()
+        record = self.record(transfer, 'transfer')
+        self.payment(transfer).action_draft()
+        self.sync('watch')
+        self.assertEqual((record.hold_reason, record.finding), ('finding', 'draft'))
+        self.payment(transfer).action_post()
+        self.ramp.state['transfers'].update_row(transfer, created_at=f'{day}T13:00:00+00:00')
+        self.company.fiscalyear_lock_date = day
+        self.sync_statements()
+        self.assertEqual((record.hold_reason, record.finding), ('question', 'draft'))
+        self.sync('watch')
+        self.assertEqual((record.state, record.hold_reason, record.finding), ('held', 'question', False))
+        self.assertIn('accounting period is closed', record.error_message)
+
     def test_draft_by_policy_is_right(self):
         self.connection.card_post = 'draft'
         ramp_id = self.spend(1000)
