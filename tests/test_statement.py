@@ -1,7 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from datetime import timedelta
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -513,6 +513,32 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.record(early).state, 'ignored')
         self.assertIn('before the start date', self.record(early).error_message)
 
+    def test_there_before_the_connection(self):
+        """A statement that ended before the connection existed is left alone. One that ended later is posted whole."""
+        self.connection.write({'existing_policy': 'leave', 'connected_at': '2026-08-15 00:00:00'})
+        self.month(10000)
+        early = self.ramp.close_statement('2026-08-01')
+        self.month(2000, month=8)
+        late = self.ramp.close_statement('2026-09-01')
+        self.sync_statements()
+        self.assertFalse(self.bill(early))
+        self.assertEqual(self.bill(late).amount_total, 20.0)
+
+    def test_closed_period(self):
+        """A statement of a closed period is held, or posted on the first open day. Its own day stays."""
+        self.month(10000)
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync('transaction')
+        self.company.fiscalyear_lock_date = '2026-07-31'
+        self.sync_statements()
+        record = self.record(self.sections(statement)[0], 'statement')
+        self.assertEqual(record.state, 'held')
+        self.assertRegex(record.error_message, 'accounting period is closed: 2026-07-31')
+        self.connection.lock_date_policy = 'next_open'
+        self.sync_statements()
+        bill = self.bill(statement)
+        self.assertEqual((str(bill.invoice_date), str(bill.date)), ('2026-07-31', '2026-08-01'))
+
     def test_ignored_line_is_billed(self):
         ramp_id, _other = self.month(10000, 2000, account=None)
         self.ramp.recode_transaction(_other, self.external(self.account_meals))
@@ -522,6 +548,23 @@ class TestStatement(StatementsCase):
         self.record(ramp_id)._ignore_by_person('Booked by hand')
         self.sync_statements()
         self.assertEqual(self.bill(statement).amount_total, 120.0)
+
+    def test_ignored_payment_stays_ignored(self):
+        """A payment that a person ignored stays ignored when Ramp changes it."""
+        day = fields.Date.today() - timedelta(days=40)
+        self.company.fiscalyear_lock_date = day
+        transfer = self.ramp.add_transfer(amount_minor=1000, date=day, status='SUBMITTED_TO_RDFI')
+        self.sync_statements()
+        record = self.record(transfer, 'transfer')
+        self.assertEqual(record.hold_reason, 'question')
+        record._ignore_by_person('Entered by hand')
+        self.company.fiscalyear_lock_date = False
+        for status in ('COMPLETED', 'RETURNED_BY_RDFI'):
+            self.ramp.move_transfer(transfer, status)
+            self.sync_statements()
+            self.sync('watch')
+            self.assertEqual((record.state, record.hold_reason), ('ignored', 'person'), status)
+        self.assertFalse(self.payment(transfer))
 
     def test_more_refunds_than_spend(self):
         self.month(1000, -3000)
