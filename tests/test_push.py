@@ -298,6 +298,16 @@ class TestPushTrouble(PushCase):
         self.assertEqual(self.writes(), [])
         self.assertEqual(self.row(self.account_meals).state, 'confirmed')
 
+    def test_refused_and_then_archived(self):
+        """What Ramp refused waits for nobody once it is archived."""
+        self.refuse('Unspeakable')
+        self.account_meals.name = 'Unspeakable'
+        self.push()
+        self.assertEqual(self.row(self.account_meals).hold_reason, 'refused')
+        self.account_meals.active = False
+        self.push()
+        self.assertEqual(self.row(self.account_meals).state, 'ignored')
+
     def test_object_on_which_ramp_fails(self):
         self.push()
         self.refuse('Poison', status=500)
@@ -422,6 +432,18 @@ class TestPushAnalytic(PushCase):
         self.push()
         self.assertEqual(len(self.ramp.requests), requests)
 
+    def test_account_of_another_company(self):
+        """An analytic account of another company is not offered, and one that moves there is withdrawn."""
+        elsewhere = self.env['res.company'].create({'name': 'Elsewhere'})
+        self.env['account.analytic.account'].create(
+            {'name': 'Theirs', 'plan_id': self.plan.id, 'company_id': elsewhere.id}
+        )
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
+        self.analytic_fair.company_id = elsewhere
+        self.push()
+        self.assertEqual(self.visible(), {'Ramp Projects': {'Office Move'}, 'Ramp Markets': {'Europe'}})
+
     def test_move_between_plans_and_back(self):
         self.analytic_fair.plan_id = self.other_plan
         self.push()
@@ -496,6 +518,15 @@ class TestPushAnalytic(PushCase):
         self.assertEqual([method for method, _path in self.writes()], ['PATCH'])
         self.assertEqual(self.visible(), {'Undertakings': {'Office Move', 'Trade Fair'}, 'Ramp Markets': {'Europe'}})
 
+    def test_deleted_in_an_import(self):
+        """What is deleted while changes are collected is noted at once, as it cannot be found at the end."""
+        deleted = self.analytic_europe.id
+        self.env['ramp.change'].search([]).unlink()
+        with self.plan._ramp_note_together():
+            self.analytic_europe.unlink()
+        changes = self.env['ramp.change'].search([('flow', '=', 'analytic_account')])
+        self.assertEqual(changes.mapped('res_id'), [deleted])
+
     def test_archive_delete(self):
         self.analytic_fair.active = False
         self.analytic_europe.unlink()
@@ -555,6 +586,18 @@ class TestPushTaxes(PushCase):
         self.push()
         self.assertEqual(self.codes(), {'Input 12.5%': [rate['id']]})
 
+    def test_tax_of_sales(self):
+        """A tax of sales is not offered, and one that becomes a tax of sales is withdrawn."""
+        sale = self.tax.copy({'name': 'Output 10%', 'type_tax_use': 'sale'})
+        self.push()
+        self.assertEqual(list(self.codes()), ['Input 10%'])
+        sale.type_tax_use = 'purchase'
+        self.push()
+        self.assertEqual(set(self.codes()), {'Input 10%', 'Output 10%'})
+        sale.type_tax_use = 'sale'
+        self.push()
+        self.assertEqual(list(self.codes()), ['Input 10%'])
+
     def test_account_of_the_tax(self):
         self.lines.account_id = self.account_meals
         self.push()
@@ -611,6 +654,22 @@ class TestPushVendors(PushCase):
         self.push()
         self.assertFalse(remote['is_active'])
         vendor.active = True
+        self.push()
+        self.assertTrue(remote['is_active'])
+
+    def test_supplier_of_another_company(self):
+        """A supplier of another company is not offered, and one that moves there is withdrawn."""
+        elsewhere = self.env['res.company'].create({'name': 'Elsewhere'})
+        shared, _theirs = self.env['res.partner'].create(
+            [{'name': 'Shared', 'supplier_rank': 1}, {'name': 'Theirs', 'supplier_rank': 1, 'company_id': elsewhere.id}]
+        )
+        self.push()
+        [remote] = self.ramp.state['accounting_vendors']
+        self.assertEqual((remote['name'], remote['is_active']), ('Shared', True))
+        shared.company_id = elsewhere
+        self.push()
+        self.assertFalse(remote['is_active'])
+        shared.company_id = self.company
         self.push()
         self.assertTrue(remote['is_active'])
 
@@ -731,3 +790,6 @@ class TestPushVendors(PushCase):
         self.env.cr.execute('UPDATE res_partner SET supplier_rank = 1 WHERE id = %s', [partner.id])
         self.push()
         self.assertEqual([row['name'] for row in self.ramp.state['accounting_vendors']], ['Not yet'])
+        self.env['ramp.change'].search([]).unlink()
+        partner.supplier_rank += 1
+        self.assertFalse(self.env['ramp.change'].search([]), 'a further bill changes nothing in Ramp')
