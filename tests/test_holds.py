@@ -161,6 +161,12 @@ class TestHolds(RampCase):
             ),
         )
 
+    def test_no_card_journal(self):
+        self.connection.card_journal_id = False
+        ramp_id = self.spend()
+        self.sync('transaction')
+        self.assertHeld(ramp_id, 'has no card journal with a default account')
+
     def test_closed_period(self):
         ramp_id = self.spend(date='2026-01-15T12:00:00+00:00')
         self.company.fiscalyear_lock_date = '2026-01-31'

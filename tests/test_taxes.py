@@ -290,16 +290,19 @@ class TestTaxes(TaxCase):
     def test_more_than_rounding(self):
         """A tax that does not fit into the bill's amount is not adjusted: the bill is put on hold."""
         ramp_id = self.billed([(12000, 20)])
-        with self.isolated():
-            self.patch(
-                type(self.env['ramp.flow.bill']),
-                '_get_untaxed_price',
-                lambda flow, connection, document, line, amount: amount - 24,
-            )
-            self.sync_payables()
-            record = self.record(ramp_id, 'bill')
-            self.assertEqual((record.state, bool(self.move(ramp_id))), ('held', False))
-            self.assertIn('Odoo calculates 115.20 USD, but the bill total is 120.00 USD', record.error_message)
+        for total in (115.20, 119.95):
+            with self.subTest(total=total), self.isolated():
+                self.patch(
+                    type(self.env['ramp.flow.bill']),
+                    '_get_untaxed_price',
+                    lambda flow, connection, document, line, amount, total=total: total / 1.2,
+                )
+                self.sync_payables()
+                record = self.record(ramp_id, 'bill')
+                self.assertEqual((record.state, bool(self.move(ramp_id))), ('held', False))
+                self.assertIn(
+                    f'Odoo calculates {total:.2f} USD, but the bill total is 120.00 USD', record.error_message
+                )
 
     def test_quantities_that_odoo_would_round(self):
         stocked = {'quantity': '0.375', 'unit_price_minor': 80000, 'account': self.external(self.account_meals)}
@@ -417,10 +420,12 @@ class TestClosedPeriods(TaxCase):
         self.company.write(dict.fromkeys(locks or ['fiscalyear_lock_date'], CLOSED))
 
     def test_tax_lock(self):
-        taxed, plain = self.charge([(11000, 20)]), self.spend(500, date=NOON)
+        # In either order in one batch: what is open for one is not open for the other.
+        before, taxed, plain = self.spend(400, date=NOON), self.charge([(11000, 20)]), self.spend(500, date=NOON)
         self.close('tax_lock_date')
         self.sync()
         self.assertRegex(self.record(taxed).error_message, 'accounting period is closed: 2026-03-02')
+        self.assertConfirmed(before)
         self.assertConfirmed(plain)
         self.connection.lock_date_policy = 'next_open'
         self.sync()

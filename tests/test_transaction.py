@@ -234,6 +234,23 @@ class TestTransaction(RampCase):
         self.sync()
         self.assertConfirmed(ramp_id)
         self.assertEqual([line[1] for line in self.entry(ramp_id)], [Decimal('10.0'), Decimal('-10.0'), Decimal('0.0')])
+        ramp_id = self.spend(
+            0,
+            currency='EUR',
+            lines=[
+                {'amount_minor': minor, 'account': self.external(account)}
+                for minor, account in (
+                    (3333, self.account_meals),
+                    (3333, self.account_travel),
+                    (-6666, self.account_software),
+                )
+            ],
+        )
+        self.sync()
+        self.assertConfirmed(ramp_id)
+        self.assertEqual(
+            [line[2] for line in self.entry(ramp_id)], [Decimal(text) for text in ('41.66', '41.66', '-83.32', '0')]
+        )
 
     def test_account_by_code_when_the_identity_is_foreign(self):
         coding.add_gl_account(self.ramp.state, 'GL-77', 'Travelling', '650002')
@@ -462,7 +479,8 @@ class TestTransaction(RampCase):
             ):
                 if account:
                     journal.default_account_id = account
-                self.connection.card_journal_id = card_journal
+                else:
+                    self.connection.card_journal_id = card_journal
         self.connection.card_journal_id = journal.copy({'code': 'CARDC', 'default_account_id': former.id})
 
     def test_core_does_not_rebook_behind_the_ledger(self):
