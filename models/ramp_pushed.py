@@ -89,16 +89,6 @@ class RampPushed(models.AbstractModel):
             self._ramp_note_changes(flows)
         return result
 
-    def _update_field_translations(self, field_name, translations, digest=None, source_lang=''):
-        """EXTENDS: Note the records, because `write` is not called for translations.
-
-        Ramp has names in the company's language.
-        """
-        result = super()._update_field_translations(field_name, translations, digest, source_lang)
-        if field_name in self._ramp_fields:
-            self._ramp_note_changes()
-        return result
-
     def unlink(self):
         """EXTENDS: Note the records, because they may have to be removed from Ramp, too."""
         # Records that are deleted cannot be found at the end of the context, so note them now

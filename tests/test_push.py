@@ -509,6 +509,7 @@ class TestPushAnalytic(PushCase):
         self.env['res.lang']._activate_lang('fr_FR')
         self.company.partner_id.lang = 'fr_FR'
         self.account_meals.update_field_translations('name', {'fr_FR': 'Repas'})
+        self.assertEqual([change.res_id for change in self.env['ramp.change'].search([])], self.account_meals.ids)
         self.push()
         self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Repas')
 
