@@ -389,6 +389,23 @@ class TestPushTrouble(PushCase):
         row = self.row(self.account_meals)
         self.assertEqual((row.state, row.hold_reason, row.error_message), ('pending', False, False))
 
+    def test_doubted_while_it_is_sent(self):
+        """If Ramp is to be asked about a record while it is sent, it is asked, although the change arrived."""
+        self.push()
+        Record = type(self.env['ramp.record'])
+        store, row = Record._store_sent, self.row(self.account_meals)
+
+        def meanwhile(records, rows):
+            if any((sent['id'], sent['state']) == (row.id, 'confirmed') for sent in rows):
+                records._mark_dirty(self.connection, 'account', self.account_meals.ids, uncertain=True)
+            return store(records, rows)
+
+        self.patch(Record, '_store_sent', meanwhile)
+        self.account_meals.name = 'Lunch'
+        self.sync('account', now=False)
+        self.assertEqual(self.remote('accounts', self.account_meals)['name'], 'Lunch')
+        self.assertEqual((row.state, row.is_uncertain), ('pending', True))
+
     def test_reconnect(self):
         self.push()
         self.connection.action_disconnect()

@@ -5,6 +5,7 @@ from odoo import Command, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from ..flows.engine.book import RampFlowBook
 from ..flows.statements import transfer as transfer_flow
 from .common import StatementsCase
 from .properties import in_turn
@@ -164,6 +165,24 @@ class TestStatement(StatementsCase):
         bill = self.bill(statement)
         self.assertEqual((str(bill.invoice_date), str(bill.invoice_date_due)), ('2026-07-31', '2026-08-15'))
         self.assertEqual(len(bill.line_ids.filtered(lambda line: line.account_type == 'liability_payable')), 1)
+
+    def test_one_batch_at_a_time(self):
+        """Batches of statements and of payments take the same lock, as they are reconciled with each other."""
+        taken, take = [], RampFlowBook._take_session_lock
+
+        def note(flow, query):
+            taken.extend(query.params)
+            return take(flow, query)
+
+        self.patch(RampFlowBook, '_take_session_lock', note)
+        self.month(10000)
+        self.ramp.close_statement('2026-08-01')
+        self.ramp.add_transfer(date='2026-08-05')
+        for flow, name in (('transaction', 'ramp.card.bill'), ('transfer', 'transfer'), ('statement', 'transfer')):
+            with self.subTest(flow):
+                taken.clear()
+                self.sync(flow)
+                self.assertIn(f'ramp_connector {name} {self.connection.id}', taken)
 
     def test_paid_oldest_first(self):
         self.month(10000)
