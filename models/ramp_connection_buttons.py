@@ -205,7 +205,7 @@ class RampConnection(models.Model):
         self.ensure_one()
         self.check_access('read')
         action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_record_action')
-        filters = ['problem'] if self.env.context.get('ramp_problems') else self.env.context.get('ramp_filters') or []
+        filters = self.env.context.get('ramp_filters') or []
         flow = self.env.context.get('ramp_flow')
         action['context'] = {
             'search_default_connection_id': self.id,
@@ -213,6 +213,13 @@ class RampConnection(models.Model):
             **({'search_default_flow': flow} if flow else {}),
         }
         return action
+
+    def action_open_causes(self):
+        """Open what needs attention on this connection, by cause, with the buttons that settle it."""
+        self.ensure_one()
+        self.check_access('read')
+        action = self.env['ir.actions.act_window']._for_xml_id('ramp_connector.ramp_cause_action')
+        return {**action, 'context': {'search_default_connection_id': self.id}}
 
     def action_open_runs(self):
         self.ensure_one()

@@ -110,13 +110,32 @@ class RampConnection(models.Model):
         latest = {run.flow: run.state for run in runs}
         flows = [flow for flow in self._flow_models() if flow._is_enabled_for(self)]
         # A job that is switched off never runs
-        due = {flow._flow for flow in flows if flow._get_cron_id() and flow._get_cron_job().active}
-        done = sum(latest.get(flow) in ('done', 'failed', 'lost') for flow in due)
+        due = [flow for flow in flows if flow._get_cron_id() and flow._get_cron_job().active]
+        called = self._find_called_jobs(due)
+        done = sum(
+            latest[flow._flow] in ('done', 'failed', 'lost')
+            if flow._flow in latest
+            # A job that has nothing to send starts no run
+            else flow._sends and flow._get_cron_id() not in called
+            for flow in due
+        )
         is_over = done == len(due)
         text = self._describe_runs(runs)
         if is_over and not text:
             text = self.env._('There was nothing new, in Ramp or in Odoo.')
         return {'is_over': is_over, 'text': text, 'done': done, 'due': len(due)}
+
+    def _find_called_jobs(self, flows):
+        """Return the ids of the jobs of these flows that were triggered, and have not run since."""
+        # sudo: whether jobs wait is no secret, but only administrators may read their triggers
+        triggers = (
+            self.env['ir.cron.trigger']
+            .sudo()
+            .search_fetch(
+                [('cron_id', 'in', self._cron_jobs(flows).ids), ('call_at', '<=', self.env.cr.now())], ['cron_id']
+            )
+        )
+        return set(triggers.cron_id.ids)
 
     def _describe_runs(self, runs):
         """Return what runs did, in words. The text is empty if they did nothing."""

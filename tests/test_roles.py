@@ -137,7 +137,7 @@ METHODS = {
         'action_open_entries': BOOKS,
         **dict.fromkeys(('action_post', 'action_refresh', 'action_undo', 'open_month'), 'bookkeeper manager'),
     },
-    'ramp.cardholder.match': {'action_confirm': 'invoicing'},
+    'ramp.cardholder.match': dict.fromkeys(('action_confirm', 'action_create_others'), 'invoicing'),
     'ramp.cause': {
         'action_open_records': BOOKS,
         **dict.fromkeys(('action_ignore', 'action_retry', 'action_solve'), WORKS),
@@ -146,6 +146,7 @@ METHODS = {
         **dict.fromkeys(
             (
                 'action_open_bills',
+                'action_open_causes',
                 'action_open_checks',
                 'action_open_moves',
                 'action_open_records',
@@ -202,6 +203,7 @@ METHODS = {
             'action_count_again',
             'action_next',
             'action_open_connection',
+            'action_open_dashboard',
             'action_preview',
             'action_sign_in',
         ),

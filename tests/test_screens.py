@@ -214,8 +214,10 @@ class TestScreens(ScreenCase):
             listed(connection.action_open_records()), (self.record(ramp_id) + self.record(held)).with_env(env)
         )
         self.assertEqual(
-            listed(connection.with_context(ramp_problems=True).action_open_records()), self.record(held).with_env(env)
+            listed(connection.with_context(ramp_filters=['problem']).action_open_records()),
+            self.record(held).with_env(env),
         )
+        self.assertEqual(listed(connection.action_open_causes())._get_records(), self.record(held).with_env(env))
         self.assertEqual(listed(connection.action_open_moves()), move)
         self.assertEqual(listed(connection.action_open_runs()).mapped('flow'), ['transaction'])
         self.assertEqual((connection.record_count, connection.problem_count), (2, 1))

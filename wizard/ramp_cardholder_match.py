@@ -76,6 +76,12 @@ class RampCardholderMatch(models.TransientModel):
                 proposals[user] = found[0]
         return proposals
 
+    def action_create_others(self):
+        """Mark everybody for whom no employee is chosen as a new employee, and show the dialog again."""
+        self.ensure_one()
+        self.line_ids.filtered(lambda line: not line.employee_id).create_employee = True
+        return self._get_records_action(name=self.env._('Match Cardholders'), target='new')
+
     def action_confirm(self):
         """Link the chosen employees, create those that are wanted, and look again at what waited for them.
 

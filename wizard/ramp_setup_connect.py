@@ -127,3 +127,10 @@ class RampSetup(models.TransientModel):
         self.ensure_one()
         self._check_may_set_up()
         return self.connection_id._get_records_action(name=self.env._('Ramp Connections'), target='main')
+
+    def action_open_dashboard(self):
+        """Open the dashboard of the connection that was set up."""
+        self.ensure_one()
+        self._check_may_set_up()
+        action = self.env['ir.actions.client']._for_xml_id('ramp_connector.ramp_dashboard_action')
+        return {**action, 'context': {'active_id': self.connection_id.id}, 'target': 'main'}

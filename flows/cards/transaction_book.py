@@ -15,6 +15,13 @@ class RampFlowTransactionBook(models.AbstractModel):
 
     _inherit = 'ramp.flow.transaction'
 
+    def _finish_sync_run(self, connection, run, message):
+        """EXTENDS: call the job of card statements, whose own turn comes every four hours."""
+        statement = self.env['ramp.flow.statement']
+        if run.created and statement._is_enabled_for(connection) and statement._has_open_statements(connection):
+            statement._trigger()
+        return super()._finish_sync_run(connection, run, message)
+
     def _book_plans(self, connection, plans):
         """Create expenses with their entries, and the entries of transactions that pay a bill."""
         spend = [plan for plan in plans if isinstance(plan, SpendPlan)]

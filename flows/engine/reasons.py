@@ -46,13 +46,14 @@ class Held(Reason):
     :param move: the document in Odoo that prevents the posting, if there is one
     :param kind: which button settles it, see `ramp.cause`
     :param by: names of the arguments of the text that all objects with this cause have in common, or `ALL_ARGUMENTS`
+    :param title: the sentence about all objects with this cause, if `by` does not make it
     :param about: what the button needs, of JSON values
     """
 
-    def __init__(self, text, move=None, *, kind=None, by=(), **about):
+    def __init__(self, text, move=None, *, kind=None, by=(), title=None, **about):
         super().__init__(text)
         self.move = move
-        self.causes = [Cause.of(text, kind, by, about)]
+        self.causes = [Cause.of(text, kind, by, about, title)]
 
     @classmethod
     def for_all(cls, reasons):

@@ -114,6 +114,21 @@ class RampFlowStatement(models.AbstractModel):
     def _is_enabled_for(self, connection):
         return connection.pull_statements
 
+    @api.model
+    def _has_open_statements(self, connection):
+        """Return whether a statement waits, for its lines or for something else."""
+        return bool(
+            self.env['ramp.record'].search_count(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('state', 'in', ('pending', 'held', 'error')),
+                    ('res_id', '=', False),
+                ],
+                limit=1,
+            )
+        )
+
     # ------------------------------------------------------------------ lists of Ramp
 
     def _get_list_params(self, connection):

@@ -234,7 +234,11 @@ class RampFlowStatementPlan(models.AbstractModel):
                     'Some of its lines (%(count)s) are not posted, or not with the amount in Ramp: %(lines)s',
                     count=len(odd),
                     lines=self._join_in_words(odd),
-                )
+                ),
+                title=_lt(
+                    'Some lines of the card statement are not posted, or not with the amount in Ramp. Settle these '
+                    'first. The statement is then posted by itself.'
+                ),
             )
         return spent, total
 

@@ -36,6 +36,7 @@ export class RampDashboard extends Component {
         });
         useSetupAction({ getLocalState: () => ({ connectionId: this.state.connectionId }) });
         onWillStart(async () => {
+            this.maySetUp = await user.hasGroup("account.group_account_manager");
             this.maySync = await user.hasGroup("account.group_account_invoice");
             await this.load();
         });
@@ -84,6 +85,10 @@ export class RampDashboard extends Component {
     async sync() {
         await this.orm.call("ramp.connection", "action_sync_now", [[this.state.connectionId]], { context: { ramp_quiet: true } });
         this.state.runState = "queued";
+    }
+
+    setUp() {
+        return this.action.doAction("ramp_connector.ramp_setup_action");
     }
 
     openConnection() {

@@ -16,6 +16,8 @@ export class RampProgressBar extends Component {
         resId: { type: [Number, Boolean], optional: true },
         runState: { type: [String, Boolean], optional: true }, // as the page knows it
         lastWatch: { type: [String, Boolean], optional: true }, // until there has been another nightly check than this
+        look: { type: Number, optional: true }, // another number: something may have been requested since
+        onMoved: { type: Function, optional: true }, // whenever there is something new
         onDone: { type: Function },
     };
 
@@ -27,6 +29,9 @@ export class RampProgressBar extends Component {
             if (next.resId !== this.props.resId || (next.runState && next.runState !== "idle" && this.state.run_state === "idle")) {
                 this.state.outcome = ""; // that of an earlier request
                 return this.look(next);
+            }
+            if (next.look !== this.props.look && (this.state.run_state || "idle") === "idle") {
+                this.look(next); // the page does not wait for it
             }
         });
         onWillUnmount(() => {
@@ -63,8 +68,10 @@ export class RampProgressBar extends Component {
         const waits = props.lastWatch !== undefined && values.last_watch === props.lastWatch && !values.last_error;
         // Of the request of this user, but not of one that was over before the page was opened
         const outcome = before && before !== "idle" && values.sync_outcome;
-        const isBetweenJobs = outcome && !outcome.is_over;
+        // The next job may not have begun, also when the page is opened
+        const isBetweenJobs = values.sync_outcome && !values.sync_outcome.is_over;
         const state = values.run_state === "idle" && (waits || isBetweenJobs) ? "queued" : values.run_state;
+        const hasMoved = outcome && outcome.text && outcome.text !== this.state.outcome;
         Object.assign(this.state, {
             run_state: state,
             progress: values.progress,
@@ -75,6 +82,9 @@ export class RampProgressBar extends Component {
         });
         clearTimeout(this.timer);
         if (state !== "idle") {
+            if (hasMoved && this.props.onMoved) {
+                await this.props.onMoved();
+            }
             this.timer = setTimeout(() => this.look(), INTERVAL);
         } else if (before && before !== "idle") {
             await this.props.onDone();
@@ -98,6 +108,24 @@ export class RampProgress extends Component {
     }
 }
 
+/** Progress of the first synchronization, on the last page of the set-up assistant. It says what was done, even if it is over. */
+export class RampSetupProgress extends Component {
+    static template = "ramp_connector.RampSetupProgress";
+    static components = { RampProgressBar };
+    static props = { ...standardFieldProps };
+
+    get connectionId() {
+        return this.props.record.data[this.props.name]?.id || false;
+    }
+
+    done() {}
+}
+
+registry.category("fields").add("ramp_setup_progress", {
+    component: RampSetupProgress,
+    displayName: _t("Progress of the first synchronization"),
+    supportedTypes: ["many2one"],
+});
 registry.category("fields").add("ramp_progress", {
     component: RampProgress,
     displayName: _t("Ramp synchronization progress"),

@@ -5,26 +5,26 @@ import { stepUtils } from "@web_tour/tour_utils";
 
 import { addTour, menu } from "./ramp_tours";
 
-const step = (title) => ({
+export const step = (title) => ({
     content: `The page "${title}"`,
     trigger: `.o_ramp_setup h2:visible:contains("${title}")`,
 });
-const press = (name, inside = ".o_ramp_setup") => ({
+export const press = (name, inside = ".o_ramp_setup") => ({
     content: `Press ${name}`,
     trigger: `${inside} button[name=${name}]:visible`,
     run: "click",
 });
-const next = (title) => [press("action_next"), step(title)];
+export const next = (title) => [press("action_next"), step(title)];
 
 // The test gives the address and the credentials of its simulated Ramp as cookies.
 const simulated = (key) => cookie.get(key);
 
-const enter = (field, key) => ({
+export const enter = (field, key) => ({
     content: `Enter ${field}`,
     trigger: `.o_ramp_setup [name=${field}] input`,
     run: `edit ${simulated(key)}`,
 });
-const choose = (field, label) => [
+export const choose = (field, label) => [
     {
         content: `Open the list of ${field}`,
         trigger: `.o_ramp_setup [name=${field}] input`,
