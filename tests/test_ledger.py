@@ -78,6 +78,22 @@ class TestLedger(RampCase):
         self.assertConfirmed(ramp_id)
         self.assertHeld(other, 'no account')
 
+    def test_key_of_a_request_that_ramp_lost(self):
+        """A key that Ramp knows is no proof that Ramp did what was asked with it."""
+        ramp_id = self.spend()
+        burnt = []
+
+        def burn(method, path, body):
+            if path.endswith('/accounting/syncs') and not burnt:
+                burnt.append(body['idempotency_key'])
+                self.ramp.state.idempotency_keys.add((path, burnt[0]))
+
+        self.ramp.add_before_hook(burn)
+        self.sync('transaction')
+        self.assertTrue(burnt)
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+
     def test_refused_confirmation_of_one_does_not_hold_up_the_batch(self):
         good = [self.spend(100 + number) for number in range(4)]
         bad = self.spend(666)
