@@ -253,6 +253,16 @@ class TestMonthEndOpen(MonthEndCase):
             [row] = self.open_bills(month, month)['rows']
             self.assertEqual((row['ramp'], row['odoo'], row['odd']), (amount, amount, 0), month)
 
+    def test_paid_in_another_currency_after_the_period(self):
+        """An amount in dollars is never added to euros. Odoo's side says what was open."""
+        bill = self.owe(10000, currency='EUR', entity=self.primary, fx_conversion_rate='1.0873', date='2026-07-10')
+        self.ramp.pay_bill(bill, date='2026-08-05', settled_minor=10900, in_payer_currency=True)
+        self.sync_payables()
+        self.assertPaid(bill)
+        [row] = self.open_bills('2026-07', '2026-07')['rows']
+        self.assertEqual(row['currency']['name'], 'EUR')
+        self.assertEqual((row['ramp'], row['odoo'], row['differences'][0]['kind']), (0, 100.0, 'period'))
+
     def test_paid_on_another_day_in_odoo(self):
         """Both sides agree today. The day on which they did not is explained."""
         bill = self.owe(10000, date='2026-07-10')
