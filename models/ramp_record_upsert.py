@@ -71,7 +71,7 @@ class RampRecord(models.Model):
                 """,
                 ready,
             )
-            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND r.hold_reason IS DISTINCT FROM 'person'", same)
+            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND COALESCE(r.hold_reason, '') NOT IN ('person', 'deleted')", same)
         else:
             reason = self._make_reason(
                 connection,
@@ -94,15 +94,17 @@ class RampRecord(models.Model):
                              THEN CASE WHEN r.late_payload IS NOT NULL AND NOT %(ready)s THEN 'confirmed'
                                        WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
                                        WHEN r.state = 'ignored' THEN 'pending' ELSE r.state END
-                             ELSE CASE WHEN r.res_id IS NULL THEN 'pending' ELSE 'held' END END,
+                             ELSE CASE WHEN r.res_id IS NULL AND r.hold_reason IS DISTINCT FROM 'deleted' THEN 'pending' ELSE 'held' END END,
                 sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int,
-                error_message = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.error_message
+                error_message = CASE WHEN %(same)s AND r.late_payload IS NULL OR r.hold_reason = 'deleted' THEN r.error_message
                                      WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(changed)s END,
-                reason = CASE WHEN %(same)s AND r.late_payload IS NULL THEN r.reason
+                reason = CASE WHEN %(same)s AND r.late_payload IS NULL OR r.hold_reason = 'deleted' THEN r.reason
                               WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(reason)s::jsonb END,
                 hold_reason = CASE WHEN %(same)s
                                    THEN CASE WHEN r.state = 'held' AND r.late_payload IS NULL THEN r.hold_reason END
-                                   WHEN r.res_id IS NOT NULL THEN 'changed' END,
+                                   WHEN r.res_id IS NOT NULL THEN 'changed'
+                                   -- somebody deleted the document: what Ramp says now is no reason to post another one
+                                   WHEN r.hold_reason = 'deleted' THEN 'deleted' END,
                 attempts = CASE WHEN %(same)s THEN r.attempts ELSE 0 END,
                 next_attempt = CASE WHEN %(same)s THEN r.next_attempt END
                 """,

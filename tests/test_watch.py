@@ -88,6 +88,23 @@ class TestWatch(StatementsCase):
             self.assertEqual((record.state, record.hold_reason), ('held', 'deleted'), status)
         self.assertFalse(self.move(ramp_id))
 
+    def test_deleted_and_changed_in_ramp(self):
+        """What waits for a person because its entry was deleted still waits when Ramp changes it. It is posted as Ramp has
+        it by then.
+        """
+        ramp_id = self.spend(1000)
+        self.sync_statements()
+        self.move(ramp_id).button_draft()
+        self.move(ramp_id).unlink()
+        self.ramp.update_transaction(ramp_id, amount_minor=2000)
+        self.sync_statements()
+        record = self.record(ramp_id)
+        self.assertEqual((record.state, record.hold_reason, bool(self.move(ramp_id))), ('held', 'deleted', False))
+        self.assertIn('deleted in Odoo by', record.error_message)
+        record.action_retry()
+        self.sync_statements()
+        self.assertEqual((record.state, self.move(ramp_id).amount_total), ('confirmed', 20.0))
+
     def test_found_and_then_held_for_something_else(self):
         """A finding that is corrected does not settle what the row waits for by now."""
         day = fields.Date.today() - timedelta(days=40)
