@@ -132,7 +132,7 @@ class RampConnection(models.Model):
             self.env['ir.cron.trigger']
             .sudo()
             .search_fetch(
-                [('cron_id', 'in', self._cron_jobs(flows).ids), ('call_at', '<=', self.env.cr.now())], ['cron_id']
+                [('cron_id', 'in', self._cron_jobs(flows).ids), ('call_at', '<=', fields.Datetime.now())], ['cron_id']
             )
         )
         return set(triggers.cron_id.ids)
