@@ -71,7 +71,10 @@ class RampRecord(models.Model):
                 """,
                 ready,
             )
-            which = SQL("NOT %s AND r.seen_at < excluded.seen_at AND COALESCE(r.hold_reason, '') NOT IN ('person', 'deleted')", same)
+            which = SQL(
+                "NOT %s AND r.seen_at < excluded.seen_at AND COALESCE(r.hold_reason, '') NOT IN ('person', 'deleted')",
+                same,
+            )
         else:
             reason = self._make_reason(
                 connection,
