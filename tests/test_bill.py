@@ -736,7 +736,7 @@ class TestBill(PayablesCase):
         self.assertEqual(len(self.attachments(bill)), 2)
         notes = ' '.join(bill.message_ids.mapped('body'))
         self.assertIn('Memo changed in Ramp: Paper and pens', notes)
-        self.assertIn('Due changed in Ramp: 2027-01-01', notes)
+        self.assertIn('Due Date changed in Ramp: 2027-01-01', notes)
         self.assertEqual((self.record(ramp_id, 'bill').state, str(bill.narration)), ('confirmed', '<p>Paper</p>'))
 
     def test_rebooked_bill_keeps_its_payment(self):
