@@ -19,6 +19,7 @@ class RampAccrual(models.Model):
 
     _name = 'ramp.accrual'
     _description = 'Ramp Accrual'
+    _rec_names_search = ['connection_id']
     _order = 'month desc, id desc'
     _check_company_auto = True
 

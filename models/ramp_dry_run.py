@@ -24,6 +24,7 @@ class RampDryRun(models.Model):
     _name = 'ramp.dry.run'
     _inherit = 'ramp.mapped'
     _description = 'Ramp Dry Run'
+    _rec_names_search = ['connection_id', 'record_id']
     _order = 'id desc'
 
     connection_id = fields.Many2one('ramp.connection', required=True, index=True, ondelete='cascade')

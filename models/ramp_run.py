@@ -2,6 +2,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL, format_datetime
 
 LOST_AFTER = timedelta(minutes=30)
@@ -20,6 +21,7 @@ class RampRun(models.Model):
 
     _name = 'ramp.run'
     _description = 'Ramp Synchronization Run'
+    _rec_names_search = ['connection_id']
     _order = 'id desc'
 
     connection_id = fields.Many2one('ramp.connection', required=True, readonly=True, index=True, ondelete='cascade')
@@ -100,6 +102,16 @@ class RampRun(models.Model):
             run.display_name = (
                 f'{labels.get(run.flow, run.flow)}, {format_datetime(self.env, run.started_at, dt_format="short")}'
             )
+
+    @api.model
+    def _search_display_name(self, operator, value):
+        """EXTENDS: Find runs by the words for their type, too, as the name shows them."""
+        domain = super()._search_display_name(operator, value)
+        if operator != 'ilike' or not value:
+            return domain
+        labels = self._fields['flow']._description_selection(self.env)
+        flows = [flow for flow, label in labels if value.lower() in label.lower()]
+        return domain | Domain('flow', 'in', flows)
 
     @api.depends('started_at', 'finished_at')
     def _compute_duration(self):

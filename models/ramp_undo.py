@@ -37,6 +37,7 @@ class RampUndo(models.Model):
 
     _name = 'ramp.undo'
     _description = 'Undo of a Ramp Synchronization'
+    _rec_names_search = ['connection_id']
     _order = 'id desc'
 
     connection_id = fields.Many2one('ramp.connection', required=True, index=True, ondelete='cascade')

@@ -75,6 +75,7 @@ from . import (
     test_reimbursement,
     test_repayment,
     test_roles,
+    test_screen_access,
     test_screens,
     test_seat,
     test_security,
