@@ -100,11 +100,11 @@ class RampConnectionCheck(models.Model):
             **super()._get_sentences(),
             ('cardholders', 'known'): self.env._('No card spend waits for an employee.'),
             ('cardholders', 'fallback'): self.env._(
-                'Spend of unknown cardholders goes to the fallback employee of the connection: %(count)s expenses in '
-                'the last 90 days.'
+                'Spend of unknown cardholders goes to the fallback employee of the connection. Expenses in the last '
+                '90 days: %(count)s.'
             ),
             ('cardholders', 'unknown'): self.env._(
-                'Cardholders without an employee in Odoo: %(people)s. Their spend is on hold (%(count)s objects). Give '
+                'Cardholders without an employee in Odoo: %(people)s. Their spend is on hold: %(count)s. Give '
                 'each employee the email that the person has in Ramp: as the login or, without a login, as the work '
                 'email. Or choose a fallback employee on the connection.'
             ),
@@ -115,7 +115,7 @@ class RampConnectionCheck(models.Model):
             ),
             ('missing_emails', 'none'): self.env._('Each employee has an email, by which Ramp identifies people.'),
             ('missing_emails', 'found'): self.env._(
-                '%(count)s employees have no valid email, so they are not sent to Ramp, which identifies people by '
+                'Employees without a valid email: %(count)s. They are not sent to Ramp, which identifies people by '
                 'their email. Enter a work email for those who shall use Ramp.'
             ),
         }

@@ -217,10 +217,10 @@ class RampConnectionCheck(models.Model):
             ),
             ('client_secret', 'accepted'): self.env._('Ramp accepts the client id and secret.'),
             ('client_secret', 'young'): self.env._(
-                'Ramp accepts the client id and secret. They have been in use since %(since_date)s (%(days)s days).'
+                'Ramp accepts the client id and secret. They have been in use since %(since_date)s (days: %(days)s).'
             ),
             ('client_secret', 'old'): self.env._(
-                'The client secret has been in use since %(since_date)s (%(days)s days). The longer it is in use, the '
+                'The client secret has been in use since %(since_date)s (days: %(days)s). The longer it is in use, the '
                 'more people may know it. Make a new one in Ramp (Company > Developer > your app), let a system '
                 'administrator enter it here, and delete the old one.'
             ),
