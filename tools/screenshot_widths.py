@@ -6,19 +6,25 @@
 import json
 import time
 
-from odoo_env import open_environment
-from runtime import print_progress
-from screenshot_data import make_tie_out_differences
+from runtime import ToolError, print_progress
+from screenshot_screens import list_screens
 
-HEIGHT, TALL = 850, 2600  # of a window, and of one that shows a whole page
+HEIGHT, TALL = 1150, 1900  # of the window, and of a phone's, which shows more below
 SMALL = 768  # below this, Odoo shows its pages for phones
 # What reaches beyond the window, and is in nothing that scrolls sideways
 TOO_WIDE = """[...document.querySelectorAll('.o_action_manager *, .o_control_panel *')].filter(node => {
+    if (node.closest('.o-mail-Chatter')) {
+        return false;  // not of the addon
+    }
     const box = node.getBoundingClientRect();
     if (!box.width || !box.height || box.right <= window.innerWidth + 1 || getComputedStyle(node).visibility === 'hidden') {
         return false;
     }
     for (let outer = node.parentElement; outer; outer = outer.parentElement) {
+        if (['auto', 'scroll'].includes(getComputedStyle(outer).overflowX) && node.closest('table')
+            && outer.getBoundingClientRect().right <= window.innerWidth + 1) {
+            return false;  // a table scrolls inside of it
+        }
         if (outer.matches('.table-responsive, .o_list_renderer, .o_pivot, .o_notebook_headers, .o_statusbar_status')
             && getComputedStyle(outer).overflowX !== 'visible' && outer.getBoundingClientRect().right <= window.innerWidth + 1) {
             return false;
@@ -28,46 +34,51 @@ TOO_WIDE = """[...document.querySelectorAll('.o_action_manager *, .o_control_pan
 }).map(node => node.tagName.toLowerCase() + '.' + [...node.classList].join('.')).slice(0, 8)"""
 
 
-def list_main_pages(database):
-    """Return {name: path} of the main pages."""
-    with open_environment(database) as env:
-        Record = env['ramp.record']
-        held = Record.search([('state', '=', 'held'), ('flow', '=', 'transaction')], limit=1)
-        changed = Record.search([('has_changed', '=', True)], limit=1)
-        connection = env['ramp.connection'].search([], limit=1)
-    return {
-        'dashboard': 'ramp',
-        'attention': 'ramp-attention',
-        'inbox': 'ramp-inbox',
-        'records': 'ramp-records',
-        'record': f'ramp-records/{held.id}',
-        'record_changed': f'ramp-records/{changed.id}',
-        'connections': 'ramp-connections',
-        'connection': f'ramp-connections/{connection.id}',
-        'runs': 'ramp-runs',
-        'mappings': 'ramp-mappings',
-        'tie_out': 'ramp-tie-out',
-        'tie_out_analysis': 'ramp-tie-out-analysis',
-    }
+def open_screen(browser, path):
+    """Open a page of the web client as one of its links does, which takes less time than to load it anew."""
+    browser.evaluate_script(
+        "document.querySelectorAll('.modal .btn-close, .o_mobile_menu .oi-close').forEach(node => node.click())"
+    )
+    time.sleep(0.2)
+    browser.evaluate_script(
+        f"""(() => {{
+            const link = document.createElement('a');
+            link.href = {json.dumps(path)};
+            document.body.append(link);
+            link.click();
+            link.remove();
+        }})()"""
+    )
+    time.sleep(0.4)
+    browser.wait_until_idle()
 
 
-def save_pages_of_width(browser, address, database, ramp, width, folder):
-    """Write two pictures of each main page into a folder: the window, and the whole page. Print what does not fit."""
-    with open_environment(database) as env:
-        make_tie_out_differences(env, ramp)
+def save_screens(browser, address, found, width, folder, only=()):
+    """Write a picture of each screen into a folder. The window is tall, so most of them are whole.
+
+    :param found: what `prepare_screens` returns
+    :param only: names of screens; empty: all
+    :return: complaints: what does not fit, and what the console of the browser says
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    browser.resize_page(width, HEIGHT, mobile=width < SMALL)
+    complaints = []
+    browser.resize_page(width, TALL if width < SMALL else HEIGHT, mobile=width < SMALL)
     browser.log_in_user(address, 'admin', 'admin')
-    for name, path in list_main_pages(database).items():
-        browser.resize_page(width, HEIGHT, mobile=width < SMALL)
-        browser.open_page(f'{address}/odoo/{path}')
-        browser.wait_until_idle()
-        if name == 'dashboard':
-            browser.wait_for_script("!!document.querySelector('.o_ramp_tie_out_card a')")
+    browser.open_page(f'{address}/odoo/ramp-connections')
+    for name, path, steps in list_screens(found):
+        if only and name not in only:
+            continue
+        said = len(browser.complaints)
+        try:
+            open_screen(browser, f'/odoo/{path}')
+            for step in steps:
+                step(browser)
+        except ToolError as reason:
+            complaints.append(f'{name}: {reason}')
         time.sleep(0.3)
-        browser.save_screenshot(folder / f'{name}.png')
         wide = browser.evaluate_script(TOO_WIDE)
-        browser.resize_page(width, TALL, mobile=width < SMALL)
-        browser.wait_until_idle()
-        browser.save_screenshot(folder / f'{name}_whole.png')
-        print_progress(f'{folder / name}.png{": too wide: " + json.dumps(wide) if wide else ""}')
+        browser.save_screenshot(folder / f'{name}.png')
+        complaints += [f'{name}: too wide at {width} px: {node}' for node in wide]
+        complaints += [f'{name}: the console says: {text[:300]}' for text in browser.complaints[said:]]
+        print_progress(f'{folder / name}.png')
+    return complaints

@@ -2,7 +2,8 @@
 
 ./dev screenshots                    make all of them
 ./dev screenshots --serve            prepare the same Odoo and leave it running
-./dev screenshots --width 400        the main pages at this width, to look at; see `screenshot_widths.py`
+./dev screenshots --width 1400 400 --language en de
+                                     every screen at these widths and in these languages, to look at; fails on any complaint
 """
 
 import argparse
@@ -10,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -38,7 +40,8 @@ from screenshot_data import (
     mend_tie_out_differences,
     prepare_picture_company,
 )
-from screenshot_widths import save_pages_of_width
+from screenshot_screens import LANGUAGES, prepare_screens, set_language
+from screenshot_widths import save_screens
 
 DATABASE = 'ramp_screenshots'
 DOCS = CHECKOUT / 'docs/images'
@@ -46,6 +49,11 @@ STORE = CHECKOUT / 'static/description'
 ON_STORE = ('connection', 'inbox', 'changed', 'bill', 'expense', 'entry', 'tie_out', 'order')
 WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document only on wide screens; these pictures are reduced
 LARGEST = 200 * 1024
+
+
+def odoo_log_path(database):
+    """Return the path of Odoo's log. It has warnings and errors only."""
+    return get_cache_dir() / f'screenshots-{database}.log'
 
 
 @contextlib.contextmanager
@@ -60,7 +68,7 @@ def run_picture_stage(runtime, database, port, jobs):
             '-d', database, '--http-port', port, '--max-cron-threads', jobs, '--log-level', 'warn'
         )
         with run_in_background(
-            command, name='Odoo', log=get_cache_dir() / 'screenshots-odoo.log', env=runtime.build_environ()
+            command, name='Odoo', log=odoo_log_path(database), env=runtime.build_environ()
         ) as process:
 
             def is_odoo_answering():
@@ -246,10 +254,31 @@ def save_purchase_pictures(browser, address, database, ramp):
         save_page_picture(browser, name, height=900)
 
 
+def save_all_screens(browser, address, ramp, options):
+    """Save every screen in each language and at each width. Return the complaints: what does not fit, or was logged."""
+    folder = options.output or get_cache_dir() / 'screenshots'
+    found = prepare_screens(options.database, ramp)
+    complaints = []
+    for language in options.language:
+        set_language(options.database, LANGUAGES[language])
+        for width in options.width:
+            complaints += save_screens(
+                browser, address, found, width, folder / f'{language}-{width}', only=options.only
+            )
+    log = odoo_log_path(options.database).read_text(encoding='utf-8', errors='replace')
+    return complaints + [
+        f"Odoo's log: {line[:300]}" for line in log.splitlines() if re.search(r' (WARNING|ERROR|CRITICAL) ', line)
+    ]
+
+
 def read_picture_options():
     parser = argparse.ArgumentParser(prog='./dev screenshots')
     parser.add_argument('--serve', action='store_true', help='take none; leave Odoo running')
-    parser.add_argument('--width', type=int, help='the main pages at this width in pixels, and no other pictures')
+    parser.add_argument(
+        '--width', type=int, nargs='+', help='every screen at these widths in pixels, and no other pictures'
+    )
+    parser.add_argument('--language', nargs='+', choices=LANGUAGES, default=['en'], help='of these pictures')
+    parser.add_argument('--only', nargs='+', default=(), metavar='SCREEN', help='these screens only')
     parser.add_argument('--output', type=Path, help='folder of these pictures; default: in the cache')
     parser.add_argument('--port', type=int, default=8169)
     parser.add_argument('--database', default=DATABASE, help='its name; it is made anew')
@@ -278,8 +307,9 @@ def main():
         else:
             with HeadlessBrowser(executable, width=WIDTH, height=800) as browser:
                 if options.width:
-                    folder = options.output or get_cache_dir() / f'screenshots-{options.width}'
-                    save_pages_of_width(browser, address, options.database, ramp, options.width, folder)
+                    complaints = save_all_screens(browser, address, ramp, options)
+                    if complaints:
+                        raise ToolError('\n'.join(['there are complaints', *complaints]))
                 else:
                     save_main_pictures(browser, address)
                     save_tie_out_pictures(browser, address, options.database, ramp)
