@@ -63,7 +63,15 @@ class TestWatch(StatementsCase):
         self.sync_statements()
         self.move(ramp_id).button_draft()
         self.sync('watch')
-        self.assertEqual(self.record(ramp_id).finding, 'draft')
+        row, name = self.record(ramp_id), self.move(ramp_id).name
+        self.assertEqual(row.finding, 'draft')
+        self.assertEqual(
+            row.error_message,
+            f'Its document {name} was reset to draft in Odoo after it was posted. Post it. If this is correct, press '
+            'Retry to accept it.',
+        )
+        self.env['res.lang']._activate_lang('de_DE')
+        self.assertIn(f'Das Dokument {name} wurde', row.with_context(lang='de_DE').reason_text)
         self.move(ramp_id).with_context(force_delete=True).unlink()
         self.sync('watch')
         row = self.record(ramp_id)

@@ -9,13 +9,22 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, LazyTranslate
 
 from ...models.connection_constants import OPTIONAL_SCOPES
-from ...models.reason import Cause
+from ...models.reason import Cause, Sentence
 from ...ramp_api import RampAuthError, RampConnectionError, RampError, RampOutOfTime
 from ..engine.flow import is_of_object
 
 _lt = LazyTranslate(__name__)
 _logger = logging.getLogger(__name__)
 
+FINDING_TEXTS = {
+    'deleted': _lt('Its document was deleted in Odoo.'),
+    'cancelled': _lt('Its document %(name)s was cancelled in Odoo after it was posted. Reset it to draft and post it.'),
+    'draft': _lt('Its document %(name)s was reset to draft in Odoo after it was posted. Post it.'),
+    'vanished': _lt('Ramp no longer has %(name)s, which is posted. If it was deleted there, reverse its document.'),
+    'reversed': _lt('Its document %(name)s was reversed in Odoo after it was posted.'),
+    'edited': _lt('Its document %(name)s was edited in Odoo and no longer matches Ramp.'),
+}
+FINDING_REMEDY = _lt('If this is correct, press Retry to accept it.')
 FINDING_TITLES = {
     'deleted': _lt('The document was deleted in Odoo'),
     'cancelled': _lt('The document was cancelled in Odoo after it was posted'),
@@ -282,11 +291,10 @@ class RampFlowWatch(models.AbstractModel):
                 connection=connection.id,
             )
         )
-        sentences = self._get_finding_texts()
         for record, flow, name, kind in rows:
             is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
             if not is_draft_by_policy:
-                found[record] = kind, sentences[kind] % {'name': name}
+                found[record] = kind, self._make_finding_text(kind, name)
         for record, name in self.env.execute_query(
             SQL(
                 """
@@ -296,7 +304,7 @@ class RampFlowWatch(models.AbstractModel):
                 connection.id,
             )
         ):
-            found.setdefault(record, ('vanished', sentences['vanished'] % {'name': name or ''}))
+            found.setdefault(record, ('vanished', self._make_finding_text('vanished', name)))
         odd = report._read_monthly_figures(connection, None, self.env.cr.now().date()).monthly
         kinds = ('edited', 'period') if connection.lock_date_policy == 'hold' else ('edited',)
         for difference in report._describe_differences(
@@ -306,36 +314,12 @@ class RampFlowWatch(models.AbstractModel):
         return found
 
     @api.model
-    def _get_finding_texts(self):
-        remedy = self.env._('If this is correct, press Retry to accept it.')
-        return {
-            'deleted': self.env._('Its document was deleted in Odoo.'),
-            **{
-                kind: f'{sentence} {remedy}'
-                for kind, sentence in (
-                    (
-                        'cancelled',
-                        self.env._(
-                            'Its document %(name)s was cancelled in Odoo after it was posted. Reset it to draft and '
-                            'post it.'
-                        ),
-                    ),
-                    (
-                        'draft',
-                        self.env._('Its document %(name)s was reset to draft in Odoo after it was posted. Post it.'),
-                    ),
-                    (
-                        'vanished',
-                        self.env._(
-                            'Ramp no longer has %(name)s, which is posted. If it was deleted there, reverse its '
-                            'document.'
-                        ),
-                    ),
-                    ('reversed', self.env._('Its document %(name)s was reversed in Odoo after it was posted.')),
-                    ('edited', self.env._('Its document %(name)s was edited in Odoo and no longer matches Ramp.')),
-                )
-            },
-        }
+    def _make_finding_text(self, kind, name):
+        """Return the `Sentence` of a finding, with what to do about it. Each user reads it in their language."""
+        finding = Sentence(FINDING_TEXTS[kind]._source, {'name': name or ''})
+        if kind == 'deleted':
+            return finding
+        return Sentence('%(finding)s %(remedy)s', {'finding': finding, 'remedy': Sentence.of(FINDING_REMEDY)})
 
     @api.model
     def _make_finding_cause(self, kind, text):
