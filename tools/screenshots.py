@@ -267,7 +267,10 @@ def save_all_screens(browser, address, ramp, options):
             )
     log = odoo_log_path(options.database).read_text(encoding='utf-8', errors='replace')
     return complaints + [
-        f"Odoo's log: {line[:300]}" for line in log.splitlines() if re.search(r' (WARNING|ERROR|CRITICAL) ', line)
+        f"Odoo's log: {line[:300]}"
+        for line in log.splitlines()
+        # py.warnings: what Python says of Odoo's own code
+        if re.search(r' (WARNING|ERROR|CRITICAL) ', line) and ' py.warnings: ' not in line
     ]
 
 
