@@ -97,7 +97,7 @@ class RampRecord(models.Model):
                              THEN CASE WHEN r.late_payload IS NOT NULL AND NOT %(ready)s THEN 'confirmed'
                                        WHEN r.state = 'confirmed' OR r.late_payload IS NOT NULL THEN 'done'
                                        WHEN r.state = 'ignored' THEN 'pending' ELSE r.state END
-                             ELSE CASE WHEN r.res_id IS NULL AND r.hold_reason IS DISTINCT FROM 'deleted' THEN 'pending' ELSE 'held' END END,
+                             WHEN r.res_id IS NULL AND r.hold_reason IS DISTINCT FROM 'deleted' THEN 'pending' ELSE 'held' END,
                 sync_attempt = COALESCE(r.sync_attempt, 0) + (r.state = 'confirmed')::int,
                 error_message = CASE WHEN %(same)s AND r.late_payload IS NULL OR r.hold_reason = 'deleted' THEN r.error_message
                                      WHEN r.res_id IS NULL OR %(same)s THEN NULL ELSE %(changed)s END,
