@@ -26,7 +26,8 @@ HELP = """\
 ./dev lint                                    ruff, its formatter, and pylint-odoo
 ./dev house                                   how easy the code is to read, in figures: file lengths, depth, names
 ./dev bench [--full]                          speed and query counts, beside Odoo's own ways on the same data
-./dev screenshots [--width N]                 the pictures of the README and of the store page; or the main pages at a width
+./dev screenshots [--width N ...] [--language L ...]
+                                              the pictures of the README and of the store page; or every screen, and complaints
 ./dev package [--wheel] [--dirty] [--output FOLDER]
                                               a zip with the addon alone, and a wheel, into dist/
 ./dev i18n [--check]                          export the terms to translate, or tell whether they are up to date

@@ -1,4 +1,4 @@
-"""Pictures of the main pages at another width, such as that of a phone, and what does not fit there.
+"""Pictures of every screen at a width, such as that of a phone, and what does not fit there.
 
 `./dev screenshots --width 400` makes them. They are for looking at, and are not part of the documentation.
 """
@@ -56,6 +56,8 @@ def open_screen(browser, path):
 def save_screens(browser, address, found, width, folder, only=()):
     """Write a picture of each screen into a folder. The window is tall, so most of them are whole.
 
+    The user of the browser has logged in.
+
     :param found: what `prepare_screens` returns
     :param only: names of screens; empty: all
     :return: complaints: what does not fit, and what the console of the browser says
@@ -63,7 +65,6 @@ def save_screens(browser, address, found, width, folder, only=()):
     folder.mkdir(parents=True, exist_ok=True)
     complaints = []
     browser.resize_page(width, TALL if width < SMALL else HEIGHT, mobile=width < SMALL)
-    browser.log_in_user(address, 'admin', 'admin')
     browser.open_page(f'{address}/odoo/ramp-connections')
     for name, path, steps in list_screens(found):
         if only and name not in only:

@@ -259,6 +259,7 @@ def save_all_screens(browser, address, ramp, options):
     folder = options.output or get_cache_dir() / 'screenshots'
     found = prepare_screens(options.database, ramp)
     complaints = []
+    browser.log_in_user(address, 'admin', 'admin')
     for language in options.language:
         set_language(options.database, LANGUAGES[language])
         for width in options.width:
