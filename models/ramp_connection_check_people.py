@@ -104,7 +104,7 @@ class RampConnectionCheck(models.Model):
                 '90 days: %(count)s.'
             ),
             ('cardholders', 'unknown'): self.env._(
-                'Cardholders without an employee in Odoo: %(people)s. Their spend is on hold: %(count)s. Give '
+                'Cardholders without an employee in Odoo: %(people)s. Their spend is on hold (objects: %(count)s). Give '
                 'each employee the email that the person has in Ramp: as the login or, without a login, as the work '
                 'email. Or choose a fallback employee on the connection.'
             ),

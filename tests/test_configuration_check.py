@@ -350,9 +350,9 @@ class TestRampsSide(CheckCase):
         self.assertLessEqual(len(self.ramp.requests) - asked, 1)
 
     def test_age_of_the_secret(self):
-        self.assertCheck('client_secret', 'ok', 'young', r'\(\d days\)')
+        self.assertCheck('client_secret', 'ok', 'young', r'\(days: \d\)')
         self.connection.credentials_since = self.env.cr.now().replace(microsecond=0) - timedelta(days=400, hours=1)
-        line = self.assertCheck('client_secret', 'warning', 'old', '400 days')
+        line = self.assertCheck('client_secret', 'warning', 'old', 'days: 400')
         self.assertEqual(line.action_fix()['res_id'], self.connection.id)
         # A new secret has been in use since Ramp confirmed it
         self.ramp.client_secret = self.connection.client_secret = 'rotated'
@@ -600,7 +600,7 @@ class TestPeopleOfTheCheck(CheckCase):
         ids = [self.spend(user=user), self.spend(user=user)]
         self.spend()
         self.sync()
-        line = self.assertCheck('cardholders', 'warning', 'unknown', r'in Odoo: 1\. .*\(2 objects\)')
+        line = self.assertCheck('cardholders', 'warning', 'unknown', r'in Odoo: 1\. .*\(objects: 2\)')
         self.assertEqual(self.opened(line), self.record(ids[0]) | self.record(ids[1]))
         stranger.ramp_user_id = user
         self.assertCheck('cardholders', 'ok', 'known')

@@ -258,3 +258,4 @@ def set_language(database, code):
             ).lang_install()
         env.ref('base.user_admin').lang = code
         env.cr.commit()
+        env.registry.signal_changes()  # to the Odoo that is running
