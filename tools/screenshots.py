@@ -49,6 +49,8 @@ STORE = CHECKOUT / 'static/description'
 ON_STORE = ('connection', 'inbox', 'changed', 'bill', 'expense', 'entry', 'tie_out', 'order')
 WIDTH, WIDE = 1280, 1600  # Odoo shows a receipt beside its document only on wide screens; these pictures are reduced
 LARGEST = 200 * 1024
+# In Odoo's log: what Python says of Odoo's own code, and who is online, which ends when a page is left
+NOT_OURS = re.compile(r' py\.warnings: | odoo\.addons\.bus\.|"mail_presence"')
 
 
 def odoo_log_path(database):
@@ -270,8 +272,7 @@ def save_all_screens(browser, address, ramp, options):
     return complaints + [
         f"Odoo's log: {line[:300]}"
         for line in log.splitlines()
-        # py.warnings: what Python says of Odoo's own code
-        if re.search(r' (WARNING|ERROR|CRITICAL) ', line) and ' py.warnings: ' not in line
+        if re.search(r' (WARNING|ERROR|CRITICAL) ', line) and not NOT_OURS.search(line)
     ]
 
 
