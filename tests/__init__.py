@@ -79,6 +79,7 @@ from . import (
     test_screens,
     test_seat,
     test_security,
+    test_settlement_rates,
     test_setup,
     test_setup_pages,
     test_sign_in,
