@@ -113,10 +113,10 @@ class RampConnection(models.Model):
         due = [flow for flow in flows if flow._get_cron_id() and flow._get_cron_job().active]
         called = self._find_called_jobs(due)
         done = sum(
-            latest[flow._flow] in ('done', 'failed', 'lost')
-            if flow._flow in latest
+            # A run that began just before the request does not count, as the job is called once more
+            flow._get_cron_id() not in called
             # A job that has nothing to send starts no run
-            else flow._sends and flow._get_cron_id() not in called
+            and (latest[flow._flow] in ('done', 'failed', 'lost') if flow._flow in latest else flow._sends)
             for flow in due
         )
         is_over = done == len(due)

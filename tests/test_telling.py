@@ -501,6 +501,11 @@ class TestWhatButtonsSay(TellingCase):
             len(flows),
             'what has nothing to send starts no run',
         )
+        self.env['ramp.flow.transaction']._trigger()
+        self.env.invalidate_all()
+        self.assertEqual(outcome(self.person)['done'], due - 1, 'a job that is called once more has still to run')
+        self.sync('transaction', now=False)
+        self.assertTrue(outcome(self.person)['is_over'])
         self.env['ramp.run'].search([]).write({'created': 0, 'confirmed': 0, 'held': 0})
         self.env.invalidate_all()
         self.assertEqual(outcome(self.person)['text'], 'There was nothing new, in Ramp or in Odoo.')

@@ -37,11 +37,24 @@ const withProgress = (Controller, template) =>
         get modelParams() {
             const params = super.modelParams;
             // A button of a row has been pressed, or its dialog closed: the jobs may have something to do
-            return { ...params, hooks: { ...params.hooks, onRootLoaded: () => void this.progress.look++ } };
+            return { ...params, hooks: { ...params.hooks, onRootLoaded: () => this.onLoaded() } };
+        }
+
+        onLoaded() {
+            if (!this.isOpen) {
+                this.isOpen = true; // nothing was pressed yet
+            } else if (!this.isLoadedAgain) {
+                this.progress.look++;
+            }
         }
 
         async loadAgain() {
-            await this.model.load();
+            this.isLoadedAgain = true;
+            try {
+                await this.model.load();
+            } finally {
+                this.isLoadedAgain = false;
+            }
         }
     };
 

@@ -31,7 +31,7 @@ export class RampProgressBar extends Component {
                 return this.look(next);
             }
             if (next.look !== this.props.look && (this.state.run_state || "idle") === "idle") {
-                this.look(next); // the page does not wait for it
+                this.lookAfterRequest(next); // the page does not wait for it
             }
         });
         onWillUnmount(() => {
@@ -53,6 +53,14 @@ export class RampProgressBar extends Component {
         // Over all jobs of the request, if this user made one; else of the job that runs
         const { done, due, progress, run_state } = this.state;
         return due ? Math.min(100, Math.round((100 * done + (run_state === "running" ? progress : 0)) / due)) : Math.round(progress);
+    }
+
+    /** A short job may have ended since the page was read, and before this looks. */
+    async lookAfterRequest(props) {
+        await this.look(props);
+        if (!this.gone && this.state.run_state === "idle") {
+            await props.onDone();
+        }
     }
 
     async look(props = this.props) {
