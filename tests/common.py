@@ -323,6 +323,25 @@ class RampCase(SmokeTags, TransactionCase):
             company_ids=[Command.set(self.company.ids)],
         )
 
+    def enter_by_hand(self, date, amount, **values):
+        """Return an entry that a person posted to the card liability.
+
+        :param values: further values of the entry
+        """
+        entry = self.env['account.move'].create(
+            {
+                'move_type': 'entry',
+                'date': date,
+                **values,
+                'line_ids': [
+                    Command.create({'account_id': self.connection.card_account_id.id, 'credit': amount}),
+                    Command.create({'account_id': self.account_meals.id, 'debit': amount}),
+                ],
+            }
+        )
+        entry.action_post()
+        return entry
+
     def assertHeld(self, ramp_id, pattern):
         """The transaction is on hold, nothing is posted, and Ramp got the same message."""
         record = self.record(ramp_id)
@@ -361,6 +380,40 @@ class PayablesCase(RampCase):
     """A `RampCase` with vendors, bills and their payments."""
 
     flows = ('vendor', 'vendor_credit', 'bill', 'bill_payment', 'bill_file')
+
+    def create_tax_on_payment(self):
+        """Return (a purchase tax of 20 % that is due with the payment, the account that it is due on)."""
+        waiting, due = self.env['account.account'].create(
+            [
+                {
+                    'name': name,
+                    'code': code,
+                    'account_type': 'asset_current',
+                    'reconcile': name == 'Waiting',
+                    'company_ids': [Command.set(self.company.ids)],
+                }
+                for name, code in (('Waiting', '253001'), ('Due', '253002'))
+            ]
+        )
+        self.company.tax_exigibility = True
+        parts = [
+            Command.create({'repartition_type': 'base'}),
+            Command.create({'repartition_type': 'tax', 'account_id': due.id}),
+        ]
+        tax = self.env['account.tax'].create(
+            {
+                'name': 'On payment',
+                'amount': 20,
+                'type_tax_use': 'purchase',
+                'company_id': self.company.id,
+                'country_id': self.company.account_fiscal_country_id.id,
+                'tax_exigibility': 'on_payment',
+                'cash_basis_transition_account_id': waiting.id,
+                'invoice_repartition_line_ids': parts,
+                'refund_repartition_line_ids': [*parts],
+            }
+        )
+        return tax, due
 
     def owe(self, amount_minor=10000, **values):
         """Add an approved bill; returns its Ramp id."""

@@ -508,18 +508,7 @@ class TestAccrualUndone(AccrualCase):
 
     def test_linked_to_an_entry_of_the_month(self):
         self.accrue()
-        entry = self.env['account.move'].create(
-            {
-                'move_type': 'entry',
-                'journal_id': self.connection.card_journal_id.id,
-                'date': '2026-07-10',
-                'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
-                ],
-            }
-        )
-        entry.action_post()
+        entry = self.enter_by_hand('2026-07-10', 7.0, journal_id=self.connection.card_journal_id.id)
         record = self.record(self.held)
         with self.assertRaisesRegex(UserError, 'accrued until 08/01/2026.*undo the accrual first'):
             record._link_to_document(entry)

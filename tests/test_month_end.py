@@ -148,16 +148,7 @@ class TestMonthEndSummary(MonthEndCase):
             self.assertIn(text, page)
 
     def test_carried_forward_from_before_the_start(self):
-        self.env['account.move'].create(
-            {
-                'move_type': 'entry',
-                'date': '2026-05-31',
-                'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 400.0}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': 400.0}),
-                ],
-            }
-        ).action_post()
+        self.enter_by_hand('2026-05-31', 400.0)
         section = self.section('2026-08', '2026-08')
         carried = section['carried']
         self.assertEqual((carried['rows'], carried['start'], carried['total']), ([], -400.0, -400.0))

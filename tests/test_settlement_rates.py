@@ -236,36 +236,7 @@ class TestTaxOnPayment(PayablesCase):
     @in_turn
     def test_came_back_in_a_later_month(self):
         """A tax that was due with the payment is taken back when the payment is. The tax of the month before stays."""
-        waiting, due = self.env['account.account'].create(
-            [
-                {
-                    'name': name,
-                    'code': code,
-                    'account_type': 'asset_current',
-                    'reconcile': name == 'Waiting',
-                    'company_ids': [Command.set(self.company.ids)],
-                }
-                for name, code in (('Waiting', '253001'), ('Due', '253002'))
-            ]
-        )
-        self.company.tax_exigibility = True
-        parts = [
-            Command.create({'repartition_type': 'base'}),
-            Command.create({'repartition_type': 'tax', 'account_id': due.id}),
-        ]
-        self.account_meals.tax_ids = self.env['account.tax'].create(
-            {
-                'name': 'On payment',
-                'amount': 20,
-                'type_tax_use': 'purchase',
-                'company_id': self.company.id,
-                'country_id': self.company.account_fiscal_country_id.id,
-                'tax_exigibility': 'on_payment',
-                'cash_basis_transition_account_id': waiting.id,
-                'invoice_repartition_line_ids': parts,
-                'refund_repartition_line_ids': [*parts],
-            }
-        )
+        self.account_meals.tax_ids, due = self.create_tax_on_payment()
         self.connection.tax_policy = 'default'
         ramp_id = self.owe(12000, date=DAY)
         self.ramp.pay_bill(ramp_id, date=PAID)

@@ -348,31 +348,7 @@ class TestTaxes(TaxCase):
     @in_turn
     def test_tax_on_payment_and_a_credit_in_part(self):
         """Core's entries for taxes that are due on payment are also made for a part of a credit."""
-        self.company.tax_exigibility = True
-        waiting, due = self.env['account.account'].create(
-            [
-                {
-                    'name': name,
-                    'code': code,
-                    'account_type': 'asset_current',
-                    'reconcile': name == 'Waiting',
-                    'company_ids': [Command.set(self.company.ids)],
-                }
-                for name, code in (('Waiting', '253001'), ('Due', '253002'))
-            ]
-        )
-        parts = [
-            Command.create({'repartition_type': 'base'}),
-            Command.create({'repartition_type': 'tax', 'account_id': due.id}),
-        ]
-        self.taxes['late'] = self.tax(
-            'On payment',
-            20,
-            tax_exigibility='on_payment',
-            cash_basis_transition_account_id=waiting.id,
-            invoice_repartition_line_ids=parts,
-            refund_repartition_line_ids=[*parts],
-        )
+        self.taxes['late'], due = self.create_tax_on_payment()
         self.sync('tax_rate', 'tax_code')
         vendor = self.ramp.add_vendor('Creditor')
         credit = self.ramp.add_vendor_credit(

@@ -112,17 +112,7 @@ class TestTieOut(StatementsCase, PayablesCase):
             move._reverse_moves([{'date': '2026-07-20'}], cancel=True)
 
         def by_hand():
-            self.env['account.move'].create(
-                {
-                    'move_type': 'entry',
-                    'journal_id': self.connection.card_journal_id.id,
-                    'date': '2026-07-09',
-                    'line_ids': [
-                        (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                        (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
-                    ],
-                }
-            ).action_post()
+            self.enter_by_hand('2026-07-09', 7.0, journal_id=self.connection.card_journal_id.id)
 
         for edit, kind, difference, pattern in (
             (amount, 'edited', 10.0, 'edited in Odoo'),
@@ -146,17 +136,7 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.sync_statements()
         self.spend(700, account=None, date='2026-07-09T12:00:00+00:00')
         self.sync_statements()
-        self.env['account.move'].create(
-            {
-                'move_type': 'entry',
-                'journal_id': self.connection.card_journal_id.id,
-                'date': '2026-07-09',
-                'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
-                ],
-            }
-        ).action_post()
+        self.enter_by_hand('2026-07-09', 7.0, journal_id=self.connection.card_journal_id.id)
         month = self.month('2026-07')
         self.assertEqual(month['closing']['difference'], 0)
         self.assertFalse(month['is_zero'])
@@ -239,18 +219,6 @@ class TestTieOut(StatementsCase, PayablesCase):
         self.assertFalse(section['is_zero'])
         self.enter_by_hand('2026-05-31', 400.0)
         self.assertTrue(self.report()['is_zero'])
-
-    def enter_by_hand(self, date, amount):
-        self.env['account.move'].create(
-            {
-                'move_type': 'entry',
-                'date': date,
-                'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': amount}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': amount}),
-                ],
-            }
-        ).action_post()
 
     def test_entered_on_the_first_day(self):
         """An entry of the start date belongs to its month, and not to what was owed before."""

@@ -51,18 +51,7 @@ class TieOutCase(StatementsCase, ScreenCase):
         )
         self.sync_statements()
         self.move(self.ramp_ids[1]).button_draft()
-        self.by_hand = self.env['account.move'].create(
-            {
-                'move_type': 'entry',
-                'journal_id': self.connection.card_journal_id.id,
-                'date': '2026-07-10',
-                'line_ids': [
-                    (0, 0, {'account_id': self.connection.card_account_id.id, 'credit': 7.0}),
-                    (0, 0, {'account_id': self.account_meals.id, 'debit': 7.0}),
-                ],
-            }
-        )
-        self.by_hand.action_post()
+        self.by_hand = self.enter_by_hand('2026-07-10', 7.0, journal_id=self.connection.card_journal_id.id)
 
 
 @tagged('post_install', '-at_install', 'ramp')
