@@ -25,11 +25,14 @@ class Sentence:
     args: Mapping | list = ()
 
     @classmethod
-    def of(cls, text):
+    def of(cls, text, **args):
         """Return the sentence of a text.
 
         :param text: what `LazyTranslate` returns, a `Sentence`, or a str that is kept as it is
+        :param args: arguments of the sentence, where the text has its placeholders only
         """
+        if args:
+            return cls(cls.of(text).source, {name: _as_argument(value) for name, value in args.items()})
         if isinstance(text, cls):
             return text
         if not isinstance(text, LazyGettext):

@@ -6,7 +6,6 @@ from collections import defaultdict
 
 from odoo import api, models
 from odoo.tools import LazyTranslate
-from odoo.tools.translate import LazyGettext
 
 from ...models.ramp_mapping import LEFT_OUT
 from ...models.reason import Sentence
@@ -311,10 +310,8 @@ class RampCoding(models.AbstractModel):
         :param args: further arguments of the sentence, or others than usual
         """
         args = {'kind': KIND_NAMES.get(kind), 'option': get_selection_label(selection), 'type': selection.type, **args}
-        text = Sentence.of(text).source
-        sentence = Sentence.of(
-            LazyGettext(text, **{name: value for name, value in args.items() if f'%({name})s' in text})
-        )
+        source = Sentence.of(text).source
+        sentence = Sentence.of(text, **{name: value for name, value in args.items() if f'%({name})s' in source})
         return Uncodable(
             sentence,
             kind='map_option',

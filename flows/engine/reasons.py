@@ -112,5 +112,5 @@ def hold_missing_setting(connection, field):
 
     :param field: name of the field of the connection, one of `MISSING_SETTINGS`
     """
-    text = Sentence(MISSING_SETTINGS[field]._source, {'connection': connection.name})
+    text = Sentence.of(MISSING_SETTINGS[field], connection=connection.name)
     return Held(text, kind='setting', by=('connection',), field=field)

@@ -316,10 +316,10 @@ class RampFlowWatch(models.AbstractModel):
     @api.model
     def _make_finding_text(self, kind, name):
         """Return the `Sentence` of a finding, with what to do about it. Each user reads it in their language."""
-        finding = Sentence(FINDING_TEXTS[kind]._source, {'name': name or ''})
+        finding = Sentence.of(FINDING_TEXTS[kind], name=name or '')
         if kind == 'deleted':
             return finding
-        return Sentence('%(finding)s %(remedy)s', {'finding': finding, 'remedy': Sentence.of(FINDING_REMEDY)})
+        return Sentence.of('%(finding)s %(remedy)s', finding=finding, remedy=FINDING_REMEDY)
 
     @api.model
     def _make_finding_cause(self, kind, text):
