@@ -1,6 +1,4 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
-from dateutil.relativedelta import relativedelta
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import format_date
@@ -204,7 +202,7 @@ class RampAccrual(models.Model):
     @api.model
     def _is_month_to_accrue(self, connection, month):
         """Return whether a month (its first day) may be accrued: from its last day on."""
-        last_day = month + relativedelta(months=1, days=-1)
+        last_day = self.env['report.ramp_connector.tie_out']._last_day(month)
         return connection.start_date.replace(day=1) <= month and last_day <= fields.Date.context_today(self)
 
     @api.model

@@ -181,19 +181,21 @@ class RampDryRun(models.Model):
         currency = company.currency_id
         flows = dict(self._fields['flow']._description_selection(self.env))
 
-        def as_money(amount, code=currency.name):
-            money = self._find_currency(code)
-            return formatLang(self.env, amount, currency_obj=money) if money else f'{amount:.2f} {code or ""}'
-
         return {
             'result': result,
             'flows': flows,
-            'as_money': as_money,
+            'as_money': lambda amount, code=currency.name: self._format_amount(amount, code),
             'as_date': lambda day: format_date(self.env, day) if day else '',
             'most': MOST_ON_PAGE,
             'places': self._place_labels(),
             'states': dict(self.env['ramp.record']._fields['state']._description_selection(self.env)),
         }
+
+    @api.model
+    def _format_amount(self, amount, code):
+        """Return an amount in words. Without a currency of that code in Odoo, its code stands beside it."""
+        currency = self._find_currency(code)
+        return formatLang(self.env, amount, currency_obj=currency) if currency else f'{amount:.2f} {code or ""}'
 
     def _find_currency(self, code):
         """Return a currency by its code, archived ones too."""

@@ -74,31 +74,30 @@ class RampDryRun(models.Model):
         return self.write({**values, 'state': 'done', 'finished_at': self._moment_now()})
 
     @api.model
-    def _try_dry(self, wanted, connection):
-        """Run the flows, up to three times if others are in the way.
+    def _try_dry(self, wanted, connection, tries=TRIES):
+        """Run the flows, again if others are in the way.
 
         :param wanted: see `_wanted_values`
         :param connection: connection, to be named in an error; it may be unsaved
+        :param tries: how often at most
         :return: (values of the result, sentence that says why there is none); one of both is None
         """
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._run_dry(wanted), None
-            except RampError as error:
-                return None, connection._explain_error(error)
-            except (UserError, RedirectWarning) as error:
-                return None, error.args[0]
-            except Exception as error:
-                in_the_way = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation)
-                if isinstance(error, in_the_way) and attempt < TRIES:
-                    _logger.info('Ramp dry run %s: %s, trying again', self.id, type(error).__name__)
-                    continue
+        try:
+            return self._run_dry(wanted), None
+        except RampError as error:
+            return None, connection._explain_error(error)
+        except (UserError, RedirectWarning) as error:
+            return None, error.args[0]
+        except Exception as error:
+            in_the_way = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.UniqueViolation)
+            if not isinstance(error, in_the_way) or tries == 1:
                 _logger.exception('Ramp dry run %s failed', self.id)
                 return None, self.env['ramp.flow']._describe_server_trouble(error) or self.env._(
                     'Unexpected error: %(kind)s. The server log has the details. Nothing was posted.',
                     kind=type(error).__name__,
                 )
-        return None, None
+            _logger.info('Ramp dry run %s: %s, trying again', self.id, type(error).__name__)
+        return self._try_dry(wanted, connection, tries - 1)
 
     def _store_failure(self, message):
         return self.write({'state': 'failed', 'message': message, 'finished_at': self._moment_now()})

@@ -5,11 +5,8 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL, format_date
 
+from .ramp_tie_out_differences import ACCRUED_KINDS
 from .ramp_tie_out_report import OPEN_FLOWS
-
-# Kinds of differences of objects that Ramp has and the books do not: on hold, waiting, or posted in a later month.
-# What is a draft, was deleted or edited has to be corrected in the books instead. What is ignored is in nobody's books.
-ACCRUED_KINDS = ('held', 'waiting', 'withheld', 'period')
 
 
 class AccruableRow(NamedTuple):

@@ -4,6 +4,9 @@ from odoo.tools import SQL, format_date
 
 # Kinds that nobody has to correct in the books: they wait, or somebody decided so
 EXPLAINED_KINDS = ('withheld', 'waiting', 'expected', 'ignored', 'accrued')
+# Kinds of differences of objects that Ramp has and the books do not: on hold, waiting, or posted in a later month.
+# What is a draft, was deleted or edited has to be corrected in the books instead. What is ignored is in nobody's books.
+ACCRUED_KINDS = ('held', 'waiting', 'withheld', 'period')
 
 
 class RampTieOutDifferences(models.AbstractModel):
@@ -30,7 +33,7 @@ class RampTieOutDifferences(models.AbstractModel):
             SELECT n.*, COALESCE(n.kind = ANY(%(explained)s) OR n.kind = 'period' AND n.whole = 0
                                  OR n.kind = 'held' AND n.waits_in_ramp, FALSE) AS is_explained
               FROM (
-                SELECT k.*, CASE WHEN k.is_accrued AND k.cause IN ('held', 'waiting', 'withheld', 'period') THEN 'accrued'
+                SELECT k.*, CASE WHEN k.is_accrued AND k.cause = ANY(%(accruable)s) THEN 'accrued'
                                  ELSE k.cause END AS kind
                   FROM (
                 SELECT d.*, a.record_id IS NOT NULL AS is_accrued,
@@ -73,6 +76,7 @@ class RampTieOutDifferences(models.AbstractModel):
             rows=rows,
             accrued=self._accrued_query(month),
             explained=list(EXPLAINED_KINDS),
+            accruable=list(ACCRUED_KINDS),
         )
 
     # ------------------------------------------------------------------ rows in words

@@ -85,8 +85,6 @@ class RampTieOutReport(models.AbstractModel):
 
         :param month_from: first month as 'YYYY-MM'; default: the first there is
         :param month_to: last month as 'YYYY-MM', included; default: the current month
-        The screen reads it page by page, see `get_first_page`.
-
         :return: {'connection', 'period', 'is_zero', 'sections': [one for each entity and currency], 'open': [by vendor,
             by employee], 'rates': see `_foreign_currency_rates`, 'status': the result in words, 'kinds': {kind of a
             difference: its label}, 'sign_offs': see `_sign_offs_of_report`, 'to_sign': see `_month_to_sign`,

@@ -33,17 +33,7 @@ CHOICES = (
 )
 MANY_CHOICES = ('account_type_ids', 'analytic_plan_ids')
 # Of a connection that exists already, these are proposed again
-KEPT_CHOICES = (
-    'environment',
-    'api_url',
-    'card_journal_id',
-    'bill_journal_id',
-    'payment_journal_id',
-    'cashback_account_id',
-    'start_date',
-    'existing_policy',
-    'lock_date_policy',
-)
+KEPT_CHOICES = tuple(name for name in CHOICES if name not in ('account_policy', 'offer_taxes', 'offer_vendors'))
 
 
 class RampSetup(models.TransientModel):

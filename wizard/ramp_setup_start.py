@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date, formatLang
+from odoo.tools import format_date
 
 from ..models.ramp_connection_reach import PATIENCE
 from ..ramp_api import MemoryTokenStore, PayloadError, RampError
@@ -37,10 +37,10 @@ class RampSetup(models.TransientModel):
     def _compute_start_facts(self):
         for setup in self:
             company = setup.company_id
-            locks = [(name, company[name]) for name in LOCK_FIELDS if company[name]]
+            locks = setup._get_lock_days()
             setup.lock_text = ', '.join(
                 f'{company._fields[name]._description_string(self.env)}: {format_date(self.env, day)}'
-                for name, day in locks
+                for name, day in locks.items()
             ) or self.env._('None')
             first = self.env['account.move'].search(
                 [('company_id', '=', company.id), ('state', '=', 'posted')], order='date', limit=1
@@ -52,11 +52,15 @@ class RampSetup(models.TransientModel):
                 if opening.state == 'posted'
                 else self.env._('None were posted with the chart of accounts')
             )
-            setup.start_warning = setup._describe_locked_start([day for _name, day in locks])
+            setup.start_warning = setup._describe_locked_start()
 
-    def _describe_locked_start(self, days):
+    def _get_lock_days(self):
+        """Return {name of a lock date: day} of those that the company has."""
+        return {name: self.company_id[name] for name in LOCK_FIELDS if self.company_id[name]}
+
+    def _describe_locked_start(self):
         """Return a sentence that says what happens to spend of locked periods, or False."""
-        last = max(days, default=None)
+        last = max(self._get_lock_days().values(), default=None)
         if not (last and self.start_date and self.start_date <= last):
             return False
         if self.lock_date_policy == 'hold':
@@ -73,7 +77,7 @@ class RampSetup(models.TransientModel):
     # ------------------------------------------------------------------ what Ramp has
 
     def _enter_start(self):
-        last = max((self.company_id[name] for name in LOCK_FIELDS if self.company_id[name]), default=None)
+        last = max(self._get_lock_days().values(), default=None)
         if last and not self.counted_from and self.start_date and self.start_date <= last:
             self.start_date = last + timedelta(days=1)
         self._count_objects()
@@ -211,10 +215,6 @@ class RampSetup(models.TransientModel):
         """Return what the template of the page shows."""
         labels = {name: self.env[f'ramp.flow.{name}']._get_flow_label() for name, _switch in COUNTED}
 
-        def as_money(amount, code):
-            money = self.env['ramp.dry.run']._find_currency(code)
-            return formatLang(self.env, amount, currency_obj=money) if money else f'{amount:.2f} {code}'
-
         def as_month(month):
             return format_date(self.env, f'{month}-01', date_format='MMMM y')
 
@@ -232,7 +232,7 @@ class RampSetup(models.TransientModel):
             ],
             'counts': self.counts,
             'labels': labels,
-            'as_money': as_money,
+            'as_money': self.env['ramp.dry.run']._format_amount,
             'as_month': as_month,
             'since': format_date(self.env, self.counted_from),
         }

@@ -1,7 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 from collections import defaultdict
-
-from dateutil.relativedelta import relativedelta
+from datetime import timedelta
 
 from odoo import Command, api, models
 from odoo.exceptions import UserError
@@ -201,13 +200,11 @@ class RampAccrualPost(models.Model):
 
         :raise UserError: when one of them is locked; names the lock date and the remedy
         """
-        last_day = self.month + relativedelta(months=1, days=-1)
+        last_day = self.env['report.ramp_connector.tie_out']._last_day(self.month)
         Booking = connection.env['ramp.flow.booking']
         try:
             date = Booking._get_first_open_day(connection, last_day, self.journal_id)
-            reversal_date = Booking._get_first_open_day(
-                connection, self.month + relativedelta(months=1), self.journal_id
-            )
+            reversal_date = Booking._get_first_open_day(connection, last_day + timedelta(days=1), self.journal_id)
         except Held as reason:
             raise self._refused(reason) from reason
         if date != last_day:
@@ -217,7 +214,7 @@ class RampAccrualPost(models.Model):
                     'leave the month without an accrual.',
                     accrual=self.display_name,
                     date=format_date(self.env, last_day),
-                    open=format_date(self.env, date + relativedelta(days=-1)),
+                    open=format_date(self.env, date - timedelta(days=1)),
                 )
             )
         return date, reversal_date
