@@ -4,9 +4,7 @@ import { Component, onMounted, useState } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
-
-// States of the tie-out in which nobody has to correct anything
-const GREEN = ["zero", "explained"];
+import { GREEN } from "../tie_out/ramp_tie_out";
 
 /** What the card of a journal says of the Ramp connections that post to it. */
 export class RampJournalCard extends Component {

@@ -24,7 +24,7 @@ const MODEL = "report.ramp_connector.tie_out";
 const BADGES = { withheld: "text-bg-info", waiting: "text-bg-info", expected: "text-bg-info", accrued: "text-bg-info", ignored: "text-bg-secondary" };
 
 // States of the report in which nobody has to correct anything
-const GREEN = ["zero", "explained"];
+export const GREEN = ["zero", "explained"];
 
 const isZero = (figures) => !figures.ramp && !figures.odoo && !figures.difference;
 
