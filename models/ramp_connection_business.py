@@ -40,7 +40,7 @@ class RampConnection(models.Model):
         """Return whether the ledger has rows, which would mean nothing in another Ramp business."""
         self.ensure_one()
         # sudo: users who may write the connection may know this
-        return bool(self.env['ramp.record'].sudo().search_count([('connection_id', '=', self.id)], limit=1))
+        return bool(self.env['ramp.record'].sudo().search_count([('connection_id', 'in', self.ids)], limit=1))
 
     def _credentials_mark(self):
         """Return an HMAC that identifies the credentials without revealing them, under the database's own secret."""

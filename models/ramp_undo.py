@@ -2,7 +2,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 # (flow, field that includes it), in the order in which they are undone: what depends on something comes before it
 STAGES = (
@@ -220,11 +220,14 @@ class RampUndo(models.Model):
                    AND d.parent_ramp_id = CASE c.flow WHEN 'statement' THEN c.parent_ramp_id ELSE c.ramp_id END
                  WHERE d.flow = ANY(%(files)s)
             )
-            INSERT INTO ramp_undo_line (undo_id, company_id, record_id, flow, name, date, amount, currency_id, outcome,
-                                        was_told, create_uid, write_uid, create_date, write_date)
-            SELECT %(undo)s, r.company_id, r.id, r.flow, r.name, r.date, r.amount, r.currency_id, 'todo',
-                   COALESCE(r.is_told, FALSE), %(uid)s, %(uid)s, %(now)s, %(now)s
-              FROM ramp_record r JOIN picked USING (id) WHERE r.res_id IS NOT NULL
+            INSERT INTO ramp_undo_line (undo_id, company_id, record_id, flow, name, date, amount, currency_id, document_name,
+                                        outcome, was_told, create_uid, write_uid, create_date, write_date)
+            SELECT %(undo)s, r.company_id, r.id, r.flow, r.name, r.date, r.amount, r.currency_id,
+                   NULLIF(COALESCE(m.name, p.name), '/'), 'todo', COALESCE(r.is_told, FALSE), %(uid)s, %(uid)s, %(now)s, %(now)s
+              FROM ramp_record r JOIN picked USING (id)
+              LEFT JOIN account_move m ON r.res_model = 'account.move' AND m.id = r.res_id
+              LEFT JOIN account_payment p ON r.res_model = 'account.payment' AND p.id = r.res_id
+             WHERE r.res_id IS NOT NULL
             """,
                 connection=self.connection_id.id,
                 flows=flows,
@@ -327,7 +330,8 @@ class RampUndo(models.Model):
             'type': 'ir.actions.act_window',
             'name': self.display_name,
             'res_model': 'ramp.undo.line',
-            'views': [(False, 'list')],
+            'views': [(False, 'list'), (False, 'kanban')],
+            'mobile_view_mode': 'kanban',
             'domain': Domain('undo_id', '=', self.id),
             'context': context,
         }
@@ -343,7 +347,8 @@ class RampUndoSum(models.Model):
     undo_id = fields.Many2one('ramp.undo', required=True, readonly=True, index=True, ondelete='cascade')
     company_id = fields.Many2one('res.company', required=True, readonly=True)
     company_currency_id = fields.Many2one(related='company_id.currency_id', string='Company Currency')
-    month = fields.Date(readonly=True)
+    month = fields.Date(string='First Day', readonly=True)
+    month_name = fields.Char(string='Month', compute='_compute_month_name')
     journal_id = fields.Many2one('account.journal', readonly=True, ondelete='cascade')
     account_id = fields.Many2one('account.account', readonly=True, ondelete='cascade')
     currency_id = fields.Many2one('res.currency', readonly=True)
@@ -351,3 +356,9 @@ class RampUndoSum(models.Model):
     entry_count = fields.Integer(string='Entries', readonly=True)
     amount = fields.Monetary(readonly=True)
     balance = fields.Monetary(currency_field='company_currency_id', readonly=True)
+
+    @api.depends('month')
+    @api.depends_context('lang')
+    def _compute_month_name(self):
+        for line in self:
+            line.month_name = format_date(self.env, line.month, date_format='MMMM yyyy')

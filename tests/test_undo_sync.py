@@ -177,6 +177,16 @@ class TestUndoSync(UndoCase):
         self.assertEqual(self.balances(), posted, 'the preview changes nothing')
         self.assertEqual(round(sum(undo.sum_ids.mapped('balance')), 2), 0)
         self.assertIn(self.account_meals, undo.sum_ids.account_id)
+        self.assertEqual(
+            {(line.month, line.month_name) for line in undo.sum_ids},
+            {(line.month, f'{line.month:%B %Y}') for line in undo.sum_ids},
+        )
+        bills = undo.line_ids.filtered(lambda line: line.flow == 'bill')
+        self.assertEqual(
+            [line.document_name for line in bills],
+            [self.env['account.move'].browse(line.record_id.res_id).name for line in bills],
+        )
+        self.assertTrue(all(line.document_name for line in bills))
         undo.action_start()
         self.run_job()
         self.assertNothingLeft(undo)

@@ -180,8 +180,14 @@ def wait_for(selector, seconds=40):
 
 
 def open_tab(name):
-    """Return a step that opens a page of the form's notebook."""
-    return lambda browser: browser.click_element(f'.o_notebook .nav-link[name={name}]')
+    """Return a step that opens a page of the form's notebook, and scrolls to it."""
+    tab = f'.o_notebook .nav-link[name={name}]'
+
+    def step(browser):
+        browser.click_element(tab)
+        browser.evaluate_script(f'document.querySelector({json.dumps(tab)}).scrollIntoView()')
+
+    return step
 
 
 def press(name):

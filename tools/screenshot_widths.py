@@ -7,6 +7,7 @@ import json
 import time
 
 from runtime import ToolError, print_progress
+from screenshot_access import describe_access_faults, fetch_axe_script, list_access_faults, measure_odoo_faults
 from screenshot_screens import list_screens
 
 HEIGHT, TALL = 1150, 1900  # of the window, and of a phone's, which shows more below
@@ -60,12 +61,14 @@ def save_screens(browser, address, found, width, folder, only=()):
 
     :param found: what `prepare_screens` returns
     :param only: names of screens; empty: all
-    :return: complaints: what does not fit, and what the console of the browser says
+    :return: complaints: what does not fit, what a screen reader or a keyboard misses, and what the console says
     """
     folder.mkdir(parents=True, exist_ok=True)
     complaints = []
     browser.resize_page(width, TALL if width < SMALL else HEIGHT, mobile=width < SMALL)
     browser.open_page(f'{address}/odoo/ramp-connections')
+    axe = fetch_axe_script()
+    known = measure_odoo_faults(browser, axe, open_screen)
     for name, path, steps in list_screens(found):
         if only and name not in only:
             continue
@@ -79,6 +82,8 @@ def save_screens(browser, address, found, width, folder, only=()):
         time.sleep(0.3)
         wide = browser.evaluate_script(TOO_WIDE)
         browser.save_screenshot(folder / f'{name}.png')
+        faults = describe_access_faults(list_access_faults(browser, axe), known)
+        complaints += [f'{name}: {fault}' for fault in faults]
         complaints += [f'{name}: too wide at {width} px: {node}' for node in wide]
         complaints += [f'{name}: the console says: {text[:300]}' for text in browser.complaints[said:]]
         print_progress(f'{folder / name}.png')
