@@ -61,7 +61,9 @@ class RampConnection(models.Model):
         for connection in self:
             connection.last_sync = (
                 self.env['ramp.run']
-                .search([('connection_id', 'in', connection.ids), ('finished_at', '!=', False)], order='id desc', limit=1)
+                .search(
+                    [('connection_id', 'in', connection.ids), ('finished_at', '!=', False)], order='id desc', limit=1
+                )
                 .finished_at
             )
 

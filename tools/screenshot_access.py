@@ -35,7 +35,7 @@ PARTS_OF_ODOO = (
 )
 FOUND = """axe.run({
     include: [[document.querySelector('.modal') ? '.modal' : '.o_action_manager']],
-    exclude: %s.filter(part => document.querySelector(part)).map(part => [part])
+    exclude: PARTS.filter(part => document.querySelector(part)).map(part => [part])
 }, {
     runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations']
 }).then(result => result.violations.flatMap(violation => violation.nodes.map(node => {
@@ -44,7 +44,7 @@ FOUND = """axe.run({
     const place = violation.id === 'color-contrast' ? `${check.data.fgColor} on ${check.data.bgColor}`
         : element ? element.tagName.toLowerCase() + '.' + [...element.classList].sort().join('.') : '';
     return [violation.id, place, node.html.slice(0, 160), check.message || violation.help];
-})))""" % json.dumps(PARTS_OF_ODOO)
+})))""".replace('PARTS', json.dumps(PARTS_OF_ODOO))
 # What a mouse can press and the keyboard cannot reach, in the parts that are the addon's own
 UNREACHABLE = """[...document.querySelectorAll('[class*=o_ramp] *')].filter(node =>
     node.offsetParent && getComputedStyle(node).cursor === 'pointer'
@@ -106,9 +106,5 @@ def measure_odoo_faults(browser, axe, open_screen):
 def describe_access_faults(faults, known):
     """Return a text for each fault that Odoo's own screens do not have."""
     return sorted(
-        {
-            f'{rule}: {why} {json.dumps(html)}'
-            for rule, place, html, why in faults
-            if (rule, place) not in known
-        }
+        {f'{rule}: {why} {json.dumps(html)}' for rule, place, html, why in faults if (rule, place) not in known}
     )
