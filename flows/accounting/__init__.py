@@ -3,6 +3,7 @@ from . import (  # a base comes before the models that inherit it
     coding,
     coding_defaults,
     booking,
+    booking_coding,
     booking_undo,
     link,
     booking_withdraw,

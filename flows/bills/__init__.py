@@ -3,6 +3,7 @@ from . import (  # a base comes before the models that inherit it
     card_settlement,
     vendor_credit,
     bill,
+    bill_lists,
     bill_link,
     bill_payment,
     bill_payment_book,

@@ -658,13 +658,13 @@ def warm(database):
     import odoo.sql_db
 
     with open_environment(database) as env:
-        from odoo.addons.ramp_connector.flows.bills import bill
+        from odoo.addons.ramp_connector.flows.bills import bill_lists
         from odoo.addons.ramp_connector.flows.reimbursements import reimbursement
         from odoo.addons.ramp_connector.flows.statements import transfer
         from odoo.addons.ramp_connector.models import token_stores
 
         # Ramp's clock stands still here, see owing.MOMENT
-        bill.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
+        bill_lists.REREAD_PAID = reimbursement.REREAD_OVERLAP = transfer.REREAD = datetime.timedelta(days=3650)
         failures = trigger(env, PAYABLES) + trigger(env, STATEMENTS[1:])
         env.registry.clear_all_caches()  # the database will be restored; caches of the code stay
     token_stores.access_tokens._tokens.clear()
