@@ -2,10 +2,8 @@
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import { Component, onWillStart, useRef, useState } from "@odoo/owl";
 import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
-import { Dialog } from "@web/core/dialog/dialog";
 import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
-import { formatDate, deserializeDate } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { download } from "@web/core/network/download";
 import { registry } from "@web/core/registry";
@@ -14,40 +12,23 @@ import { KeepLast } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
 import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
-import { formatMonetary } from "@web/views/fields/formatters";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
 import { RampProgressBar } from "../progress/ramp_progress";
+import { firstDay, monthKey } from "./ramp_tie_out_format";
+import { TieOutRows } from "./ramp_tie_out_rows";
+import { RampTieOutSummary } from "./ramp_tie_out_summary";
+import { RampTieOutTable } from "./ramp_tie_out_table";
+import { RampWithdrawDialog } from "./ramp_tie_out_withdraw";
 
-const { DateTime } = luxon;
 const MODEL = "report.ramp_connector.tie_out";
-// What mends itself, or is mended in Ramp, stands out less than what somebody did in Odoo
-const BADGES = { withheld: "text-bg-info", waiting: "text-bg-info", expected: "text-bg-info", accrued: "text-bg-info", ignored: "text-bg-secondary" };
 
 // States of the report in which nobody has to correct anything
 export const GREEN = ["zero", "explained"];
 
-const isZero = (figures) => !figures.ramp && !figures.odoo && !figures.difference;
-
-/** Asks why a sign-off is withdrawn. */
-export class RampWithdrawDialog extends Component {
-    static template = "ramp_connector.WithdrawDialog";
-    static components = { Dialog };
-    static props = { text: String, confirm: Function, close: Function };
-
-    setup() {
-        this.state = useState({ reason: "" });
-    }
-
-    async withdraw() {
-        await this.props.confirm(this.state.reason);
-        this.props.close();
-    }
-}
-
 /** Ramp beside the books, month by month; each figure leads to what it consists of, each difference has a name. */
 export class RampTieOut extends Component {
     static template = "ramp_connector.TieOut";
-    static components = { Dropdown, DropdownItem, Layout, RampProgressBar };
+    static components = { Dropdown, DropdownItem, Layout, RampProgressBar, RampTieOutSummary, RampTieOutTable };
     static props = { ...standardActionServiceProps };
 
     setup() {
@@ -56,7 +37,6 @@ export class RampTieOut extends Component {
         this.dialog = useService("dialog");
         this.last = new KeepLast();
         this.root = useRef("root");
-        this.sides = ["ramp", "odoo"];
         const before = this.props.state || {};
         this.state = useState({
             connections: [],
@@ -68,6 +48,7 @@ export class RampTieOut extends Component {
             runState: "unknown",
             lastWatch: undefined,
         });
+        this.rows = new TieOutRows(this.state);
         useSetupAction({
             rootRef: this.root,
             getLocalState: () => ({
@@ -96,22 +77,21 @@ export class RampTieOut extends Component {
 
     get months() {
         const months = [];
-        let month = DateTime.fromISO(`${this.connection.to}-01`);
-        const first = DateTime.fromISO(`${this.connection.from}-01`);
+        let month = firstDay(this.connection.to);
+        const first = firstDay(this.connection.from);
         for (; month >= first; month = month.minus({ months: 1 })) {
-            months.push({ key: month.toFormat("yyyy-MM", { locale: "en", numberingSystem: "latn" }), label: month.toFormat("MMMM yyyy") });
+            months.push({ key: monthKey(month), label: month.toFormat("MMMM yyyy") });
         }
         return months;
     }
 
     get periods() {
-        const now = DateTime.fromISO(`${this.connection.to}-01`);
-        const key = (month) => month.toFormat("yyyy-MM", { locale: "en", numberingSystem: "latn" });
+        const now = firstDay(this.connection.to);
         const last = now.minus({ months: 1 });
         return [
-            { key: "this_month", label: _t("This month"), from: key(now), to: key(now) },
-            { key: "last_month", label: _t("Last month"), from: key(last), to: key(last) },
-            { key: "year", label: _t("Year to date"), from: key(now.startOf("year")), to: key(now) },
+            { key: "this_month", label: _t("This month"), from: monthKey(now), to: monthKey(now) },
+            { key: "last_month", label: _t("Last month"), from: monthKey(last), to: monthKey(last) },
+            { key: "year", label: _t("Year to date"), from: monthKey(now.startOf("year")), to: monthKey(now) },
             { key: "everything", label: _t("Everything"), from: false, to: false },
         ];
     }
@@ -143,7 +123,8 @@ export class RampTieOut extends Component {
     /** Read the first pages of the lists that were unfolded before, and are not among those that come with the report. */
     async loadUnfolded() {
         const { sections, open } = this.state.report;
-        for (const row of [...sections.flatMap((section) => this.rows(section)), ...open.flatMap((part) => this.openRows(part))]) {
+        const rows = [...sections.flatMap((section) => this.rows.sectionRows(section)), ...open.flatMap((part) => this.rows.openRows(part))];
+        for (const row of rows) {
             if (row.unfolded && row.list && !row.list.rows.length) {
                 await this.loadMore(row.list);
             }
@@ -151,11 +132,6 @@ export class RampTieOut extends Component {
     }
 
     // differences come page by page
-
-    /** The list of differences of a month, of what is carried forward, or of a partner. `holder` is what the report has of it. */
-    list(holder, name, method, args) {
-        return { holder, rows: holder[name], more: holder.more, method, args };
-    }
 
     async loadMore({ holder, rows, method, args }) {
         if (holder.isLoading) {
@@ -177,12 +153,6 @@ export class RampTieOut extends Component {
         }
     }
 
-    /** The row below a list that has more differences than are shown. */
-    moreRow(list, key, figures) {
-        const { more } = list;
-        return { key: `${key}/more`, kind: "more", label: more === 1 ? _t("Show 1 more") : _t("Show more (%s are left)", more), figures, list };
-    }
-
     // what is shown
 
     get status() {
@@ -196,198 +166,11 @@ export class RampTieOut extends Component {
         };
     }
 
-    /** The rows of a section's table: what was owed, what moved it, what is owed; then its months, the newest first. */
-    rows(section) {
-        const { currency, entity } = section;
-        const rows = [];
-        const [first, last] = [section.months[0].month, section.months[section.months.length - 1].month];
-        // A month in which nothing moved says nothing. The last one is shown all the same
-        const months = section.months.filter((month) => !month.is_empty || month.month === last);
-        if (!isZero(section.start)) {
-            const before = this.monthBefore(section.start_date.slice(0, 7));
-            rows.push({
-                key: "start",
-                label: _t("Owed before %s", formatDate(deserializeDate(section.start_date))),
-                figures: section.start,
-                links: { odoo: { month_to: before } },
-                marked: section.start.odd,
-            });
-        }
-        rows.push(...this.carriedRows(section));
-        const several = months.length > 1;
-        if (several) {
-            rows.push(...this.lines(section, first, last, 0, "total"));
-        }
-        for (const month of [...months].reverse()) {
-            const key = `${entity}/${currency.id}/${month.month}`;
-            const count = month.differences.length + month.more;
-            const unfolded = this.state.unfolded[key] ?? month.month === last;
-            const list = this.list(month, "differences", "get_differences", [this.state.connectionId, currency.id, entity, month.month, this.state.from || null]);
-            rows.push({
-                key,
-                kind: "month",
-                month: month.month,
-                label: month.label,
-                figures: month.closing,
-                links: { ramp: { month_to: month.month }, odoo: { month_to: month.month } },
-                isZero: month.is_zero,
-                count,
-                unfolded,
-                list: month.more && list,
-            });
-            if (unfolded) {
-                rows.push(...this.lines(month, month.month, month.month, 2, key), ...this.differences(month.differences, key));
-            }
-            if (unfolded && month.more) {
-                rows.push(this.moreRow(list, key));
-            }
-        }
-        rows.push(...this.accountRows(section));
-        return rows;
-    }
-
-    /** What explains the opening difference: the objects of earlier months whose two sides differ. */
-    carriedRows({ carried, start_date, entity, currency }) {
-        if (!carried.rows.length && !carried.more && !carried.total) {
-            return [];
-        }
-        const key = `carried/${entity}/${currency.id}`;
-        const unfolded = this.state.unfolded[key] ?? true;
-        const onlyDifference = (difference) => ({ difference });
-        const list = this.list(carried, "rows", "get_differences", [this.state.connectionId, currency.id, entity, null, this.state.from || null]);
-        const rows = [
-            {
-                key,
-                kind: "carried",
-                label: _t("Carried forward from earlier months"),
-                figures: onlyDifference(carried.total),
-                count: carried.rows.length + carried.more,
-                unfolded,
-                list: carried.more && list,
-            },
-        ];
-        if (unfolded) {
-            rows.push(...this.differences(carried.rows, key));
-            if (carried.more) {
-                rows.push(this.moreRow(list, key, onlyDifference(carried.more_amount)));
-            }
-            if (carried.start) {
-                const label = _t("Owed before %s", formatDate(deserializeDate(start_date)));
-                rows.push({ key: `${key}/start`, kind: "more", label, figures: onlyDifference(carried.start) });
-            }
-        }
-        return rows;
-    }
-
-    /** Odoo's closing balance by account. */
-    accountRows(section) {
-        return section.accounts.map((account) => ({
-            key: `account/${account.account_id}`,
-            kind: "account",
-            label: _t("Of the closing balance on %s", `${account.code} ${account.name}`),
-            figures: { odoo: account.odoo },
-        }));
-    }
-
-    lines(part, first, last, level, prefix) {
-        const balance = (name, label, figures, month) => ({
-            key: `${prefix}/${name}`,
-            kind: "balance",
-            label,
-            level,
-            figures,
-            links: { ramp: { month_to: month }, odoo: { month_to: month } },
-        });
-        const line = (item) => ({
-            key: `${prefix}/${item.measure}`,
-            kind: item.is_owed ? "line" : "beside",
-            label: item.is_owed ? item.label : _t("Memo (not in the balance): %s", item.label),
-            level: level + 1,
-            figures: item,
-            links: Object.fromEntries(
-                this.sides
-                    .filter((side) => item[side] || item.odd)
-                    .map((side) => [side, { measure: item.measure, month: first, month_to: last }])
-            ),
-        });
-        const shown = part.lines.filter((item) => !item.is_empty);
-        return [
-            balance("opening", _t("Opening balance"), part.opening, this.monthBefore(first)),
-            ...shown.filter((item) => item.is_owed).map(line),
-            balance("closing", _t("Closing balance"), part.closing, last),
-            ...shown.filter((item) => !item.is_owed).map(line),
-        ];
-    }
-
-    differences(items, prefix) {
-        return items.map((item, index) => ({
-            key: `${prefix}/difference/${index}`,
-            kind: "difference",
-            label: item.name,
-            figures: item,
-            difference: item,
-            badge: this.state.report.kinds[item.kind] || item.kind,
-            style: BADGES[item.kind] || "text-bg-warning",
-            date: item.date && formatDate(deserializeDate(item.date)),
-        }));
-    }
-
-    /** What is in foreign currencies: at Odoo's rates, and as it is booked. */
-    rateRows({ rows, currency }) {
-        return rows.map((row) => ({
-            key: row.code,
-            kind: "rate",
-            label: row.odd ? _t("%s: differs by more than the connection allows", row.name) : row.name,
-            figures: row,
-            currency,
-            isFine: !row.odd,
-        }));
-    }
-
-    /** The rows of what is open, by vendor or by employee. */
-    openRows(part) {
-        return part.rows.flatMap((row) => {
-            const key = `${part.kind}/${row.partner_id}/${row.currency.id}`;
-            const unfolded = this.state.unfolded[key] ?? row.differences.length > 0;
-            const args = [part.kind, row.partner_id, row.currency.id];
-            const list = this.list(row, "differences", "get_open_differences", [this.state.connectionId, ...args]);
-            return [
-                {
-                    key,
-                    kind: row.odd ? "month" : "partner",
-                    label: row.name,
-                    figures: row,
-                    currency: row.currency,
-                    owing: { ramp: row.ramp || row.odd ? args : false, odoo: row.odoo || row.odd ? args : false },
-                    count: row.differences.length + row.more,
-                    unfolded,
-                    list: row.more && list,
-                },
-                ...(unfolded ? this.differences(row.differences, key) : []).map((item) => ({ ...item, currency: row.currency })),
-                ...(unfolded && row.more ? [this.moreRow(list, key)] : []),
-            ];
-        });
-    }
-
     async toggle(row) {
         this.state.unfolded[row.key] = !row.unfolded;
         if (!row.unfolded && row.list && !row.list.rows.length) {
             await this.loadMore(row.list);
         }
-    }
-
-    monthBefore(month) {
-        return DateTime.fromISO(`${month}-01`)
-            .minus({ months: 1 })
-            .toFormat("yyyy-MM", { locale: "en", numberingSystem: "latn" });
-    }
-
-    money(amount, currency) {
-        return formatMonetary(amount, { currencyId: currency.id, digits: [69, currency.digits] });
-    }
-
-    countInWords(count) {
-        return count === 1 ? _t("1 difference") : _t("%s differences", count);
     }
 
     // where it leads
@@ -408,10 +191,6 @@ export class RampTieOut extends Component {
         }
         const link = row.links?.[side];
         return link && (() => this.openItems(section, side, link));
-    }
-
-    titleOf(side) {
-        return side === "ramp" ? _t("What Ramp says") : _t("In the books");
     }
 
     async openAction(method, args, kwargs) {
