@@ -18,7 +18,7 @@ class RampDryRun(http.Controller):
         """
         if not run_id.isdecimal():
             raise BadRequest
-        name, content = request.env['ramp.dry.run'].browse(int(run_id))._workbook_file()
+        name, content = request.env['ramp.dry.run'].browse(int(run_id))._result_workbook_file()
         return request.make_response(
             content,
             headers=[

@@ -149,7 +149,7 @@ class RampDryRun(models.Model):
         if not self.result:
             raise UserError(self.env._('This dry run has no result yet.'))
 
-    def _workbook_file(self):
+    def _result_workbook_file(self):
         """Return (file name, content) of the result as a workbook.
 
         :raise AccessError: the user may not read it
@@ -184,7 +184,7 @@ class RampDryRun(models.Model):
         return {
             'result': result,
             'flows': flows,
-            'as_money': lambda amount, code=currency.name: self._format_amount(amount, code),
+            'as_money': lambda amount, code=currency.name: self._format_amount_by_code(amount, code),
             'as_date': lambda day: format_date(self.env, day) if day else '',
             'most': MOST_ON_PAGE,
             'places': self._place_labels(),
@@ -192,7 +192,7 @@ class RampDryRun(models.Model):
         }
 
     @api.model
-    def _format_amount(self, amount, code):
+    def _format_amount_by_code(self, amount, code):
         """Return an amount in words. Without a currency of that code in Odoo, its code stands beside it."""
         currency = self._find_currency(code)
         return formatLang(self.env, amount, currency_obj=currency) if currency else f'{amount:.2f} {code or ""}'

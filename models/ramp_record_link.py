@@ -46,7 +46,7 @@ class RampRecord(models.Model):
                     type=flow._get_flow_label(),
                 )
             )
-        flow._check_linkable(self)
+        flow._check_record_linkable(self)
 
     def _lock_for_decision(self):
         """Lock the row, and read it again.

@@ -240,7 +240,7 @@ class TestDryRun(DryRunCase):
         for text in ('Insurance', 'Acme', 'What would be on hold, by cause', self.account_travel.code, '&lt;b&gt;'):
             self.assertIn(text, run.page)
         self.assertNotIn('<b>', run.page)
-        name, content = run._workbook_file()
+        name, content = run._result_workbook_file()
         self.assertTrue(name.endswith('.xlsx'))
         with zipfile.ZipFile(io.BytesIO(content)) as workbook:
             strings = workbook.read('xl/sharedStrings.xml').decode()
@@ -452,7 +452,7 @@ class TestDryRun(DryRunCase):
         self.assertIn('1 would be posted', run.summary)
         for user in (accountant, auditor):
             own = run.with_user(user)
-            self.assertTrue(own._workbook_file()[1])
+            self.assertTrue(own._result_workbook_file()[1])
             views = own.get_views([(False, kind) for kind in ('list', 'form', 'search')], {'toolbar': True})
             [values] = own.web_read({name: {} for name in views['models']['ramp.dry.run']['fields']})
             self.assertIn('o_ramp_dry_run_totals', values['page'])
@@ -469,7 +469,7 @@ class TestDryRun(DryRunCase):
             with self.assertRaises(AccessError):
                 self.env['ramp.dry.run'].with_user(user).create({'connection_id': self.connection.id})
         with self.assertRaises(AccessError):
-            run.with_user(employee)._workbook_file()
+            run.with_user(employee)._result_workbook_file()
 
     def test_old_ones_go(self):
         run = self.env['ramp.dry.run'].create({'connection_id': self.connection.id})

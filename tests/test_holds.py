@@ -325,7 +325,7 @@ class TestHolds(RampCase):
     def test_branch_uses_the_accounts_of_its_parent(self):
         branch = self.env['res.company'].create({'name': 'Branch', 'parent_id': self.company.id})
         self.env.user.company_ids += branch
-        found = self.env['ramp.coding']._look_up_references(
+        found = self.env['ramp.coding']._look_up_selections(
             self.connection.new({'company_id': branch.id}),
             read_transaction(self.ramp.state['transactions'].get_row(self.good)).lines[0].selections,
         )

@@ -232,7 +232,7 @@ class RampSetup(models.TransientModel):
             ],
             'counts': self.counts,
             'labels': labels,
-            'as_money': self.env['ramp.dry.run']._format_amount,
+            'as_money': self.env['ramp.dry.run']._format_amount_by_code,
             'as_month': as_month,
             'since': format_date(self.env, self.counted_from),
         }

@@ -72,7 +72,7 @@ class RampAccrualPost(models.Model):
                 values[row.record_id] = connection.env[f'ramp.flow.{record.flow}']._read_payload(record.payload).lines
             except PayloadError:
                 values[row.record_id] = ()
-        found = Coding._look_up_references(
+        found = Coding._look_up_selections(
             connection, [selection for lines in values.values() for line in lines for selection in line.selections]
         )
         parts = {}
@@ -122,7 +122,7 @@ class RampAccrualPost(models.Model):
         lines = self.line_ids.filtered('is_included')
         if not lines:
             raise UserError(self.env._('%s has no row to accrue. Include a row, or press Refresh.', self.display_name))
-        self._check_entered(lines)
+        self._check_required_accounts(lines)
         self._check_lines_stand(connection, lines)
         date, reversal_date = self._plan_days(connection)
         # sudo: people do not write whether an object is accrued. Who may post was checked above.
@@ -152,7 +152,7 @@ class RampAccrualPost(models.Model):
         )
         return True
 
-    def _check_entered(self, lines):
+    def _check_required_accounts(self, lines):
         for field in ('journal_id', 'liability_account_id'):
             if not self[field]:
                 raise UserError(

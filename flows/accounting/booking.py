@@ -157,7 +157,7 @@ class RampFlowBooking(models.AbstractModel):
             else {}
         )
         return self._lookup_class(
-            coding=self.env['ramp.coding']._look_up_references(connection, selections),
+            coding=self.env['ramp.coding']._look_up_selections(connection, selections),
             currencies=currencies,
             first_rate_days=first_rate_days,
         )

@@ -81,7 +81,7 @@ class RampCoding(models.AbstractModel):
         return self.env['res.currency'].browse(found[code] or ())
 
     @api.model
-    def _look_up_references(self, connection, selections):
+    def _look_up_selections(self, connection, selections):
         """Find all records that the selections may refer to, in a constant number of queries.
 
         :return: `CodingLookup`, the `found` of `_decode_selections`
@@ -210,7 +210,7 @@ class RampCoding(models.AbstractModel):
     @api.model
     def _find_unknown_options(self, connection, selections):
         """Return the names of the options that have no meaning in these books, each once and in order."""
-        found = self._look_up_references(connection, selections)
+        found = self._look_up_selections(connection, selections)
         unknown = set()
         for selection in selections:
             if selection.type in IRRELEVANT:

@@ -76,7 +76,7 @@ class RampFlowLink(models.AbstractModel):
 
     # ------------------------------------------------------------------ checks
 
-    def _check_linkable(self, record):
+    def _check_record_linkable(self, record):
         """Check that a row waits for a document, and may be linked to one.
 
         :raise UserError: if not
@@ -110,7 +110,7 @@ class RampFlowLink(models.AbstractModel):
 
         :raise UserError: if not, with the field that differs and the remedy
         """
-        self._check_linkable(record)
+        self._check_record_linkable(record)
         names = {'document': document.display_name, 'object': record.display_name}
         if document.company_id != record.company_id:
             raise UserError(

@@ -13,7 +13,7 @@ from .payment_notes import PaymentNote
 
 @dataclasses.dataclass
 class CodingLookup:
-    """What the selections of a batch refer to in Odoo. See `ramp.coding._look_up_references`.
+    """What the selections of a batch refer to in Odoo. See `ramp.coding._look_up_selections`.
 
     identity: identity of this database in external ids
     company: company of the connection

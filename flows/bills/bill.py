@@ -122,11 +122,11 @@ class RampFlowBill(models.AbstractModel):
             'money': value.amount,
             'parent_ramp_id': value.vendor.id,
             'ramp_entity_id': value.entity_id,
-            'open_amount': self._get_open_amount(value),
+            'open_amount': self._get_open_bill_amount(value),
         }
 
     @api.model
-    def _get_open_amount(self, value, paid=0):
+    def _get_open_bill_amount(self, value, paid=0):
         """Return the amount still to be paid according to Ramp, as a Decimal in the bill's currency.
 
         :param paid: int, what is paid of a partly paid bill, in minor units

@@ -40,16 +40,16 @@ class RampFlowBillFile(models.AbstractModel):
         return None if flow is None else flow._get_ramp_page_path(bill)
 
     @api.model
-    def _enqueue_files(self, connection, bills, booked=None):
+    def _enqueue_files(self, connection, files, booked=None):
         """Create the file rows of bills that are being posted, or for which Ramp now shows other files.
 
         The rows are written in the caller's transaction.
 
-        :param bills: {Ramp id of a bill: number of its files}; bills without files are left out
+        :param files: {Ramp id of a bill: number of its files}; bills without files are left out
         :param booked: {Ramp id of a bill: document just created}, because the bill's row does not name it yet; None if
             the rows of the bills name their documents
         """
-        bills = {bill: count for bill, count in bills.items() if count}
+        bills = {bill: count for bill, count in files.items() if count}
         parents = self._find_parent_rows(connection, bills)
         moves = (
             self._find_booked_documents(connection, bills)

@@ -158,7 +158,7 @@ class RampFlowBillPayment(models.AbstractModel):
             'money': payment.amount if payment else value.amount,
             'parent_ramp_id': payment.id if payment else None,
             'ramp_entity_id': value.entity_id,
-            'open_amount': self.env['ramp.flow.bill']._get_open_amount(value, self._get_partly_paid_amount(value)),
+            'open_amount': self.env['ramp.flow.bill']._get_open_bill_amount(value, self._get_partly_paid_amount(value)),
         }
 
     @api.model
@@ -227,16 +227,16 @@ class RampFlowBillPayment(models.AbstractModel):
             connection, *((payment.effective_date, payment.payment_date) if payment else ()), value.paid_at
         )
 
-    def _is_partly_paid(self, payload, bill):
+    def _is_partly_paid(self, payload, value):
         payment = payload.get('payment') or {}
         details = payment.get('details') or {}
         return bool(
-            bill.status == 'PAID'
-            or bill.applied_vendor_credits
+            value.status == 'PAID'
+            or value.applied_vendor_credits
             or details.get('transaction_ids')
             or payment.get('effective_date')
-            and bill.status_summary in PARTLY_PAID
-            or bill.status_summary == 'ON_HOLD'
+            and value.status_summary in PARTLY_PAID
+            or value.status_summary == 'ON_HOLD'
             and self._is_part_over_or_odd(payload)
         )
 

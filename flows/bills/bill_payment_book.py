@@ -20,7 +20,7 @@ class RampFlowBillPaymentBook(models.AbstractModel):
     def _book_plans(self, connection, plans):
         for plan in plans:
             if plan.undo_card:
-                self.env['ramp.card.bill']._undo_booked_object(connection, plan.undo_card)
+                self.env['ramp.card.bill']._undo_card_settlement(connection, plan.undo_card)
         # Before the payments: a payment may replace a credit.
         self._unapply_removed_credits(plans)
         notes = self._book_settlements(connection, [plan.settlement for plan in plans])

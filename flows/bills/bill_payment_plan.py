@@ -184,7 +184,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             try:
                 return (
                     [],
-                    self.env['ramp.card.bill']._plan_object(connection, value, move, line, due, found),
+                    self.env['ramp.card.bill']._plan_card_settlement(connection, value, move, line, due, found),
                     self.env._('It is paid by card.'),
                 )
             except Waiting:
@@ -212,7 +212,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             )
         journal = found.banks.get(self._get_source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
-            if self._waits_for_person(connection, value):
+            if self._waits_for_manual_payment(connection, value):
                 if not self._is_paid_in_odoo(line):
                     raise Held(
                         _lt(
@@ -246,7 +246,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                     told.payment_id,
                     told.amount,
                     told.settled,
-                    self._plan_bill_rate(connection, value, found)
+                    self._get_quoted_bill_rate(connection, value, found)
                     or self._plan_payment_rate(connection, money, told.settled, day, found),
                     day,
                     journal,
@@ -299,7 +299,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 room -= note.amount
         return earlier
 
-    def _waits_for_person(self, connection, value):
+    def _waits_for_manual_payment(self, connection, value):
         details = value.payment.details
         return (
             connection.manual_payment_policy == 'person'
@@ -382,7 +382,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         left = self._float_to_minor(abs(line.amount_residual_currency), line.currency_id) + booked
         return later if sum(one.amount for one in later) == left else told
 
-    def _plan_bill_rate(self, connection, value, found):
+    def _get_quoted_bill_rate(self, connection, value, found):
         """Return Ramp's rate if it converts into the company's currency; None means Odoo's rate.
 
         :return: float, units of the company's currency for one unit of the bill's currency

@@ -115,7 +115,7 @@ class RampCardBill(models.AbstractModel):
         return getattr(value.payment and value.payment.details, 'transaction_ids', ())
 
     @api.model
-    def _plan_object(self, connection, value, move, line, due, found):
+    def _plan_card_settlement(self, connection, value, move, line, due, found):
         """Return the `CardPlan` of a bill.
 
         :param found: `BillPaymentLookup`
@@ -189,7 +189,7 @@ class RampCardBill(models.AbstractModel):
         notes = {}
         for plan in plans:
             if plan.replaced:
-                self._undo_booked_object(
+                self._undo_card_settlement(
                     connection, plan.replaced, self.env._('Its card transactions are now posted, and differ from it.')
                 )
             if plan.kept:
@@ -205,7 +205,7 @@ class RampCardBill(models.AbstractModel):
         return notes
 
     @api.model
-    def _undo_booked_object(self, connection, note, reason=None):
+    def _undo_card_settlement(self, connection, note, reason=None):
         """Undo how a bill was settled.
 
         An entry that this flow posted is reversed. The entry of a card transaction stays, and only stops paying the

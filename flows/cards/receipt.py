@@ -36,14 +36,14 @@ class RampFlowReceipt(models.AbstractModel):
         return f'/details/{folder}/{record.parent_ramp_id}'
 
     @api.model
-    def _enqueue_files(self, connection, receipts, booked=None):
+    def _enqueue_files(self, connection, files, booked=None):
         """Create the rows of receipts whose objects are being posted, or for which Ramp shows further receipts.
 
-        :param receipts: {Ramp id of an object: receipt ids}
+        :param files: {Ramp id of an object: receipt ids}
         :param booked: {Ramp id of an object: entry just created}, because the object's row does not name it yet; None
             if the rows of the objects name their documents
         """
-        receipts = {parent: ids for parent, ids in receipts.items() if ids}
+        receipts = {parent: ids for parent, ids in files.items() if ids}
         parents = self._find_parent_rows(connection, receipts)
         # A document that replaces a reversed one needs its receipts. An entry gets those of its expense (see
         # ramp.flow.transaction).

@@ -235,7 +235,7 @@ class RampFlow(models.AbstractModel):
             for client in memory.ramp_clients:
                 client.close_connections()
         if self._transaction(self._finish_sync_run, connection, run, message):
-            self._tell_responsible(connection, run)
+            self._tell_after_run(connection, run)
         return run
 
     def _transaction(self, work, *args, processed=0):
@@ -274,7 +274,7 @@ class RampFlow(models.AbstractModel):
             return 'integration'
         return 'credentials' if isinstance(error, RampAuthError) else None
 
-    def _tell_responsible(self, connection, run):
+    def _tell_after_run(self, connection, run):
         """Let the responsible person know what changed with this run.
 
         It is not part of the work: if it fails, the log says so, and the run stays as it is.

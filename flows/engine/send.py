@@ -84,7 +84,7 @@ class RampFlowSend(models.AbstractModel):
         except RampValidationError as error:
             # Without the accounting integration Ramp refuses everything, so the object would not be the cause.
             connection._check_own_seat(client)
-            self._describe_refusal(job, error)
+            self._hold_or_ask_again(job, error)
         except (RampServerError, RampProtocolError) as error:
             self._retry_job_later(run, job, error)
             return
@@ -221,15 +221,15 @@ class RampFlowSend(models.AbstractModel):
     def _hold_not_created(self, run, job, error):
         """Store that Ramp did not create this object, according to its answer.
 
-        If Ramp created it all the same, it may not show it at once. See `_describe_refusal`.
+        If Ramp created it all the same, it may not show it at once. See `_hold_or_ask_again`.
         """
         if isinstance(error, (RampServerError, RampProtocolError)):
             self._retry_job_later(run, job, error)
             return
-        self._describe_refusal(job, error)
+        self._hold_or_ask_again(job, error)
         self._transaction(self._store_push_results, run, [job])
 
-    def _describe_refusal(self, job, error):
+    def _hold_or_ask_again(self, job, error):
         """Put a refused object on hold, unless Ramp answered with an error for it in the last run.
 
         In that case Ramp may refuse it because the object exists already. So Ramp is asked once more before a person

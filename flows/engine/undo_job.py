@@ -69,7 +69,7 @@ class RampUndo(models.Model):
                 continue
             flow = self.env[f'ramp.flow.{name}']
             while True:
-                with self._exclusive_booking(flow):
+                with self._get_booking_lock(flow):
                     count = flow_base._transaction(self._undo_next_batch, name)
                 if not count:
                     break
@@ -83,7 +83,7 @@ class RampUndo(models.Model):
         flow_base._transaction(self._mark_done)
         return True
 
-    def _exclusive_booking(self, flow):
+    def _get_booking_lock(self, flow):
         """Return the lock under which a flow posts, so that it does not post at the same moment."""
         book = flow if hasattr(flow, '_exclusive_booking') else self.env['ramp.flow.book']
         return book._exclusive_booking(self.connection_id)

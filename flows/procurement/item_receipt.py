@@ -122,7 +122,7 @@ class RampFlowItemReceipt(models.AbstractModel):
                     raise Waiting(
                         _lt('The order is being sent to Ramp again, in units small enough for the quantity received.')
                     )
-                desired[order.id] = self._prepare_order_values(connection, order, sent, row)
+                desired[order.id] = self._prepare_order_receipts(connection, order, sent, row)
             except (Held, Waiting) as reason:
                 desired[order.id] = reason
             except UserError as error:  # units of measure that cannot be converted
@@ -148,7 +148,7 @@ class RampFlowItemReceipt(models.AbstractModel):
             if line.id in counted and line.product_qty > 0
         )
 
-    def _prepare_order_values(self, connection, order, sent, row):
+    def _prepare_order_receipts(self, connection, order, sent, row):
         told = sent and sent.payload or {}
         if not told.get('offered') or sent.is_uncertain:
             if sent and sent.state == 'held':

@@ -44,7 +44,7 @@ class RampFlowStatementBook(models.AbstractModel):
         self.env['ramp.flow.cashback']._on_statements_booked(
             connection, {cashback: move for plan, move in zip(plans, moves, strict=True) for cashback in plan.cashbacks}
         )
-        self.env['ramp.flow.statement_file']._enqueue_files(
+        self.env['ramp.flow.statement_file']._enqueue_statement_files(
             connection, {rows[plan.section.id].parent_ramp_id for plan in plans}
         )
         self.env['ramp.flow.transfer']._reconcile_with_ramp(connection)

@@ -72,7 +72,7 @@ class RampFlowStatementFile(models.AbstractModel):
         return targets
 
     @api.model
-    def _enqueue_files(self, connection, statements):
+    def _enqueue_statement_files(self, connection, statements):
         """Create the file rows of statements whose bills are being posted.
 
         The rows are written in the caller's transaction, before the rows of the sections name the bills.

@@ -68,7 +68,7 @@ class RampFlowStatementLink(models.AbstractModel):
         self.env['ramp.flow.cashback']._on_statements_booked(
             connection, dict.fromkeys(self._list_cashbacks(connection, value), document)
         )
-        self.env['ramp.flow.statement_file']._enqueue_files(connection, {value.statement_id})
+        self.env['ramp.flow.statement_file']._enqueue_statement_files(connection, {value.statement_id})
         self.env['ramp.flow.transfer']._reconcile_with_ramp(connection)
 
 

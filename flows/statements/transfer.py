@@ -256,12 +256,12 @@ class RampFlowTransfer(models.AbstractModel):
             amounts = open_now.get((plan.transfer.entity_id, plan.currency, amount < 0), {})
             accounts[plan.transfer.id] = self._take_open_account(amounts, abs(amount), plan.currency)
         payments = quiet.env['account.payment'].create(
-            [self._prepare_payment_values(connection, plan, accounts[plan.transfer.id]) for plan in plans]
+            [self._prepare_transfer_values(connection, plan, accounts[plan.transfer.id]) for plan in plans]
         )
         company = connection.company_id.currency_id
         moves = quiet.env['account.move'].create(
             [
-                payment._generate_move_vals(line_ids=self._prepare_payment_lines(connection, payment, plan, company))
+                payment._generate_move_vals(line_ids=self._prepare_transfer_lines(connection, payment, plan, company))
                 for payment, plan in zip(payments, plans, strict=True)
             ]
         )
@@ -269,7 +269,7 @@ class RampFlowTransfer(models.AbstractModel):
         payments.write({'state': 'in_process'})  # this posts the entries
         return payments
 
-    def _prepare_payment_values(self, connection, plan, account):
+    def _prepare_transfer_values(self, connection, plan, account):
         inbound = plan.transfer.amount.minor < 0
         direction = 'inbound' if inbound else 'outbound'
         partner = connection.ramp_partner_id
@@ -291,7 +291,7 @@ class RampFlowTransfer(models.AbstractModel):
             'partner_bank_id': False,
         }
 
-    def _prepare_payment_lines(self, connection, payment, plan, company):
+    def _prepare_transfer_lines(self, connection, payment, plan, company):
         """Return the lines of the entry: the amount owed to Ramp, and the bank."""
         rate = self._get_odoo_rate(connection, plan.currency, plan.date, AccountingLookup())
         amount = self._minor_to_float(plan.transfer.amount.minor, plan.currency)

@@ -193,7 +193,7 @@ def cut_flows(cuts, env, booked):
             if hasattr(model(f'ramp.flow.{flow}'), method):
                 around(cuts, model(f'ramp.flow.{flow}'), method, f'{what} of {flow}')
     around(cuts, model('ramp.card.bill'), '_book_plans', 'settling by card')
-    around(cuts, model('ramp.card.bill'), '_undo_booked_object', 'undoing of a card settlement')
+    around(cuts, model('ramp.card.bill'), '_undo_card_settlement', 'undoing of a card settlement')
 
     note = model('ramp.record')._mark_booked
 
