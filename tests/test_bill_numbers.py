@@ -92,6 +92,33 @@ class TestBillNumbers(PayablesCase):
             self.again(500, invoice_number=' r2 041'), self.move(self.first), 'with the number r2 041 in Odoo'
         )
 
+    def test_number_beside_other_reasons(self):
+        """A used number is found together with the other reasons."""
+        row = self.again(500, invoice_number='R 2041', account=None)
+        self.assertAsked(row, self.move(self.first), r'(?s)has no account.*with the number R 2041 in Odoo')
+        self.assertEqual(len(row._get_causes()), 2)
+
+    def test_number_of_a_credit_beside_other_reasons(self):
+        """The same holds for a vendor credit."""
+        make = {'vendor': self.vendor, 'amount_minor': 3000, 'date': '2026-03-04', 'reference_number': 'C 7'}
+        first = self.ramp.add_vendor_credit(account=self.external(self.account_meals), **make)
+        self.sync_payables()
+        row_id = self.ramp.add_vendor_credit(account=None, **make)
+        self.sync_payables()
+        row = self.record(row_id, 'vendor_credit')
+        self.assertAsked(row, self.move(first), r'(?s)has no account.*with the number C 7 in Odoo')
+
+    def test_number_of_a_bill_on_hold(self):
+        """A bill that is on hold for another reason does not use up its number, and waits for no other bill."""
+        held = self.owe(500, vendor=self.vendor, invoice_number='N 8', date='2026-03-04', account=None)
+        booked = self.owe(700, vendor=self.vendor, invoice_number='N 8', date='2026-03-04')
+        self.sync_payables()
+        self.assertBooked(booked)
+        row = self.record(held, 'bill')
+        self.assertEqual((row.state, len(row._get_causes())), ('held', 1), row.error_message)
+        self.sync_payables()
+        self.assertAsked(row, self.move(booked), r'(?s)has no account.*with the number N 8 in Odoo')
+
     def test_receipt_of_that_number(self):
         receipt = self.enter('in_receipt', 'TILL 7', date='2026-01-02')
         self.assertAsked(self.again(500, invoice_number='till-7'.replace('-', ' ')), receipt, 'with the number till 7')

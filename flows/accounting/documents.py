@@ -272,19 +272,31 @@ class RampFlowPayable(models.AbstractModel):
 
         As in Odoo, those are different documents. A message on the new document names them.
 
-        :raise Held: when the vendor has a document with that number already, or, without a number, one with that day
-            and amount
-        :raise Behind: when that document is in the same batch
+        :raise Held: see `_find_same_numbers`
+        :raise Behind: when another document of the same batch has that number
         """
         if not document.identity_key:
             return document
+        earlier = self._find_same_numbers(document, found)
         others = found.numbers.setdefault((document.move_type, document.identity_key), [])
+        vendor = document.partner.commercial_partner_id
+        if any(partner == vendor and not move for partner, move, _day in others):
+            raise Behind
+        others.append((vendor, None, document.invoice_date))
+        return dataclasses.replace(document, same_number=earlier) if earlier else document
+
+    def _find_same_numbers(self, document, found):
+        """Return the vendor's documents of the same number from other years.
+
+        It takes nothing from `found`, so it may be called for a document that is on hold for another reason.
+
+        :raise Held: when the vendor has a document with that number already, or, without a number, one with that day
+            and amount
+        """
         vendor, earlier = document.partner.commercial_partner_id, self.env['account.move']
-        for partner, move, day in others:
-            if partner != vendor or move and move.ramp_id == document.ramp_id:
+        for partner, move, day in found.numbers.get((document.move_type, document.identity_key), ()):
+            if partner != vendor or not move or move.ramp_id == document.ramp_id:
                 continue
-            if not move:
-                raise Behind
             if day and day.year != document.invoice_date.year:
                 earlier += move
                 continue
@@ -312,8 +324,7 @@ class RampFlowPayable(models.AbstractModel):
                 move,
                 by=('vendor', 'number', 'date', 'amount', 'move', 'link'),
             )
-        others.append((vendor, None, document.invoice_date))
-        return dataclasses.replace(document, same_number=earlier) if earlier else document
+        return earlier
 
     def _get_record_url(self, record):
         """Return the address of a record's page for a user."""

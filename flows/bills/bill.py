@@ -231,6 +231,7 @@ class RampFlowBill(models.AbstractModel):
         if self._is_issued_before_start(connection, value):
             return self._plan_existing_link(connection, value, found)
         holds, journal, issued, partner, coded = HoldCollector(), None, None, None, None
+        date, rate, currency, document = None, None, None, None
         with holds.collect():
             journal = self._plan_document_journal(connection)
         with holds.collect():
@@ -261,34 +262,40 @@ class RampFlowBill(models.AbstractModel):
             )
             if issued:
                 self._check_document_rate(connection, currency, rate, issued, found)
-        holds.check()
-        label = clean_text(value.memo) or clean_text(value.invoice_number) or partner.display_name
-        document = self._turn_negative_document(
-            Document(
-                ramp_id=value.id,
-                move_type='in_invoice',
-                partner=partner,
-                currency=currency,
-                rate=rate,
-                date=date,
-                invoice_date=issued,
-                due_date=self._get_booking_day(connection, value.due_at),
-                reference=clean_text(value.invoice_number),
-                note=clean_text(value.memo),
-                origin=found.ordered.order_names.get(value.purchase_order_id, False),
-                lines=[
-                    DocumentLine(
-                        coding,
-                        line.amount.minor,
-                        line_name(line.memo, fallback=label),
-                        line.quantity,
-                        line.unit_price,
-                        *order,
-                    )
-                    for coding, line, order in zip(coded, value.lines, orders, strict=True)
-                ],
+        if partner and issued and currency:
+            # If it is on hold, only its number is looked at: it may have no coding and no date.
+            label = clean_text(value.memo) or clean_text(value.invoice_number) or partner.display_name
+            document = self._turn_negative_document(
+                Document(
+                    ramp_id=value.id,
+                    move_type='in_invoice',
+                    partner=partner,
+                    currency=currency,
+                    rate=rate,
+                    date=date,
+                    invoice_date=issued,
+                    due_date=self._get_booking_day(connection, value.due_at),
+                    reference=clean_text(value.invoice_number),
+                    note=clean_text(value.memo),
+                    origin=found.ordered.order_names.get(value.purchase_order_id, False),
+                    lines=[
+                        DocumentLine(
+                            coding,
+                            line.amount.minor,
+                            line_name(line.memo, fallback=label),
+                            line.quantity,
+                            line.unit_price,
+                            *order,
+                        )
+                        for coding, line, order in zip(
+                            coded or [None] * len(value.lines), value.lines, orders, strict=True
+                        )
+                    ],
+                )
             )
-        )
+            with holds.collect():
+                self._find_same_numbers(document, found)
+        holds.check()
         return self._check_document_number(document, found), len(value.invoice_urls)
 
     def _get_invoice_date(self, connection, value):

@@ -124,6 +124,7 @@ class RampFlowVendorCredit(models.AbstractModel):
         self._check_ramp_entity(connection, value)
         self._skip_booked_elsewhere(connection, value.created_at or value.accounting_date)
         holds, journal, day, partner, coded = HoldCollector(), None, None, None, None
+        date, currency, document = None, None, None
         with holds.collect():
             journal = self._plan_document_journal(connection)
         with holds.collect():
@@ -145,28 +146,36 @@ class RampFlowVendorCredit(models.AbstractModel):
             )
             if day:
                 self._check_document_rate(connection, currency, None, day, found)
-        holds.check()
-        label = clean_text(value.reference_number) or partner.display_name
-        document = self._turn_negative_document(
-            Document(
-                ramp_id=value.id,
-                move_type='in_refund',
-                partner=partner,
-                currency=currency,
-                rate=None,
-                date=date,
-                invoice_date=day,
-                due_date=day,
-                reference=clean_text(value.reference_number),
-                note=False,
-                lines=[
-                    DocumentLine(
-                        coding, line.amount.minor, line_name(line.memo, fallback=label), line.quantity, line.unit_price
-                    )
-                    for coding, line in zip(coded, value.lines, strict=True)
-                ],
+        if partner and day and currency:
+            # If it is on hold, only its number is looked at: it may have no coding and no date.
+            label = clean_text(value.reference_number) or partner.display_name
+            document = self._turn_negative_document(
+                Document(
+                    ramp_id=value.id,
+                    move_type='in_refund',
+                    partner=partner,
+                    currency=currency,
+                    rate=None,
+                    date=date,
+                    invoice_date=day,
+                    due_date=day,
+                    reference=clean_text(value.reference_number),
+                    note=False,
+                    lines=[
+                        DocumentLine(
+                            coding,
+                            line.amount.minor,
+                            line_name(line.memo, fallback=label),
+                            line.quantity,
+                            line.unit_price,
+                        )
+                        for coding, line in zip(coded or [None] * len(value.lines), value.lines, strict=True)
+                    ],
+                )
             )
-        )
+            with holds.collect():
+                self._find_same_numbers(document, found)
+        holds.check()
         return self._check_document_number(document, found)
 
     def _get_credit_day(self, connection, value):
