@@ -161,6 +161,29 @@ class AccountMove(models.Model):
                 payment=troubled[bill.ramp_id]._status_with_reason(),
             )
 
+    def _post(self, soft=True):
+        """EXTENDS: Call the job of card statements when a person posts a charge that was left as a draft."""
+        posted = super()._post(soft)
+        # The jobs are superusers. They call it at the end of their run.
+        charges = (
+            self.browse()
+            if self.env.su
+            # sudo: who may post an entry may not be able to see its Ramp id
+            else posted.filtered(lambda move: move.move_type == 'entry' and move.sudo().ramp_id)
+        )
+        if charges:
+            # sudo: see ramp.document
+            rows = (
+                self.env['ramp.record']
+                .sudo()
+                .search_fetch(
+                    [('flow', '=', 'transaction'), ('res_model', '=', self._name), ('res_id', 'in', charges.ids)],
+                    ['connection_id'],
+                )
+            )
+            self.env['ramp.flow.transaction']._call_statement_job(rows.connection_id)
+        return posted
+
     def _get_accounting_date(self, invoice_date, has_tax, lock_dates=None):
         """EXTENDS: Reverse what core posted for a payment on the day on which the payment came back, or later."""
         day = self.env.context.get('ramp_unreconciled_on')

@@ -234,8 +234,8 @@ class RampRecord(models.Model):
                 ),
             }
         )
-        for flow in set(self.mapped('flow')):
-            self.env[f'ramp.flow.{flow}']._trigger()
+        for flow, records in self.grouped('flow').items():
+            self.env[f'ramp.flow.{flow}']._on_decided(records.connection_id)
         # sudo: see action_retry
         self.sudo()._log_decision(self.env._('Ignore'))
 

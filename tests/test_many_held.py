@@ -4,7 +4,8 @@
 import logging
 import time
 
-from odoo.tests import Form, tagged
+from odoo import Command
+from odoo.tests import Form, new_test_user, tagged
 
 from ..simulator import coding
 from ..simulator.endpoints import users
@@ -128,6 +129,89 @@ class TestManyHeld(QueryCounting, RampCase):
 
 @tagged('post_install', '-at_install', 'ramp')
 class TestStatementFollows(StatementsCase):
+    def once(self):
+        super().once()
+        self.accountant = new_test_user(
+            self.env,
+            'statement_accountant',
+            'base.group_user,account.group_account_invoice',
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+
+    def as_accountant(self, records):
+        return records.with_user(self.accountant).with_context(allowed_company_ids=self.company.ids)
+
+    def count_calls(self):
+        """How often the job of card statements is called."""
+        cron = self.env.ref('ramp_connector.cron_statement')
+        return self.env['ir.cron.trigger'].search_count([('cron_id', '=', cron.id)])
+
+    def hold_statement(self, account='X-1'):
+        """Add two charges, which nobody can post without an account, and their statement, which waits for them."""
+        coding.add_gl_account(self.ramp.state, 'X-1', 'Insurance', '6700')
+        charges = [
+            self.spend(minor, account=account, date='2026-07-05T12:00:00+00:00', merchant='Chairs')
+            for minor in (1000, 2000)
+        ]
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        self.sync('statement', now=False)
+        self.assertEqual(self.record(self.sections(statement)[0], 'statement').state, 'held')
+        self.assertFalse(self.count_calls())
+        return statement, self.env['ramp.record'].concat(*(self.record(ramp_id) for ramp_id in charges))
+
+    def assertPostedByCall(self, statement):
+        """The statement is posted by one call, without the job's own turn."""
+        self.assertEqual(self.count_calls(), 1)
+        self.sync('statement', now=False)
+        self.assertEqual(self.bill(statement).state, 'posted')
+        self.assertFalse(self.count_calls())
+
+    def test_ignored(self):
+        """The job of card statements is called once when a person ignores the charges that a statement waits for."""
+        statement, charges = self.hold_statement()
+        self.as_accountant(charges)._ignore_by_person('Posted by hand')
+        self.assertPostedByCall(statement)
+
+    def test_linked(self):
+        statement, charges = self.hold_statement()
+        self.as_accountant(charges[0])._ignore_by_person('Posted by hand')
+        self.sync('statement', now=False)
+        self.assertFalse(self.bill(statement), 'the other charge is still open')
+        entry = self.env['account.move'].create(
+            {
+                'move_type': 'entry',
+                'company_id': self.company.id,
+                'date': '2026-07-05',
+                'journal_id': self.connection.card_journal_id.id,
+                'line_ids': [
+                    Command.create({'account_id': account.id, 'balance': balance, 'tax_ids': [Command.clear()]})
+                    for account, balance in ((self.account_meals, 20), (self.connection.card_account_id, -20))
+                ],
+            }
+        )
+        entry._post(soft=False)
+        self.as_accountant(charges[1])._link_to_document(self.as_accountant(entry))
+        self.assertPostedByCall(statement)
+
+    def test_posted_by_hand(self):
+        """Charges that are left as drafts are posted by a person."""
+        self.connection.card_post = 'draft'
+        statement, charges = self.hold_statement(self.external(self.account_meals))
+        entries = self.env['account.move'].browse(charges.mapped('res_id'))
+        self.assertEqual(set(entries.mapped('state')), {'draft'})
+        self.as_accountant(entries).action_post()
+        self.assertPostedByCall(statement)
+
+    def test_no_statement_waits(self):
+        """Nothing is called in vain."""
+        charge = self.spend(1000, account=None, date='2026-07-05T12:00:00+00:00')
+        self.sync('transaction')
+        before = self.count_calls()
+        self.as_accountant(self.record(charge))._ignore_by_person('Posted by hand')
+        self.assertEqual(self.count_calls(), before)
+
     def test_statement_follows_its_lines(self):
         """The job of card statements is called when a line was posted. Its own turn comes hours later."""
         coding.add_gl_account(self.ramp.state, 'X-1', 'Insurance', '6700')

@@ -267,4 +267,4 @@ class RampFlowLink(models.AbstractModel):
         )
         record._mark_booked(document, key, bool(self._sync_type) and is_ready is not None, self._updates and bool(key))
         self._on_document_linked(connection, value, document)
-        self._trigger()
+        self._on_decided(connection)

@@ -17,10 +17,26 @@ class RampFlowTransactionBook(models.AbstractModel):
 
     def _finish_sync_run(self, connection, run, message):
         """EXTENDS: call the job of card statements, whose own turn comes every four hours."""
-        statement = self.env['ramp.flow.statement']
-        if run.created and statement._is_enabled_for(connection) and statement._has_open_statements(connection):
-            statement._trigger()
+        if run.created:
+            self._call_statement_job(connection)
         return super()._finish_sync_run(connection, run, message)
+
+    def _on_decided(self, connections):
+        """EXTENDS: call the job of card statements, too. A charge that is ignored or linked may be the last line that
+        a statement waited for.
+        """
+        self._call_statement_job(connections)
+        return super()._on_decided(connections)
+
+    def _call_statement_job(self, connections):
+        """Schedule the job of card statements, once, if a statement of these connections waits."""
+        # sudo: who settles a charge may not be able to read statements. Only whether one waits is read.
+        statement = self.env['ramp.flow.statement'].sudo()
+        if any(
+            statement._is_enabled_for(connection) and statement._has_open_statements(connection)
+            for connection in connections.sudo()
+        ):
+            statement._trigger()
 
     def _book_plans(self, connection, plans):
         """Create expenses with their entries, and the entries of transactions that pay a bill."""

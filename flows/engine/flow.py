@@ -129,6 +129,10 @@ class RampFlow(models.AbstractModel):
         if cron:
             cron.sudo()._trigger()
 
+    def _on_decided(self, connections):
+        """Schedule the jobs that have work after a person has ignored or linked objects of these connections."""
+        self._trigger()
+
     @api.model
     def _cron_run(self):
         """Run the flow for each connected connection, as the entry point of the job.
