@@ -82,3 +82,15 @@ class TestJournalDashboardTours(JournalCase, BrowserCase):
         self.connection.name = 'Ramp of the tour'
         user = self.person('manager')
         self.start_tour('/odoo/accounting', 'ramp_connector_journal_card', login=user.login)
+
+
+@tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
+class TestEmptyJournalDashboardTours(ScreenCase, BrowserCase):
+    """The tie-out of a connection that has read nothing yet."""
+
+    def test_nothing_read(self):
+        kind = self.env['report.ramp_connector.dashboard'].get_tie_out(self.connection.id)['kind']
+        self.assertEqual(kind, 'empty')
+
+    def test_card(self):
+        self.start_tour('/odoo/accounting', 'ramp_connector_journal_card_empty', login=self.person('manager').login)

@@ -4,7 +4,7 @@ import { Component, onMounted, useState } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
-import { GREEN } from "../tie_out/ramp_tie_out";
+import { statusLook } from "../tie_out/ramp_tie_out";
 
 /** What the card of a journal says of the Ramp connections that post to it. */
 export class RampJournalCard extends Component {
@@ -25,7 +25,7 @@ export class RampJournalCard extends Component {
 
     async compare({ id }) {
         const tieOut = await this.orm.silent.call("report.ramp_connector.dashboard", "get_tie_out", [id]);
-        this.state.tieOuts[id] = { ...tieOut, isGreen: GREEN.includes(tieOut.kind) };
+        this.state.tieOuts[id] = { ...tieOut, ...statusLook(tieOut.kind) };
     }
 
     openDashboard({ id }) {

@@ -22,8 +22,14 @@ import { RampWithdrawDialog } from "./ramp_tie_out_withdraw";
 
 const MODEL = "report.ramp_connector.tie_out";
 
-// States of the report in which nobody has to correct anything
-export const GREEN = ["zero", "explained"];
+// How the states of the report look, wherever they are shown. In the green ones, nobody has to correct anything.
+const GREEN = { level: "success", icon: "fa-check-circle" };
+const LOOKS = { zero: GREEN, explained: GREEN, empty: { level: "info", icon: "fa-info-circle" } };
+
+/** Return how a state of the report looks: the level (success, info or warning) and the icon. */
+export function statusLook(kind) {
+    return LOOKS[kind] || { level: "warning", icon: "fa-exclamation-triangle" };
+}
 
 /** Ramp beside the books, month by month; each figure leads to what it consists of, each difference has a name. */
 export class RampTieOut extends Component {
@@ -157,13 +163,8 @@ export class RampTieOut extends Component {
 
     get status() {
         const { kind, text, note } = this.state.report.status;
-        return {
-            kind,
-            text,
-            note,
-            style: GREEN.includes(kind) ? "alert-success" : kind === "empty" ? "alert-info" : "alert-warning",
-            icon: GREEN.includes(kind) ? "fa-check-circle" : kind === "empty" ? "fa-info-circle" : "fa-exclamation-triangle",
-        };
+        const { level, icon } = statusLook(kind);
+        return { kind, text, note, style: `alert-${level}`, icon };
     }
 
     async toggle(row) {

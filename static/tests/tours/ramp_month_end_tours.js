@@ -69,6 +69,20 @@ addTour("ramp_connector_accrual", {
     ],
 });
 
+addTour("ramp_connector_journal_card_empty", {
+    steps: () => [
+        {
+            content: "Nothing has been read yet: that is information, and no trouble",
+            trigger: ".o_ramp_tie_out_status[data-status=empty].text-info:has(.fa-info-circle):not(.text-danger, .text-warning)",
+            run: "click",
+        },
+        {
+            content: "The page of the tie-out says it in the same way",
+            trigger: ".o_ramp_status[data-status=empty].alert-info:has(.fa-info-circle)",
+        },
+    ],
+});
+
 addTour("ramp_connector_journal_card", {
     steps: () => [
         {
