@@ -117,6 +117,9 @@ class RampConnection(models.Model):
         if self.state != 'connected':
             raise UserError(self.env._('%s is not connected.', self.name))
         message = self._leave_ramp()
+        if not message:
+            # Otherwise, Disconnect has to be pressed again later, and needs the access
+            self._sign_out()
         self._compare_offers_again()
         # sudo: see action_connect
         self.sudo().write(

@@ -18,7 +18,8 @@ class RampSignIn(models.Model):
     _name = 'ramp.sign.in'
     _description = 'Sign-In to Ramp'
 
-    refresh_token = fields.Char(required=True, copy=False)
+    # Empty: the connection was disconnected, and somebody has to sign in again
+    refresh_token = fields.Char(copy=False)
 
     @api.model
     def _used_sign_ins(self):

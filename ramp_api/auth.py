@@ -183,17 +183,24 @@ class TokenSource:
         """
         return self._clock() - token.minted_at > (SUSPECT_PAUSE if token.suspected else SUSPECT_AGE)
 
-    def revoke_stored_token(self):
+    def revoke_stored_token(self, refresh_token=None):
         """Revoke the stored token, if any, at Ramp and forget it.
 
         It is forgotten even if Ramp cannot be reached. The RampError is raised anyway.
+
+        :param refresh_token: str or None, of a person who signed in; revoked before the stored token
         """
         with self._lock:
             token = self._read_stored_token()
             self._store.forget_token()
+            if refresh_token:
+                self._refresh_tokens.add(refresh_token)
+                self._revoke_token(refresh_token, 'refresh_token')
             if token:
-                form = {'token': token.access_token, 'token_type_hint': 'access_token'}
-                self._post_form('/token/revoke', form, self._basic)
+                self._revoke_token(token.access_token, 'access_token')
+
+    def _revoke_token(self, token, kind):
+        self._post_form('/token/revoke', {'token': token, 'token_type_hint': kind}, self._basic)
 
     def _read_stored_token(self):
         values = self._store.read_token()

@@ -764,6 +764,24 @@ class TestTokens(ClientCase):
         self.assertIsNone(store.read_token())
         self.assertEqual(client.tokens.ensure_current_token().access_token, 'token-2')
 
+    def test_revoke_sign_in(self):
+        """The refresh token of a person goes first. It is no text that anybody may see."""
+        self.mint()
+        client = self.client()
+        client.tokens.ensure_current_token()
+        for token, kind in (('long-lived', 'refresh_token'), ('token-1', 'access_token')):
+            self.http.post(
+                f'{BASE}/token/revoke',
+                body=b'',
+                match=[matchers.urlencoded_params_matcher({'token': token, 'token_type_hint': kind})],
+            )
+        client.tokens.revoke_stored_token('long-lived')
+        self.assertEqual(
+            [form.rpartition('=')[2] for form in (call.request.body for call in self.http.calls[1:])],
+            ['refresh_token', 'access_token'],
+        )
+        self.assertIn('long-lived', client.tokens.known_secrets)
+
     def test_revoke_forgets_even_offline(self):
         store = MemoryTokenStore()
         self.mint()

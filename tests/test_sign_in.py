@@ -2,6 +2,7 @@
 """Signing in to Ramp: the address, what comes back, and a sign-in that Ramp does not accept any more."""
 
 from datetime import timedelta
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -10,6 +11,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.modules.neutralize import neutralize_database
 from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
 
 from ..models.token_stores import SignInKeeper
 from .test_setup import SYSTEM, SetupCase
@@ -35,9 +37,13 @@ class SignInCase(SetupCase):
 
     def sign_in(self, **values):
         setup = self.begin(access_kind='sign_in', **values)
-        address = setup._finish_sign_in(*self.consent(setup))
+        address = self.answer(setup, *self.consent(setup))
         self.assertEqual(address, f'/odoo/ramp-setup/{setup.id}')
         return setup
+
+    def answer(self, setup, state, code, error):
+        """Do what the page does to which Ramp sends a person back."""
+        return setup._take_sign_in(state)._finish_sign_in(code, error)
 
     def connected(self):
         """Return a connection that was set up by signing in."""
@@ -70,35 +76,38 @@ class TestSignIn(SignInCase):
         state, code, error = self.consent(setup)
         other = self.make_user('ramp_setup_other', SYSTEM)
         for refused in (
-            lambda: setup._finish_sign_in('x' + state, code, error),
-            lambda: setup._finish_sign_in(None, code, error),
-            lambda: setup.with_user(other)._finish_sign_in(state, code, error),
+            lambda: self.answer(setup, 'x' + state, code, error),
+            lambda: self.answer(setup, None, code, error),
+            lambda: self.answer(setup.with_user(other), state, code, error),
         ):
             with self.assertRaisesRegex(UserError, 'Nobody expects this answer'):
                 refused()
         self.assertFalse(setup.has_sign_in)
-        setup._finish_sign_in(state, code, error)
+        with self.assertRaisesRegex(UserError, 'Nobody expects this answer'):
+            self.answer(setup, state, code, error)  # another user brought it before, so it is used up
+        state, code, error = self.consent(setup)
+        self.answer(setup, state, code, error)
         self.assertTrue(setup.has_sign_in)
         with self.assertRaisesRegex(UserError, 'Nobody expects this answer'):
-            setup._finish_sign_in(state, code, error)
+            self.answer(setup, state, code, error)
         state, code, error = self.consent(setup)
         setup.sudo().sign_in_until = fields.Datetime.now() - timedelta(seconds=1)
         with self.assertRaisesRegex(UserError, 'more than ten minutes'):
-            setup._finish_sign_in(state, code, error)
+            self.answer(setup, state, code, error)
 
     def test_refused(self):
         """If nobody consents, or Ramp does not accept the code, the page says so, and asks again."""
         self.ramp.is_consent_given = False
         setup = self.begin(access_kind='sign_in')
-        setup._finish_sign_in(*self.consent(setup))
+        self.answer(setup, *self.consent(setup))
         self.assertIn('(access_denied)', setup.sign_in_message)
         self.ramp.is_consent_given = True
         state, _code, _error = self.consent(setup)
         self.assertFalse(setup.sign_in_message)
-        setup._finish_sign_in(state, None, '<script>alert(1)</script>')
+        self.answer(setup, state, None, '<script>alert(1)</script>')
         self.assertIn('(?)', setup.sign_in_message)
         state, code, _error = self.consent(setup)
-        setup._finish_sign_in(state, code + 'x', None)
+        self.answer(setup, state, code + 'x', None)
         self.assertIn('Connection Ramp: ', setup.sign_in_message)
         self.assertFalse(setup.has_sign_in)
 
@@ -160,7 +169,7 @@ class TestSignIn(SignInCase):
         setup = self.env['ramp.setup'].with_user(self.user).search([], order='id desc', limit=1)
         self.assertIn('/v1/authorize?', setup_action['url'])
         former = self.connection.sudo().sign_in_id
-        address = setup._finish_sign_in(*self.consent(setup))
+        address = self.answer(setup, *self.consent(setup))
         self.assertEqual(address, f'/odoo/ramp-connections/{self.connection.id}')
         self.assertFalse(former.exists() or setup.exists())
         self.sync('transaction')
@@ -173,22 +182,97 @@ class TestSignIn(SignInCase):
         connection.sudo().ramp_business_id = 'another'
         connection.with_user(self.user).action_sign_in()
         setup = self.env['ramp.setup'].with_user(self.user).search([], order='id desc', limit=1)
-        with self.assertRaisesRegex(UserError, 'belong to the Ramp business'), self.env.cr.savepoint():
-            setup._finish_sign_in(*self.consent(setup))
+        address = self.answer(setup, *self.consent(setup))
+        self.assertEqual(address, f'/odoo/ramp-connections/{connection.id}')
         self.assertEqual(connection.sudo().sign_in_id, former)
+        self.assertIn('belong to the Ramp business', connection.with_user(self.user).sign_in_message)
+        self.assertFalse(connection.with_env(self.env).sign_in_message, 'it is for the user who signed in')
 
-    def test_connect_again(self):
-        """A connection that was disconnected keeps its sign-in, unless somebody signs in again."""
+    def test_refused_again(self):
+        """A refused sign-in for a connected connection leads back to it, with the reason. A later one clears it."""
         connection = self.connected()
         former = connection.sudo().sign_in_id
+        mine = connection.with_user(self.user)
+        self.ramp.is_consent_given = False
+        mine.action_sign_in()
+        setup = mine._own_setups()[0].with_user(self.user)
+        state, code, error = self.consent(setup)
+        self.assertEqual(self.answer(setup, state, code, error), f'/odoo/ramp-connections/{connection.id}')
+        mine.invalidate_recordset()
+        self.assertRegex(mine.sign_in_message, r'\(access_denied\).*press Sign In to Ramp again')
+        self.assertEqual((connection.state, connection.sudo().sign_in_id), ('connected', former))
+        with self.assertRaisesRegex(UserError, 'Nobody expects this answer'):
+            self.answer(setup, state, code, error)
+        self.ramp.is_consent_given = True
+        mine.action_sign_in()
+        setup = mine._own_setups()[0].with_user(self.user)
+        self.answer(setup, *self.consent(setup))
+        mine.invalidate_recordset()
+        self.assertFalse(mine.sign_in_message)
+        self.assertFalse(former.exists())
+
+    def test_not_allowed_any_more(self):
+        """Who has lost the right to set up Ramp gets no access, and the state is used up."""
+        setup = self.begin(access_kind='sign_in')
+        state, code, error = self.consent(setup)
+        self.user.group_ids -= self.env.ref('account.group_account_manager')
+        self.answer(setup, state, code, error)
+        self.assertFalse(setup.sudo().has_sign_in)
+        self.assertIn('Only accounting administrators', setup.sudo().sign_in_message)
+        self.assertFalse(setup.sudo().sign_in_digest)
+
+    def disconnect(self, connection):
+        """Disconnect, and do what happens after the commit. Returns the forms that revoke tokens."""
+        self.ramp.requests.clear()
+        with self.job_mode():
+            connection.with_user(self.user).action_disconnect()
+            self.assertFalse(self.revoked(), 'nothing is revoked before the commit')
+            self.env.cr.postcommit.run()
+        return self.revoked()
+
+    def revoked(self):
+        return [entry['body'] for entry in self.ramp.requests if entry['path'].endswith('/token/revoke')]
+
+    def test_disconnect_revokes(self):
+        """On Disconnect, the tokens are revoked at Ramp, and somebody has to sign in again to connect."""
+        connection = self.connected()
+        token = connection.sudo().sign_in_id.refresh_token
+        revoked = self.disconnect(connection)
+        self.assertEqual([form['token_type_hint'] for form in revoked], ['refresh_token', 'access_token'])
+        self.assertEqual(revoked[0]['token'], token)
+        self.assertFalse(self.ramp.state.refresh_tokens)
+        self.assertFalse(connection.sudo().sign_in_id.refresh_token)
+        self.assertTrue(connection.has_sign_in, 'it is still known that somebody has to sign in')
+        self.ramp.assert_clean()
+
+    def test_disconnect_revokes_the_token_of_the_app(self):
+        self.go_to('preview').action_connect()
+        revoked = self.disconnect(self.connections())
+        self.assertEqual([form['token_type_hint'] for form in revoked], ['access_token'])
+
+    def test_not_revoked(self):
+        """If Ramp does not revoke a token, the connection's log says so. Disconnect has done the rest."""
+        connection = self.connected()
+        self.ramp.faults.add_fault('server_error', '*/token/revoke')
+        self.disconnect(connection)
+        self.assertEqual(connection.state, 'disconnected')
+        self.assertIn('Ramp did not revoke it', str(connection.message_ids[:1].body))
+        self.assertFalse(connection.sudo().sign_in_id.refresh_token)
+
+    def test_connect_again(self):
+        """To connect again, somebody has to sign in again, because Disconnect revokes the access."""
+        connection = self.connected()
         with self.job_mode():
             connection.with_user(self.user).action_disconnect()
             context = {'default_connection_id': connection.id, 'allowed_company_ids': self.company.ids}
             Setup = self.env['ramp.setup'].with_user(self.user).with_context(**context)
             setup = Setup.create({})
-            self.assertEqual((setup.access_kind, setup.has_sign_in), ('sign_in', True))
+            self.assertEqual((setup.access_kind, setup.has_sign_in), ('sign_in', False))
+            with self.assertRaisesRegex(UserError, 'Press Sign In to Ramp first'):
+                setup.action_next()
+            self.answer(setup, *self.consent(setup))
             self.go_to('preview', setup).action_connect()
-        self.assertEqual((connection.state, connection.sudo().sign_in_id), ('connected', former))
+        self.assertEqual((connection.state, connection.has_sign_in), ('connected', True))
         connection.with_user(self.user).action_disconnect()
         with self.job_mode():
             self.go_to('preview', Setup.create({'access_kind': 'secret'})).action_connect()
@@ -236,6 +320,19 @@ class TestSignInPage(SignInCase, HttpCase):
         answer = self.url_open(f'/ramp_connector/sign_in?state={state}&code={code}', allow_redirects=False)
         self.assertEqual(answer.status_code, 400)
         self.assertIn('Nobody expects this answer', answer.text)
+
+    def test_state_is_used_up_by_an_error(self):
+        """An answer that ends in an error page uses its state up, too."""
+        setup = self.begin(access_kind='sign_in')
+        state, code, _error = self.consent(setup)
+        self.authenticate(self.user.login, self.user.login)
+        page = f'/ramp_connector/sign_in?state={state}&code={code}'
+        with mute_logger('odoo.http'), patch.object(type(setup), '_exchange_code', side_effect=ValueError('broken')):
+            self.assertEqual(self.url_open(page, allow_redirects=False).status_code, 500)
+        answer = self.url_open(page, allow_redirects=False)
+        self.assertEqual((answer.status_code, 'Nobody expects this answer' in answer.text), (400, True))
+        self.env.invalidate_all()
+        self.assertFalse(setup.has_sign_in)
 
     def test_nobody_is_logged_in(self):
         self.authenticate(None, None)

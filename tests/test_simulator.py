@@ -159,6 +159,24 @@ class TestToken(SimulatorCase):
         self.ramp.dead_tokens_not_found = True
         self.assertRefused(self.client.get('/users'), 404, 'DEVELOPER_7002')
 
+    def test_revoke_form(self):
+        """The form of a revocation has a token, and perhaps its kind. A token that Ramp does not know is no error."""
+        for form, allowed in (
+            ({'token': 'x', 'token_type_hint': 'refresh_token'}, {200}),
+            # 422: the contract's file is there
+            ({'token_type_hint': 'refresh_token'}, {400, 422}),
+            ({'token': 'x', 'token_type_hint': 'id_token'}, {400, 422}),
+            ({'token': 'x', 'client_id': 'y'}, {400, 422}),
+        ):
+            with self.subTest(form=form):
+                answer = requests.post(
+                    f'{self.ramp.api_url}/token/revoke',
+                    data=form,
+                    timeout=20,
+                    auth=(self.ramp.client_id, self.ramp.client_secret),
+                )
+                self.assertIn(answer.status_code, allowed)
+
     def test_rate_limit_rolls(self):
         self.ramp.rate.limit = 3
         self.ramp.rate.forget_requests()

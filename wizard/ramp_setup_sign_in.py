@@ -48,7 +48,7 @@ class RampSetup(models.TransientModel):
         """Return the sign-in of the assistant, else that of its connection, in superuser mode."""
         # sudo: no user may read sign-ins
         setup = self.sudo()
-        return setup.sign_in_id or setup.connection_id.sign_in_id
+        return setup.sign_in_id or setup.connection_id.sign_in_id.filtered('refresh_token')
 
     def _compute_redirect_uri(self):
         self.redirect_uri = self.get_base_url() + REDIRECT_PATH
@@ -110,42 +110,51 @@ class RampSetup(models.TransientModel):
     # ------------------------------------------------------------------ back from Ramp
 
     @api.model
-    def _finish_sign_in(self, state, code, error):
-        """Take what Ramp answered, for the user who was sent there.
+    def _take_sign_in(self, state):
+        """Use up a state that came back, whoever brings it. The caller commits that.
 
-        :param state, code, error: texts of the query, or None
-        :return: address of the page to show, in this Odoo
+        :param state: text of the query, or None
+        :return: assistant that waits for this answer, in superuser mode; empty if nobody expects it from this user now
+        """
+        # sudo: no user may read these fields
+        setup = self.sudo().search([('sign_in_digest', '=', self._digest_state(state or ''))], limit=1)
+        is_expected = setup.create_uid == self.env.user and setup.sign_in_until >= fields.Datetime.now()
+        setup.write({'sign_in_digest': False, 'sign_in_until': False})
+        return setup if setup and is_expected else setup.browse()
+
+    def _finish_sign_in(self, code, error):
+        """Take what Ramp answered to the user who was sent there. What goes wrong is said on the page that is shown.
+
+        :param code, error: texts of the query, or None
+        :return: address of the page to show, in this Odoo: that of the connection if it is connected already
         :raise UserError: if nobody expects this answer
         """
-        # sudo: no user may read these fields. Only an own assistant is found.
-        setup = self.sudo().search(
-            [
-                ('sign_in_digest', '=', self._digest_state(state or '')),
-                ('sign_in_until', '>=', fields.Datetime.now()),
-                ('create_uid', '=', self.env.uid),
-            ],
-            limit=1,
-        )
-        if not setup:
+        if not self:
             raise UserError(
                 self.env._(
                     'Nobody expects this answer of Ramp: it was used before, came after more than ten minutes, or '
                     'belongs to another user. Open Ramp > Set Up, and press Sign In to Ramp again.'
                 )
             )
-        company = setup.company_id
-        setup = setup.sudo(False).with_company(company).with_context(allowed_company_ids=company.ids)
-        setup._check_may_set_up()
-        connection = setup._draft_connection()
-        message = setup._exchange_code(connection, code) if code else setup._describe_refusal(error)
-        # sudo: see above. The state works once.
-        setup.sudo().write({'sign_in_digest': False, 'sign_in_until': False, 'sign_in_message': message})
-        if setup.connection_id.state == 'connected':
-            if not message:
-                setup.unlink()
-                return f'/odoo/ramp-connections/{connection._origin.id}'
-            raise UserError(message)
-        return f'/odoo/ramp-setup/{setup.id}'
+        self.ensure_one()
+        setup = self.sudo(False).with_company(self.company_id).with_context(allowed_company_ids=self.company_id.ids)
+        try:
+            with self.env.cr.savepoint():
+                setup._check_may_set_up()
+                message = (
+                    setup._exchange_code(setup._draft_connection(), code) if code else setup._describe_refusal(error)
+                )
+        except UserError as refusal:
+            message = str(refusal)
+        # sudo: the user may have lost the right to set up Ramp. The message is for this user alone.
+        setup.sudo().sign_in_message = message
+        connection = self.connection_id
+        if connection.state != 'connected':
+            return f'/odoo/ramp-setup/{setup.id}'
+        if not message:
+            connection._own_setups().sign_in_message = False
+            setup.unlink()
+        return f'/odoo/ramp-connections/{connection.id}'
 
     def _describe_refusal(self, error):
         word = error if error and ERROR_WORD.fullmatch(error) else '?'

@@ -6,6 +6,9 @@ from .. import auth, sign_in
 from ..errors import OAuthError
 from ..routes import route
 
+# TokenRevokeRequestBody
+REVOKE_FIELDS, TOKEN_KINDS = {'token', 'token_type_hint'}, ('access_token', 'refresh_token')
+
 
 @route('POST', '/token', open=True)
 def post_token(call):
@@ -22,9 +25,15 @@ def post_token(call):
 @route('POST', '/token/revoke', open=True)
 def revoke_token(call):
     auth.check_client_credentials(call.request, call.ramp)
-    token = (call.body or {}).get('token')
-    auth.kill_access_token(call.state, token)
-    call.state.refresh_tokens.pop(token, None)
+    form = call.body or {}
+    if (
+        not form.get('token')
+        or not set(form) <= REVOKE_FIELDS
+        or form.get('token_type_hint', 'access_token') not in TOKEN_KINDS
+    ):
+        raise OAuthError(400, 'invalid_request', 'The form has no token, an unknown kind of token, or other fields')
+    auth.kill_access_token(call.state, form['token'])
+    call.state.refresh_tokens.pop(form['token'], None)
     return {}
 
 
