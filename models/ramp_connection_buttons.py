@@ -68,6 +68,11 @@ class RampConnection(models.Model):
 
     def _check_may_connect(self):
         """Raise `UserError` if something has to be decided or installed before the connection can be connected."""
+        self._check_existing_policy()
+        self._check_chart_exists()
+
+    def _check_existing_policy(self):
+        """Raise `UserError` unless somebody has decided about what is in Ramp already. The assistant asks it, too."""
         if not self.existing_policy and (self.pull_statements or self.pull_bills):
             raise UserError(
                 self.env._(
@@ -77,7 +82,6 @@ class RampConnection(models.Model):
                     field=self._fields['existing_policy']._description_string(self.env),
                 )
             )
-        self._check_chart_exists()
 
     def _set_up_for_business(self, client):
         """Complete the set-up in Odoo for the Ramp business of the credentials. Ramp is only read.

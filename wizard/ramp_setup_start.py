@@ -239,11 +239,4 @@ class RampSetup(models.TransientModel):
 
     def _leave_start(self):
         self._check_start_date()
-        if not self.existing_policy and (self.pull_statements or self.pull_bills):
-            raise UserError(
-                self.env._(
-                    'Choose what happens to the card statements and vendor credits that are already in Ramp ("%s"). '
-                    'Ramp does not say whether another system has posted them.',
-                    self._fields['existing_policy']._description_string(self.env),
-                )
-            )
+        self._draft_connection()._check_existing_policy()
