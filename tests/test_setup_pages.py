@@ -241,8 +241,11 @@ class TestSetupStart(SetupCase):
     def test_policy_is_asked_for(self):
         setup = self.go_to('start')
         setup.existing_policy = False
-        with self.assertRaisesRegex(UserError, 'Statements and Vendor Credits in Ramp Already'):
+        with self.assertRaisesRegex(UserError, 'Statements and Vendor Credits in Ramp Already') as asked:
             setup.action_next()
+        with self.assertRaises(UserError) as same:
+            setup._draft_connection()._check_may_connect()
+        self.assertEqual(str(asked.exception), str(same.exception), 'the assistant and Connect say the same')
         setup.write({'pull_bills': False, 'pull_statements': False})
         setup.action_next()
 
