@@ -1,9 +1,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import functools
 from collections import defaultdict
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, formatLang
+from odoo.tools import SQL, format_date, formatLang
 
 from .reason import Cause
 
@@ -127,14 +128,27 @@ class RampCause(models.Model):
     @api.depends('cause', 'kind')
     @api.depends_context('lang')
     def _compute_name(self):
+        of_state = self._state_labels()
+        for cause in self:
+            cause.name = of_state.get(cause.kind) or self._title_in_words(cause.cause)
+
+    @api.model
+    def _state_labels(self):
+        """Return {kind: name} of the causes of rows whose reason names none."""
         Record = self.env['ramp.record']
-        of_state = {
+        return {
             f'{OF_STATE}{value}': label
             for name in ('state', 'hold_reason')
             for value, label in Record._fields[name]._description_selection(self.env)
         }
-        for cause in self:
-            cause.name = of_state.get(cause.kind) or Cause.from_json(cause.cause).title.in_language(self.env.lang)
+
+    @api.model
+    def _title_in_words(self, cause):
+        """Return the sentence about all objects with a cause, in the language and with the date format of the reader.
+
+        :param cause: `Cause` as JSON
+        """
+        return Cause.from_json(cause).title.in_language(self.env.lang, functools.partial(format_date, self.env))
 
     def _search_name(self, operator, value):
         # The names are made for their reader. There are some hundred causes, so all are read

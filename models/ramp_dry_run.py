@@ -182,7 +182,7 @@ class RampDryRun(models.Model):
         flows = dict(self._fields['flow']._description_selection(self.env))
 
         return {
-            'result': result,
+            'result': self._result_for_reader(result),
             'flows': flows,
             'as_money': lambda amount, code=currency.name: self._format_amount_by_code(amount, code),
             'as_date': lambda day: format_date(self.env, day) if day else '',

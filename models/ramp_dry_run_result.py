@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from odoo import api, models
 from odoo.fields import Domain
 
+from .reason import Cause as CauseData
+
 # Objects whose names are an example for a cause
 EXAMPLES = 5
 
@@ -200,6 +202,7 @@ class RampDryRun(models.Model):
             causes.append(
                 {
                     'title': cause.name,
+                    'cause': cause.cause,
                     'kind': cause.kind or False,
                     'place': cause.place,
                     'count': len(rows),
@@ -219,4 +222,30 @@ class RampDryRun(models.Model):
             'amount': row.amount if row.currency_id else False,
             'currency': row.currency_id.name or False,
             'reason': False if kind == 'posted' else row.reason_text or False,
+            'causes': [] if kind == 'posted' or not row._get_causes() else row.reason['causes'],
+        }
+
+    # ------------------------------------------------------------------ for the reader
+
+    @api.model
+    def _result_for_reader(self, result):
+        """Return a result whose causes and reasons are in the language and with the date format of the reader.
+
+        An earlier version stored them as texts. These stay in the language that the result was made in.
+        """
+        Cause, Record = self.env['ramp.cause'], self.env['ramp.record']
+        of_state = Cause._state_labels()
+
+        def read_title(cause):
+            if cause['kind'] in of_state:
+                return of_state[cause['kind']]
+            return Cause._title_in_words(cause['cause']) if cause.get('cause') else cause['title']
+
+        def read_reason(row):
+            return Record._reason_in_words(map(CauseData.from_json, row.get('causes') or ())) or row['reason']
+
+        return {
+            **result,
+            'causes': [{**cause, 'title': read_title(cause)} for cause in result['causes']],
+            'objects': [{**row, 'reason': read_reason(row)} for row in result['objects']],
         }

@@ -1,7 +1,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import functools
 import json
 
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 from .reason import Cause, join_texts, text_digest
 
@@ -227,7 +229,12 @@ class RampRecord(models.Model):
     @api.depends_context('lang')
     def _compute_reason_text(self):
         for record in self:
-            record.reason_text = join_texts(record._get_causes(), self.env.lang) or record.error_message
+            record.reason_text = self._reason_in_words(record._get_causes()) or record.error_message
+
+    @api.model
+    def _reason_in_words(self, causes):
+        """Return the sentences of causes in the language and with the date format of the reader."""
+        return join_texts(causes, self.env.lang, functools.partial(format_date, self.env))
 
     @api.depends('error_message', 'reason', 'state')
     def _compute_cause_ids(self):

@@ -2,6 +2,7 @@
 """Why an object is not posted, as data: sentences that can be read in any language, and causes that objects share."""
 
 import dataclasses
+import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ class Sentence:
     """A sentence of the addon with its arguments. It can be stored, and read in any language.
 
     source: the English text, with placeholders for the arguments
-    args: {name: argument} or list of arguments; each a str, a list of str, or a `Sentence`
+    args: {name: argument} or list of arguments; each a str, a list of str, a day (date), or a `Sentence`
     """
 
     source: str
@@ -45,14 +46,17 @@ class Sentence:
     def __str__(self):
         return self.in_language(None)
 
-    def in_language(self, lang):
+    def in_language(self, lang, as_day=str):
         """Return the text.
 
         :param lang: code of a language; empty: English
+        :param as_day: function that returns a day (date) as text; default: ISO 8601, as in what is stored and sent
         """
 
         def read(value):
-            return value.in_language(lang) if isinstance(value, Sentence) else value
+            if isinstance(value, Sentence):
+                return value.in_language(lang, as_day)
+            return as_day(value) if isinstance(value, datetime.date) else value
 
         args = self.args
         if isinstance(args, Mapping):
@@ -76,7 +80,9 @@ class Sentence:
 
     def to_json(self):
         def write(value):
-            return value.to_json() if isinstance(value, Sentence) else value
+            if isinstance(value, Sentence):
+                return value.to_json()
+            return {'day': value.isoformat()} if isinstance(value, datetime.date) else value
 
         if isinstance(self.args, Mapping):
             return {'text': self.source, 'args': {name: write(value) for name, value in self.args.items()}}
@@ -85,7 +91,9 @@ class Sentence:
     @classmethod
     def from_json(cls, value):
         def read(part):
-            return cls.from_json(part) if isinstance(part, Mapping) else part
+            if not isinstance(part, Mapping):
+                return part
+            return datetime.date.fromisoformat(part['day']) if 'day' in part else cls.from_json(part)
 
         args = value['args']
         if isinstance(args, Mapping):
@@ -99,6 +107,8 @@ def _as_argument(value):
     causes = getattr(value, 'causes', ())
     if len(causes) == 1:  # a reason inside a reason: it is read in the language of the outer one
         return causes[0].text
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [str(part) for part in value]
     return str(value)
@@ -156,9 +166,10 @@ def text_digest(text):
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def join_texts(causes, lang):
+def join_texts(causes, lang, as_day=str):
     """Return the sentences of several causes, one on each line and each once.
 
     :param causes: iterable of `Cause`
+    :param as_day: see `Sentence.in_language`
     """
-    return '\n'.join(dict.fromkeys(cause.text.in_language(lang) for cause in causes))
+    return '\n'.join(dict.fromkeys(cause.text.in_language(lang, as_day) for cause in causes))

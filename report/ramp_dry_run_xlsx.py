@@ -22,7 +22,7 @@ class DryRunWorkbook(Workbook):
                 'printed': env['report.ramp_connector.tie_out']._printed_in_words(),
             },
         )
-        self.result = run.result
+        self.result = run._result_for_reader(run.result)
         self._flows = dict(run._fields['flow']._description_selection(env))
         self._places = run._place_labels()
         self._states = dict(env['ramp.record']._fields['state']._description_selection(env))

@@ -1,6 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 """What needs attention is grouped by cause, all causes of an object are found at once, and one click settles each."""
 
+import datetime
 from unittest.mock import patch
 
 from odoo import Command
@@ -51,6 +52,28 @@ class TestCauses(RampCase):
             self.assertEqual(sentence.in_language('de_DE'), 'Zeile 2: Travel 50 % ist archiviert.')
         self.assertEqual(str(Sentence.of('100 % of "%s"')), '100 % of "%s"', 'text from outside is no template')
         self.assertEqual(str(Cause.of(text, by=('number',)).title), 'Line 2: …')
+
+    def test_a_day_survives_its_storage(self):
+        """A day in a sentence is stored as such. What is stored and sent has it as in ISO 8601."""
+        inner = _lt('It ended on %s.', datetime.date(2026, 7, 31))
+        sentence = Sentence.from_json(Sentence.of(_lt('Line %(number)s: %(reason)s', number=2, reason=inner)).to_json())
+        self.assertEqual(str(sentence), 'Line 2: It ended on 2026-07-31.')
+        self.assertEqual(sentence.in_language(None, lambda day: f'{day:%d.%m.%Y}'), 'Line 2: It ended on 31.07.2026.')
+
+    def test_day_in_the_format_of_the_reader(self):
+        """A reason and its cause show their days as the reader has them. Ramp and the database have one form."""
+        self.env['res.lang']._activate_lang('de_DE')
+        self.company.fiscalyear_lock_date = '2026-12-31'
+        ramp_id = self.spend(1000, date='2026-07-05T12:00:00+00:00')
+        self.sync('transaction')
+        record, cause = self.record(ramp_id), self.causes()['lock_date']
+        self.assertIn('2026-07-05 is on or before the lock date 2026-12-31', record.error_message)
+        for lang, spent, lock in (('en_US', '07/05/2026', '12/31/2026'), ('de_DE', '05.07.2026', '31.12.2026')):
+            with self.subTest(lang=lang):
+                text = record.with_context(lang=lang).reason_text
+                self.assertIn(spent, text)
+                self.assertIn(lock, text)
+                self.assertIn(lock, cause.with_context(lang=lang).name)
 
     def test_collected(self):
         holds = HoldCollector()

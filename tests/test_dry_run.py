@@ -250,6 +250,36 @@ class TestDryRun(DryRunCase):
         self.assertIn('A-1', strings)
         self.assertEqual(run.action_open_workbook()['url'], f'/ramp_connector/dry_run/xlsx?run_id={run.id}')
 
+    def test_language_of_the_reader(self):
+        """Causes and reasons are read in the language of the reader, whoever asked for the dry run."""
+        self.env['res.lang']._activate_lang('de_DE')
+        self.company.fiscalyear_lock_date = '2026-12-31'
+        self.spend(1000, date='2026-07-05T12:00:00+00:00')
+        self.spend(2000, account=None)
+        run = self.dry()
+        self.sync(*ORDER)
+        held = self.env['ramp.record'].search([('connection_id', '=', self.connection.id), ('state', '=', 'held')])
+        self.assertEqual(len(held), 2)
+        for lang in ('en_US', 'de_DE'):
+            result = run.with_context(lang=lang)._result_for_reader(run.result)
+            self.assertEqual(
+                {cause['title'] for cause in result['causes']},
+                set(held.cause_ids.with_context(lang=lang).mapped('name')),
+            )
+            self.assertEqual(
+                {row['reason'] for row in result['objects']}, set(held.with_context(lang=lang).mapped('reason_text'))
+            )
+            page = str(run.with_context(lang=lang).page)
+            self.assertIn('31.12.2026' if lang == 'de_DE' else '12/31/2026', page)
+        # An earlier version stored texts only
+        for part, key in (('causes', 'cause'), ('objects', 'causes')):
+            for each in run.result[part]:
+                del each[key]
+        self.assertEqual(
+            [cause['title'] for cause in run._result_for_reader(run.result)['causes']],
+            [cause['title'] for cause in run.result['causes']],
+        )
+
     def test_one_row(self):
         held = self.spend(4000, account='X-1', date='2026-03-11T12:00:00+00:00')
         self.sync('transaction')
