@@ -216,6 +216,7 @@ class RampCause(models.Model):
             'rate': self._open_currency,
             'lock_date': self._post_on_first_open_day,
             'setting': self._open_connection,
+            'unreconciled': self._reconcile_again,
             'vendor': self._open_vendor,
         }.get(self.kind)
         if not solve:
@@ -269,6 +270,9 @@ class RampCause(models.Model):
             self.env._('Post on First Open Day'),
             self.env._('1 record is tried again.') if count == 1 else self.env._('%s records are tried again.', count),
         )
+
+    def _reconcile_again(self, about):
+        return self._get_records().action_reconcile_again()
 
     def _open_connection(self, about):
         return self.connection_id._get_records_action()

@@ -21,6 +21,7 @@ class RampRecord(models.Model):
             ('retry', 'Retried'),
             ('keep', 'Kept as posted'),
             ('rebook', 'Reversed and posted again'),
+            ('reconcile', 'Reconciled again'),
             ('ignore', 'Ignored'),
         ],
         string='Last Decision',
@@ -126,6 +127,9 @@ class RampRecord(models.Model):
         if self.res_id and self.finding == 'vanished':
             # Ramp has no such object any more, so there is nothing to confirm
             return 'confirmed'
+        if self.res_id and self.finding == 'unreconciled':
+            # The next run would reconcile it again
+            return 'confirmed' if self.is_told or not flow._sync_type else 'done'
         if not self.res_id or flow._sends or getattr(flow, '_updates', True):
             return 'pending'
         return 'done' if self.sync_key or flow._sync_type else 'confirmed'
@@ -156,6 +160,41 @@ class RampRecord(models.Model):
             self.env._('1 document is reversed. Its object is posted again in the next run.')
             if len(self) == 1
             else self.env._('%s documents are reversed. Their objects are posted again in the next run.', len(self)),
+        )
+
+    def action_reconcile_again(self):
+        """Reconcile documents with their payments again, where somebody removed that, with the user's access rights.
+
+        :raise UserError: if it was not removed, or cannot be put back
+        """
+        self._check_is_accountant()
+        for record in self:
+            if record.finding != 'unreconciled' or not record.res_id:
+                raise UserError(self.env._('The reconciliation of %s was not removed in Odoo.', record.display_name))
+        for record in self:
+            # sudo: accountants decide on rows (checked above) without being able to edit them
+            row = record.sudo()
+            row._lock_for_decision()
+            flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
+            flow._reconcile_again_for_user(record.connection_id, row)
+            row.write(
+                {
+                    **record._decision_values('reconcile'),
+                    'state': row._state_after_retry(),
+                    'error_message': False,
+                    'reason': False,
+                    'hold_reason': False,
+                    'finding': False,
+                }
+            )
+        # sudo: see above
+        self.sudo()._log_decision(self.env._('Reconcile Again'))
+        return self.env['ramp.connection']._notify_user(
+            'success',
+            self.env._('Reconcile Again'),
+            self.env._('1 document is reconciled with its payment again.')
+            if len(self) == 1
+            else self.env._('%s documents are reconciled with their payments again.', len(self)),
         )
 
     def _accept_late_payload(self):

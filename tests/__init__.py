@@ -102,6 +102,7 @@ from . import (
     test_token_dies,
     test_transaction,
     test_unconfirmed,
+    test_unreconciled,
     test_undo_sync,
     test_user,
     test_vendor,

@@ -183,6 +183,7 @@ METHODS = {
                 'action_ignore',
                 'action_link',
                 'action_rebook',
+                'action_reconcile_again',
                 'action_retry',
                 'action_unlink_document',
             ),

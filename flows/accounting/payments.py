@@ -4,6 +4,7 @@ import datetime
 from collections import defaultdict
 
 from odoo import Command, api, models
+from odoo.exceptions import UserError
 from odoo.tools import LazyTranslate
 
 from ...ramp_api import Money
@@ -166,6 +167,30 @@ class RampFlowPayment(models.AbstractModel):
                 has_changed = True
             (paid + line).reconcile()
         return has_changed
+
+    def _reconcile_again_for_user(self, connection, record):
+        """Let the payments of a row pay its document again, with the user's access rights.
+
+        :param record: row, in superuser mode
+        :raise UserError: when a document or its payment is not posted, not open, or on a locked day
+        """
+        # sudo: the user may not be able to edit the ledger
+        found = self.sudo()._look_up_documents(connection.sudo(), [record.ramp_id])
+        _row, move, line = found.get(record.ramp_id, (None, self.env['account.move'], self.env['account.move.line']))
+        move, line = move.with_env(self.env), line.with_env(self.env)
+        move.check_access('write')
+        known = record._read_note(PaymentNote)
+        try:
+            if self._repay_new_document(connection, known, line):
+                self.env['ramp.record'].sudo()._store_noted({record.id: known})
+        except Held as held:
+            raise UserError(held.in_language(self.env.lang)) from held
+        if any(not paid.reconciled for _note, paid in self._find_earlier_payments(known)) and not line.reconciled:
+            raise UserError(
+                self.env._(
+                    '%s cannot be reconciled with its payment. Check that both are posted and open.', move.display_name
+                )
+            )
 
     def _find_earlier_payments(self, noted):
         """Return the payable lines of earlier payments that are noted on a row: of its parts, and of a payment by card.

@@ -23,6 +23,10 @@ FINDING_TEXTS = {
     'vanished': _lt('Ramp no longer has %(name)s, which is posted. If it was deleted there, reverse its document.'),
     'reversed': _lt('Its document %(name)s was reversed in Odoo after it was posted.'),
     'edited': _lt('Its document %(name)s was edited in Odoo and no longer matches Ramp.'),
+    'unreconciled': _lt(
+        'Somebody in Odoo removed the reconciliation of %(document)s with its payment %(name)s. Ramp paid it, but it is '
+        'open here. Press Reconcile Again.'
+    ),
 }
 FINDING_REMEDY = _lt('If this is correct, press Retry to accept it.')
 FINDING_TITLES = {
@@ -33,7 +37,10 @@ FINDING_TITLES = {
     'reversed': _lt('The document was reversed in Odoo after it was posted'),
     'edited': _lt('The document was edited in Odoo and no longer matches Ramp'),
     'period': _lt('It is posted in another month than in Ramp'),
+    'unreconciled': _lt('Ramp paid it, but the reconciliation with its payment was removed in Odoo'),
 }
+# Findings that a button settles: see `ramp.cause`
+FINDING_KINDS = {'unreconciled': 'unreconciled'}
 
 # A check reads everything since the start date this often. The other checks read the last MONTHS only.
 EVERYTHING = timedelta(days=7)
@@ -52,8 +59,8 @@ class RampFlowWatch(models.AbstractModel):
     """The nightly check, which finds what the lists of ready objects do not show, in Ramp and in Odoo.
 
     In Ramp it reads everything, offered or not. So the tie-out knows what is not marked as ready, and what was exported
-    without this connection. In Odoo it looks for documents that were deleted, reset to draft, cancelled, reversed or
-    edited after they were posted. A finding puts the row on hold with the reason, until it is corrected or somebody
+    without this connection. In Odoo it looks for documents that were deleted, reset to draft, cancelled, reversed,
+    edited or unreconciled after they were posted. A finding puts the row on hold with the reason, until it is corrected or somebody
     accepts it (Retry).
 
     Each flow is checked by itself. If one fails, the run names it and still checks the others. At the end, the
@@ -305,6 +312,8 @@ class RampFlowWatch(models.AbstractModel):
             )
         ):
             found.setdefault(record, ('vanished', self._make_finding_text('vanished', name)))
+        for record, name, document in self._find_unreconciled_payments(connection):
+            found.setdefault(record, ('unreconciled', self._make_finding_text('unreconciled', name, document=document)))
         odd = report._read_monthly_figures(connection, None, self.env.cr.now().date()).monthly
         kinds = ('edited', 'period') if connection.lock_date_policy == 'hold' else ('edited',)
         for difference in report._describe_differences(
@@ -313,10 +322,44 @@ class RampFlowWatch(models.AbstractModel):
             found[difference['record_id']] = difference['kind'], difference['text']
         return found
 
+    def _find_unreconciled_payments(self, connection):
+        """Return the rows of payments that no longer pay their document: [(row id, name of payment, name of document)].
+
+        Payment and document are both posted and open.
+        """
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT ON (r.id) r.id, paid.name, m.name
+                  FROM ramp_record r
+                  JOIN ramp_record d ON d.connection_id = r.connection_id AND d.ramp_id = r.ramp_id
+                   AND d.flow = replace(r.flow, '_payment', '') AND d.res_model = 'account.move'
+                  JOIN account_move m ON m.id = d.res_id AND m.state = 'posted' AND m.payment_state IN ('not_paid', 'partial')
+                  JOIN LATERAL (
+                       SELECT l.move_id FROM jsonb_each(
+                              CASE WHEN jsonb_typeof(r.noted -> 'parts') = 'object' THEN r.noted -> 'parts' ELSE '{}' END
+                              ) AS part(key, value)
+                         JOIN account_move_line l ON l.id = (part.value ->> 'line')::int
+                        WHERE l.parent_state = 'posted' AND NOT l.reconciled
+                       UNION ALL
+                       SELECT l.move_id FROM account_move_line l JOIN account_account a ON a.id = l.account_id
+                        WHERE jsonb_typeof(r.noted #> '{card,id}') = 'number' AND l.move_id = (r.noted #>> '{card,id}')::int
+                          AND a.account_type = 'liability_payable' AND l.parent_state = 'posted' AND NOT l.reconciled
+                       ) open ON TRUE
+                  JOIN account_move paid ON paid.id = open.move_id
+                 WHERE r.connection_id = %s AND r.flow IN ('bill_payment', 'reimbursement_payment') AND r.res_id IS NOT NULL
+                   AND r.state IN ('confirmed', 'done', 'held') AND NOT COALESCE(r.has_changed, FALSE)
+                   AND NOT COALESCE(d.has_changed, FALSE)
+                 ORDER BY r.id, paid.id
+                """,
+                connection.id,
+            )
+        )
+
     @api.model
-    def _make_finding_text(self, kind, name):
+    def _make_finding_text(self, kind, name, **names):
         """Return the `Sentence` of a finding, with what to do about it. Each user reads it in their language."""
-        finding = Sentence.of(FINDING_TEXTS[kind], name=name or '')
+        finding = Sentence.of(FINDING_TEXTS[kind], name=name or '', **names)
         if kind == 'deleted':
             return finding
         return Sentence.of('%(finding)s %(remedy)s', finding=finding, remedy=FINDING_REMEDY)
@@ -324,4 +367,4 @@ class RampFlowWatch(models.AbstractModel):
     @api.model
     def _make_finding_cause(self, kind, text):
         """Return the `Cause` of a finding. All rows with the same kind of finding have it in common."""
-        return Cause.of(text, title=FINDING_TITLES[kind])
+        return Cause.of(text, FINDING_KINDS.get(kind), title=FINDING_TITLES[kind])
