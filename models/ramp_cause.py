@@ -213,6 +213,7 @@ class RampCause(models.Model):
             'map_option': self._open_mapping,
             'cardholder': self._open_cardholders,
             'currency': self._open_currency,
+            'posted_elsewhere': self._open_other_connection,
             'rate': self._open_currency,
             'lock_date': self._post_on_first_open_day,
             'setting': self._open_connection,
@@ -276,6 +277,12 @@ class RampCause(models.Model):
 
     def _open_connection(self, about):
         return self.connection_id._get_records_action()
+
+    def _open_other_connection(self, about):
+        other = self.env['ramp.connection'].browse(about['connection']).exists()
+        if not other:
+            raise UserError(self.env._('This connection no longer exists.'))
+        return other._get_records_action()
 
     def _open_vendor(self, about):
         row = self.env['ramp.record'].search(

@@ -205,6 +205,8 @@ class RampDryRun(models.Model):
                     'cause': cause.cause,
                     'kind': cause.kind or False,
                     'place': cause.place,
+                    # the connection that has posted these already
+                    'connection': (cause.cause.get('about') or {}).get('connection', False),
                     'count': len(rows),
                     'amounts': {code: round(amount, 6) for code, amount in sorted(amounts.items())},
                     'examples': [row.display_name for row in rows[:EXAMPLES]],

@@ -250,6 +250,34 @@ class TestDryRun(DryRunCase):
         self.assertIn('A-1', strings)
         self.assertEqual(run.action_open_workbook()['url'], f'/ramp_connector/dry_run/xlsx?run_id={run.id}')
 
+    def test_second_connection(self):
+        """What another connection has posted is held with that cause, and a link to that connection."""
+        ramp_id = self.spend(5000, date='2026-07-05T12:00:00+00:00')
+        # Ramp does not know yet that it is posted, and offers it to everybody
+        fault = self.ramp.faults.add_fault('server_error', '*/accounting/syncs')
+        self.sync('transaction')
+        self.assertEqual((self.record(ramp_id).state, fault.struck > 0), ('done', True))
+        self.ramp.faults.clear_faults()
+        first = self.connection
+        self.connection = first.copy(
+            {
+                'name': 'Second',
+                'existing_policy': 'book',
+                'client_id': self.ramp.client_id,
+                'client_secret': self.ramp.client_secret,
+                'start_date': '2026-06-01',
+                'ramp_entity_id': next(iter(self.ramp.state['entities']))['id'],
+            }
+        )
+        run = self.dry()
+        self.assertEqual((run.state, run.posted_count), ('done', 0), run.message)
+        [cause] = run.result['causes']
+        self.assertEqual((cause['kind'], cause['count']), ('posted_elsewhere', 1), cause)
+        self.assertRegex(cause['title'], f'^The connection {first.name} has posted these already.*Ramp entity')
+        self.assertIn(f'/odoo/ramp-connections/{first.id}', run.page)
+        [stopped] = run.result['objects']
+        self.assertIn(f'has posted it already: {self.move(ramp_id).name}', stopped['reason'])
+
     def test_language_of_the_reader(self):
         """Causes and reasons are read in the language of the reader, whoever asked for the dry run."""
         self.env['res.lang']._activate_lang('de_DE')

@@ -275,6 +275,8 @@ class RampFlowBook(models.AbstractModel):
                 _logger.info('Ramp flow %s: a batch of %s is split: %s', self._flow, len(plans), type(error).__name__)
                 return None
             (record,) = plans
+            if isinstance(error, psycopg2.errors.UniqueViolation):
+                error = self._explain_posted_elsewhere(connection, record) or error
             if isinstance(error, Held):
                 record._mark_held(error, error.move)
             elif isinstance(error, UserError):
@@ -284,6 +286,46 @@ class RampFlowBook(models.AbstractModel):
                 record._mark_failed(self._describe_single_failure(error))
             return {}
         return dict(zip(plans, documents, strict=True))
+
+    def _explain_posted_elsewhere(self, connection, record):
+        """Return the `Held` of an object that another connection of this database has posted; None if none has.
+
+        Two connections of one Ramp business see the same objects, unless each has an entity of its own. A document's
+        Ramp id is unique, so only one of them can post an object.
+        """
+        other = self.env['ramp.record'].search(
+            [
+                ('connection_id', '!=', connection.id),
+                ('flow', '=', self._flow),
+                ('ramp_id', '=', record.ramp_id),
+                ('res_id', '!=', False),
+            ],
+            limit=1,
+        )
+        if not other:
+            return None
+        document = self.env[other.res_model].browse(other.res_id).exists()
+        # What is in the books of another company is named by its connection alone
+        is_own = other.company_id == connection.company_id
+        move = document.move_id if document._name == 'account.payment' else document
+        name = other.connection_id.name
+        return Held(
+            _lt(
+                'The connection %(connection)s has posted it already: %(document)s. Only one connection can post an '
+                'object of Ramp. Choose a Ramp entity for each connection, or use only one of them for this Ramp '
+                'business.',
+                connection=name,
+                document=document.display_name if is_own else other.name,
+            ),
+            move if is_own and move._name == 'account.move' else None,
+            kind='posted_elsewhere',
+            title=_lt(
+                'The connection %s has posted these already. Only one connection can post an object of Ramp. Choose a '
+                'Ramp entity for each connection, or use only one of them for this Ramp business.',
+                name,
+            ),
+            connection=other.connection_id.id,
+        )
 
     # ------------------------------------------------------------------ locks
 
