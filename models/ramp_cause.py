@@ -276,7 +276,14 @@ class RampCause(models.Model):
         return self._get_records().action_reconcile_again()
 
     def _open_connection(self, about):
-        return self.connection_id._get_records_action()
+        """Open a dialog of the connection that has nothing but the field which is to be chosen."""
+        connection, name = self.connection_id, about['field']
+        return connection._get_records_action(
+            name=connection._fields[name]._description_string(self.env),
+            views=[(self.env.ref('ramp_connector.ramp_connection_view_form_setting').id, 'form')],
+            target='new',
+            context={'ramp_setting': name},
+        )
 
     def _open_other_connection(self, about):
         other = self.env['ramp.connection'].browse(about['connection']).exists()

@@ -257,6 +257,18 @@ class RampConnection(models.Model):
         action['context'] = {'default_move_type': 'in_invoice', 'create': False}
         return action
 
+    def action_settle_setting(self):
+        """Let the jobs look again at what waited for a setting. The dialog has saved it before.
+
+        :return: action that closes the dialog
+        """
+        self.ensure_one()
+        self._check_is_manager()
+        self._look_again_at_questions()
+        return self._notify_user(
+            'success', self.name, self.env._('What waited for it is tried again.'), closes_dialog=True
+        )
+
     def _notify_user(self, kind, title, message, closes_dialog=False):
         """Return the action that shows a notification.
 

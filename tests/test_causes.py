@@ -11,7 +11,7 @@ from odoo.tools import LazyTranslate
 from odoo.tools.translate import code_translations
 
 from ..flows.engine.push_job import Job
-from ..flows.engine.reasons import Held, HoldCollector
+from ..flows.engine.reasons import MISSING_SETTINGS, Held, HoldCollector
 from ..models.reason import Cause, Sentence
 from ..simulator import coding
 from ..simulator.endpoints import users
@@ -185,6 +185,36 @@ class TestCauses(RampCase):
         self.assertNotIn('currency', self.causes())
         self.assertNotIn('lock_date', self.causes())
         self.assertTrue(ramp_id)
+
+    def test_choose_a_setting(self):
+        """The button opens a dialog with nothing but the field that is missing. Saving it looks at the records again."""
+        journal = self.connection.card_journal_id
+        self.connection.card_journal_id = False
+        ramp_id = self.spend(1000)
+        self.sync('transaction')
+        cause = self.causes()['setting']
+        action = cause.action_solve()
+        self.assertEqual((action['target'], action['res_id']), ('new', self.connection.id))
+        self.assertEqual(action['name'], 'Card Journal')
+        with Form(self.connection.with_context(**action['context']), view=action['views'][0][0]) as form:
+            shown = [name for name in MISSING_SETTINGS if not form._get_modifier(name, 'invisible')]
+            self.assertEqual(shown, ['card_journal_id'])
+            self.assertTrue(form._get_modifier('card_journal_id', 'required'))
+            form.card_journal_id = journal
+        self.connection.sync_requested_at = False
+        self.connection.action_settle_setting()
+        self.assertTrue(self.connection.sync_requested_at)
+        self.sync('transaction')
+        self.assertConfirmed(ramp_id)
+
+    def test_every_setting_has_its_field(self):
+        """Each setting that an object may wait for is in the dialog, and alone."""
+        view = self.env.ref('ramp_connector.ramp_connection_view_form_setting')
+        for name in MISSING_SETTINGS:
+            with self.subTest(name=name):
+                form = Form(self.connection.with_context(ramp_setting=name), view=view)
+                shown = [each for each in MISSING_SETTINGS if not form._get_modifier(each, 'invisible')]
+                self.assertEqual(shown, [name])
 
     def test_map_an_option(self):
         held = [self.spend(amount, account='X-1') for amount in (1000, 2000)]

@@ -163,6 +163,7 @@ METHODS = {
                 'action_disconnect',
                 'action_push_all',
                 'action_set_up',
+                'action_settle_setting',
                 'action_sign_in',
                 'action_test_connection',
                 'action_undo_sync',
