@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
 from .common import PayablesCase
+from .test_reimbursement import ReimbursementCase
 
 
 @tagged('post_install', '-at_install', 'ramp')
@@ -106,6 +107,20 @@ class TestUnreconciled(PayablesCase):
             self.as_accountant(self.row()).action_reconcile_again()
         self.assertEqual(self.row().finding, 'unreconciled')
 
+    def test_paid_by_card(self):
+        """The entry that settles a bill which was paid by card is found, too."""
+        ramp_id = self.owe(5100)
+        self.ramp.pay_bill(ramp_id, method='CARD', transaction=None)
+        self.sync_payables()
+        bill = self.move(ramp_id)
+        self.assertEqual(bill.amount_residual, 0)
+        bill.line_ids.remove_move_reconcile()
+        self.sync('watch')
+        row = self.record(ramp_id, 'bill_payment')
+        self.assertEqual(row.finding, 'unreconciled')
+        self.as_accountant(row).action_reconcile_again()
+        self.assertEqual((bill.amount_residual, row.finding), (0, False))
+
     def test_paid_in_another_way(self):
         """A bill that somebody paid by hand instead is not open, so nothing is found."""
         self.bill.line_ids.remove_move_reconcile()
@@ -114,3 +129,18 @@ class TestUnreconciled(PayablesCase):
         )._create_payments()
         self.sync('watch')
         self.assertFalse(self.row().finding)
+
+
+@tagged('post_install', '-at_install', 'ramp')
+class TestUnreconciledReimbursement(ReimbursementCase):
+    def test_found(self):
+        ramp_id = self.paid(10000)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+        self.move(ramp_id).line_ids.remove_move_reconcile()
+        self.sync('watch')
+        row = self.record(ramp_id, 'reimbursement_payment')
+        self.assertEqual((row.state, row.finding), ('held', 'unreconciled'))
+        row.action_reconcile_again()
+        self.assertPaid(ramp_id)
+        self.assertEqual((row.state, row.finding), ('confirmed', False))
