@@ -122,6 +122,7 @@ class RampDryRun(models.Model):
         )
         of_document = {(row.res_model, row.res_id): row for row in rows if row.res_id}
         of_object = {row.ramp_id: row for row in rows}
+        moved = self.env['ramp.flow.repayment']._find_rows_of_moved(connection, moves)
         owners = defaultdict(lambda: Record)
         for document in (*moves, *payments):
             payment = document.origin_payment_id if document._name == 'account.move' else document
@@ -129,6 +130,7 @@ class RampDryRun(models.Model):
                 of_document.get((document._name, document.id))
                 or of_document.get((payment._name, payment.id))
                 or of_object.get(document.ramp_id or payment.ramp_id)
+                or moved.get(document)
                 or Record
             )
         return owners

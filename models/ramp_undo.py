@@ -253,6 +253,8 @@ class RampUndo(models.Model):
                 UNION
                 SELECT (noted ->> 'exchange')::int FROM chosen WHERE flow = 'statement'
                 UNION
+                SELECT (noted ->> 'moved')::int FROM chosen WHERE flow = 'repayment'
+                UNION
                 SELECT (noted #>> '{card,id}')::int FROM chosen
                  WHERE flow = 'bill_payment' AND jsonb_typeof(noted #> '{card,id}') = 'number'
                 UNION

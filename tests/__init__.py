@@ -74,6 +74,7 @@ from . import (
     test_ramp_api_webhooks,
     test_reimbursement,
     test_repayment,
+    test_repayment_follows,
     test_roles,
     test_screen_access,
     test_screens,

@@ -120,6 +120,16 @@ class TestAccountingReference(PayablesCase, StatementsCase):
         self.sync(*CARDS)
         self.ramp.add_repayment(transaction=spent, amount_minor=3000, date='2026-03-20')
 
+    def repayment_of_a_transaction_posted_again(self):
+        spent = self.charge()
+        self.sync(*CARDS)
+        self.ramp.add_repayment(transaction=spent, amount_minor=3000, date='2026-03-20')
+        self.sync(*CARDS)
+        self.ramp.update_transaction(spent, account=self.travel)
+        self.record(spent).confirmed_at = '2026-03-31'
+        self.sync(*CARDS)
+        self.record(spent).action_rebook()
+
     def accrual(self):
         spent = self.charge(sync_status='NOT_SYNC_READY')
         self.sync('watch')

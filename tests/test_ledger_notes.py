@@ -32,7 +32,7 @@ WRITTEN = {
         {'parts': {}, 'credits': {'b': 100}, 'card': {'id': False}},
         {'parts': {}, 'credits': {}, 'card': {'id': 4, 'expected': [9000, 'EUR'], 'transfers': [8]}},
     ],
-    RepaymentNote: [{'shares': []}, {'shares': [[5, 9000, 9000]]}],
+    RepaymentNote: [{'shares': []}, {'shares': [[5, 9000, 9000]], 'transaction': 'a', 'moved': 8}],
     StatementNote: [{'cashbacks': []}, {'cashbacks': ['a'], 'exchange': 7}],
     TransferNote: [{'payment': {'id': 3, 'line': 5, 'amount': [9000, 'EUR']}}],
     VendorNote: [{'written': {}, 'is_active': True}, {'written': {'vat': ['', False]}, 'is_active': False}],

@@ -29,6 +29,7 @@ TESTED = {
     '19.0.1.5.0/post-seat.py': 'test_seat.py, TestUpgrade',
     '19.0.1.5.0/post-vendors.py': 'TestMigrations.test_vendors',
     '19.0.1.6.0/pre-hold-reason.py': 'TestMigrations.test_hold_reasons',
+    '19.0.1.7.0/post-repayments.py': 'test_repayment_follows.py, TestRepaymentFollows',
 }
 FLOWS = ('vendor', 'transaction', 'vendor_credit', 'bill', 'bill_payment', 'reimbursement', 'repayment')
 

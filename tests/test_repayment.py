@@ -315,6 +315,10 @@ class TestRepayment(RepaymentCase):
         second, third = self.repay(tx, 5001), self.repay(tx, 1)
         self.sync_repayments()
         self.assertRepaid(first)
+        spent = self.env['account.move.line'].search([('company_id', '=', self.company.id)])
+        for account in (self.account_meals, self.account_travel):
+            balances = spent.filtered(lambda line, account=account: line.account_id == account).mapped('balance')
+            self.assertFalse(round(sum(balances), 2), 'what was repaid followed')
         states = [self.record(ramp_id, 'repayment').state for ramp_id in (second, third)]
         self.assertEqual(sorted(states), ['confirmed', 'held'])
 

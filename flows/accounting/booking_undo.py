@@ -36,17 +36,36 @@ class RampFlowBookingUndo(models.AbstractModel):
         for record in records.try_lock_for_update():
             # Its document could not be undone when Ramp withdrew the object. Now the object is no longer withdrawn.
             if record.ramp_id not in reasons:
-                record.write(
-                    {
-                        'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
-                        'error_message': False,
-                        'reason': False,
-                        'hold_reason': False,
-                        'reason_move_id': False,
-                    }
-                )
+                if self._is_question_settled(connection, record):
+                    self._release_booked_row(record)
                 continue
             self._reverse_withdrawn_object(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
+
+    def _is_question_settled(self, connection, record):
+        """Return whether a posted object that is on hold, and is not withdrawn, has nothing else that holds it."""
+        return True
+
+    def _release_booked_row(self, record):
+        record.write(
+            {
+                'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
+                'error_message': False,
+                'reason': False,
+                'hold_reason': False,
+                'reason_move_id': False,
+            }
+        )
+
+    def _is_matched_in_odoo(self, record, move):
+        """Return whether somebody paid or reconciled the document of an object."""
+        return bool(move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids)
+
+    def _undo_withdrawn_document(self, connection, record, move, reason):
+        """Undo the document of an object that Ramp has withdrawn.
+
+        :return: the reversal, or an empty recordset; see `_undo_booked_move`
+        """
+        return self._undo_booked_move(connection, move, reason) if move else move
 
     def _reverse_withdrawn_object(self, connection, record, row, reason):
         move = self.env['account.move'].browse(record.res_id).exists()
@@ -55,7 +74,7 @@ class RampFlowBookingUndo(models.AbstractModel):
             record._reopen_for_booking()
             record._ignore_by_rule(reason)
             return
-        if move.state == 'posted' and (move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids):
+        if move.state == 'posted' and self._is_matched_in_odoo(record, move):
             record._mark_held(
                 _lt(
                     '%(reason)s But %(move)s is paid or reconciled in Odoo. Undo that, or reverse the document by '
@@ -68,7 +87,7 @@ class RampFlowBookingUndo(models.AbstractModel):
             return
         try:
             with self.env.cr.savepoint():
-                reversal = self._undo_booked_move(connection, move, reason) if move else move
+                reversal = self._undo_withdrawn_document(connection, record, move, reason)
                 # Retry has to use the current payload.
                 record.write({'payload': row['payload'], 'payload_hash': row['payload_hash'], 'late_payload': False})
                 record._reopen_for_booking()

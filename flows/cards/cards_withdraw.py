@@ -3,6 +3,7 @@ from odoo import models
 from odoo.tools import LazyTranslate
 
 from ..engine.reasons import Held
+from ..engine.withdrawn import Withdrawn
 
 _lt = LazyTranslate(__name__)
 
@@ -35,6 +36,10 @@ class RampFlowRepaymentWithdraw(models.AbstractModel):
     _inherit = 'ramp.flow.repayment'
 
     def _withdraw_object(self, connection, record, undo):
-        done = super()._withdraw_object(connection, record, undo)
+        # What moved its shares goes first, because it may be reconciled with the repayment.
+        moved = self._find_moved_entry(record)
+        self._detach_moved_entry(record, moved)
+        before = [self._withdraw_move(connection, moved, undo)] if moved else []
+        done = Withdrawn.together([super()._withdraw_object(connection, record, undo), *before])
         self._withdraw_expenses(record)
         return done

@@ -60,9 +60,14 @@ class RepaymentNote(LedgerNote):
 
     - shares: what it took back of each line of the original, [[id of the line, units of the transaction's currency,
       units of the company's currency]]
+    - transaction: Ramp id of the original. Ramp may name another one later, and a person may keep what is posted.
+      Empty: a repayment of an earlier version that did not follow its original, and was left to a person
+    - moved: id of the entry (`account.move`) that moved the shares to the lines of an original that was posted anew
     """
 
     shares: list[list[int]] | Absent = ABSENT
+    transaction: str | Absent = ABSENT
+    moved: int | Absent = ABSENT
 
 
 class RampFlowRepayment(models.AbstractModel):

@@ -27,7 +27,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         day = self._get_booking_day(connection, value.repaid_at)
         if not day:
             raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
-        spend = [line for line in found.lines[original] if line.account_id != original.journal_id.default_account_id]
+        spend = self._list_spend_lines(connection, original, found)
         employee = self._plan_spend_employee(connection, value, original, found)
         date = self._plan_entry_date(
             connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend)
@@ -48,6 +48,11 @@ class RampFlowRepaymentBook(models.AbstractModel):
             ),
             found.expenses.get(original, self.env['hr.expense']).filtered(lambda expense: expense.state != 'refused'),
         )
+
+    @staticmethod
+    def _list_spend_lines(connection, original, found):
+        card = original.journal_id.default_account_id | connection.card_account_id
+        return [line for line in found.lines[original] if line.account_id not in card]
 
     def _check_ramp_state(self, connection, value):
         if value.status in ('NONE', 'REPAYMENT_FAILED'):
@@ -190,13 +195,11 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 ),
                 original,
             )
-        rest = whole
-        # Otherwise the original was posted again in the meantime. Its whole lines are then the best basis.
-        if set(taken) <= {line.id for line in spend}:
-            rest = [
-                (minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
-                for line, (minor, balance) in zip(spend, whole, strict=True)
-            ]
+        # What was taken of an earlier entry of the original follows to these lines; see `_follow_originals`.
+        rest = [
+            (minor - taken.get(line.id, (0, 0))[0], balance - taken.get(line.id, (0, 0))[1])
+            for line, (minor, balance) in zip(spend, whole, strict=True)
+        ]
         shares, balances = take(amount, rest, currency == company)
         for line, minor, part in zip(spend, shares, balances, strict=True):
             sums = taken.setdefault(line.id, [0, 0])
@@ -207,6 +210,20 @@ class RampFlowRepaymentBook(models.AbstractModel):
 
     def _book_plans(self, connection, plans):
         self._get_employee_contacts(self.env['hr.employee'].union(*(plan.employee for plan in plans)))
+        rows = {
+            row.ramp_id: row
+            for row in self.env['ramp.record'].search_fetch(
+                [
+                    ('connection_id', '=', connection.id),
+                    ('flow', '=', self._flow),
+                    ('ramp_id', 'in', [plan.repayment.id for plan in plans]),
+                ],
+                ['ramp_id', 'noted'],
+            )
+        }
+        for row in rows.values():
+            # Somebody deleted the entry whose shares it moved.
+            self._undo_moved_entry(connection, row, self.env._('Its repayment was deleted in Odoo.'))
         spend = {plan.repayment.id: self._prepare_spend_values(plan) for plan in plans}
         expenses, _again = self.env['ramp.card.expense']._write_expenses(
             connection,
@@ -230,27 +247,17 @@ class RampFlowRepaymentBook(models.AbstractModel):
             )
         )
         moves._post(soft=False)
-        rows = {
-            row.ramp_id: row
-            for row in self.env['ramp.record'].search_fetch(
-                [
-                    ('connection_id', '=', connection.id),
-                    ('flow', '=', self._flow),
-                    ('ramp_id', 'in', [plan.repayment.id for plan in plans]),
-                ],
-                ['ramp_id'],
-            )
-        }
         self.env['ramp.record']._store_noted(
-            {
-                rows[plan.repayment.id].id: RepaymentNote(
-                    shares=[[line.id, minor, balance] for line, minor, balance in plan.shares]
-                )
-                for plan in plans
-            }
+            {rows[plan.repayment.id].id: self._make_share_note(plan) for plan in plans}
         )
         self._post_repayment_notes(plans, moves)
         return moves
+
+    def _make_share_note(self, plan):
+        return RepaymentNote(
+            shares=[[line.id, minor, balance] for line, minor, balance in plan.shares],
+            transaction=self._get_original_id(plan.repayment),
+        )
 
     def _prepare_spend_values(self, plan):
         """Return the values of the lines that take back the lines of the original."""

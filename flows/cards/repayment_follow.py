@@ -1,0 +1,411 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import copy
+import dataclasses
+import logging
+
+from odoo import Command, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL, LazyTranslate
+
+from ...models.ledger_notes import ABSENT
+from ...ramp_api import Money, PayloadError
+from ..accounting.booking import QUIET
+from ..engine.flow import is_of_object
+from ..engine.reasons import Held
+from .repayment import RepaymentNote, RepaymentPlan
+
+_lt = LazyTranslate(__name__)
+_logger = logging.getLogger(__name__)
+
+BATCH = 100  # repayments that follow in one transaction
+
+
+class RampFlowTransactionFollowed(models.AbstractModel):
+    _inherit = 'ramp.flow.transaction'
+
+    def _pull_from_ramp(self, connection, run, client, started):
+        """EXTENDS: let repayments follow what was just posted anew."""
+        result = super()._pull_from_ramp(connection, run, client, started)
+        if result:
+            self.env['ramp.flow.repayment']._follow_originals(connection, run)
+        return result
+
+
+class RampFlowRepaymentFollow(models.AbstractModel):
+    """Let posted repayments follow a card transaction that was posted anew, with another coding.
+
+    The entry of the repayment stays, because the bank may be matched with it. A second entry, on the same day, moves
+    what it took back from the former accounts, analytic accounts and taxes to those of the transaction's new entry. At
+    most one such entry counts for a repayment. If the transaction is posted anew once more, it is reversed first.
+
+    Each run compares the lines that the ledger notes with the lines of the entry that the transaction has now. So it
+    does not matter who had the transaction posted anew, and when. Entry and note commit together.
+    """
+
+    _inherit = 'ramp.flow.repayment'
+
+    def _pull_from_ramp(self, connection, run, client, started):
+        """EXTENDS: let repayments follow their originals before new ones are posted."""
+        self._follow_originals(connection, run)
+        return super()._pull_from_ramp(connection, run, client, started)
+
+    def _is_question_settled(self, connection, record):
+        """EXTENDS: keep a repayment on hold as long as it cannot follow its original."""
+        return super()._is_question_settled(connection, record) and not self._find_misplaced_rows(
+            connection, SQL('r.id = %s', record.id)
+        )
+
+    # ------------------------------------------------------------------ which repayments
+
+    def _find_misplaced_rows(self, connection, where, lock=False):
+        """Return the rows whose shares are not on the lines of the entry that their transaction has now.
+
+        Rows are included whose entry does not count any more, while the one that moved its shares does. A draft waits,
+        and so does what a person has to decide on.
+
+        :param where: further condition (`SQL`); the row is `r`
+        :param lock: lock the rows, and leave out those that another worker has locked
+        """
+        self.env.flush_all()
+        reversed_now = SQL(
+            "EXISTS (SELECT FROM account_move x WHERE x.reversed_entry_id = m.id AND x.state = 'posted')"
+        )
+        self.env.cr.execute(
+            SQL(
+                """
+            SELECT r.id FROM ramp_record r
+              LEFT JOIN account_move m ON m.id = r.res_id
+              LEFT JOIN ramp_record t ON t.connection_id = r.connection_id AND t.flow = 'transaction' AND t.ramp_id = r.parent_ramp_id
+                   AND t.res_model = 'account.move'
+              LEFT JOIN account_move o ON o.id = t.res_id AND o.state = 'posted'
+             WHERE r.connection_id = %(connection)s AND r.flow = %(flow)s AND %(where)s
+               AND (r.noted ->> 'moved' IS NOT NULL AND (m.id IS NULL OR m.state = 'cancel' OR %(reversed_now)s)
+                    OR m.state = 'posted' AND o.id IS NOT NULL AND NOT %(reversed_now)s
+                       AND (r.state IN ('done', 'confirmed') OR r.hold_reason = 'question')
+                       AND COALESCE(r.noted ->> 'transaction', r.parent_ramp_id) = r.parent_ramp_id
+                       AND EXISTS (
+                           SELECT FROM jsonb_array_elements(
+                                  CASE WHEN jsonb_typeof(r.noted -> 'shares') = 'array' THEN r.noted -> 'shares' ELSE '[]' END) AS s(share)
+                             LEFT JOIN account_move_line l ON l.id = (s.share ->> 0)::int
+                            WHERE l.move_id IS DISTINCT FROM o.id))
+             ORDER BY r.id LIMIT %(limit)s %(lock)s
+            """,
+                connection=connection.id,
+                flow=self._flow,
+                where=where,
+                reversed_now=reversed_now,
+                limit=BATCH,
+                lock=SQL('FOR UPDATE OF r SKIP LOCKED' if lock else ''),
+            )
+        )
+        return self.env['ramp.record'].browse(row[0] for row in self.env.cr.fetchall())
+
+    def _find_moved_entry(self, record):
+        """Return the entry that moved the shares of a repayment, if it counts: nobody cancelled or reversed it."""
+        moved = self.env['account.move'].browse(record._read_note(RepaymentNote).moved or []).exists()
+        return moved.filtered(lambda move: move.state != 'cancel' and not self._is_reversed(move))
+
+    @staticmethod
+    def _is_reversed(move):
+        return 'posted' in move.reversal_move_ids.mapped('state')
+
+    def _find_rows_of_moved(self, connection, moves):
+        """Return {entry that moved the shares of a repayment: row of the repayment}, of these entries."""
+        self.env['ramp.record'].flush_model(['connection_id', 'flow', 'noted'])
+        self.env.cr.execute(
+            SQL(
+                """
+            SELECT (noted ->> 'moved')::int, id FROM ramp_record
+             WHERE connection_id = %s AND flow = %s AND (noted ->> 'moved')::int = ANY(%s)
+            """,
+                connection.id,
+                self._flow,
+                moves.ids,
+            )
+        )
+        return {moves.browse(move): self.env['ramp.record'].browse(row) for move, row in self.env.cr.fetchall()}
+
+    # ------------------------------------------------------------------ a run
+
+    def _follow_originals(self, connection, run):
+        """Move the shares of all repayments whose originals were posted anew. Commits."""
+        after = 0
+        while ids := self._transaction(self._follow_next_originals, connection, run, after):
+            after = ids[-1]
+
+    def _follow_next_originals(self, connection, run, after):
+        """Move the shares of the next repayments, in one transaction.
+
+        :return: ids of the rows that were looked at
+        """
+        records = self._find_misplaced_rows(connection, SQL('r.id > %s', after), lock=True)
+        if not records:
+            return []
+        values = {}
+        for record in records:
+            try:
+                values[record] = self._read_standing_value(record)
+            except PayloadError as error:
+                record._mark_held(_lt('Ramp sent data that cannot be posted. %s', error))
+        readable = [value for value in values.values() if value]
+        found = self._look_up_references(connection, readable) if readable else None
+        for record, value in values.items():
+            self._follow_in_savepoint(connection, record, value, found)
+        run.write(
+            {
+                'processed': run.processed + len(records),
+                'held': run.held + records.mapped('hold_reason').count('question'),
+            }
+        )
+        return records.ids
+
+    def _read_standing_value(self, record):
+        """Return the repayment of a row; None if its entry does not count any more."""
+        entry = self.env['account.move'].browse(record.res_id).exists()
+        if entry.state != 'posted' or self._is_reversed(entry):
+            return None
+        return dataclasses.replace(self._read_payload(record.payload), original_transaction_id=record.parent_ramp_id)
+
+    def _follow_in_savepoint(self, connection, record, value, found):
+        """Move the shares of one repayment, or take back the entry that moved them.
+
+        If that cannot be done, the row has the reason.
+
+        :param value: None if the repayment's own entry does not count any more
+        """
+        taken = found and copy.deepcopy(found.taken)
+        try:
+            with self.env.cr.savepoint():
+                if value:
+                    self._follow_original(connection, record, value, found)
+                else:
+                    self._undo_moved_entry(connection, record, self.env._('Its repayment was undone in Odoo.'))
+                    note = dataclasses.replace(record._read_note(RepaymentNote), moved=ABSENT)
+                    self.env['ramp.record']._store_noted({record.id: note})
+        except Exception as error:
+            if not is_of_object(error, undone=True):
+                raise
+            if found:
+                found.taken = taken
+            reason = error if isinstance(error, Held) else self._describe_refusal(record, error)
+            # A row without an entry has a reason already, and is tried again in each run.
+            if record.res_id:
+                record._mark_held(reason, error.move if isinstance(error, Held) else None)
+            return
+        if record.res_id and record.hold_reason == 'question':
+            self._release_booked_row(record)
+
+    def _describe_refusal(self, record, error):
+        if isinstance(error, UserError):
+            return _lt('Odoo refused to post it: %s', error)
+        _logger.exception('Ramp flow %s could not move the shares of %s', self._flow, record.ramp_id)
+        return self._describe_single_failure(error)
+
+    # ------------------------------------------------------------------ one repayment
+
+    def _follow_original(self, connection, record, value, found):
+        """Move what a repayment took back to the lines of the entry that its transaction has now.
+
+        :raise Held: when the day is locked, or the transaction does not have that much any more
+        """
+        self._undo_moved_entry(connection, record, self.env._('The card transaction was posted again.'))
+        note, identity = record._read_note(RepaymentNote), record.parent_ramp_id
+        entry, original = self.env['account.move'].browse(record.res_id), found.originals[record.parent_ramp_id][1]
+        amount = sum(minor for _line, minor, _balance in note.shares)
+        for line, minor, balance in note.shares:
+            sums = found.taken[identity][line]
+            found.taken[identity][line] = [sums[0] - minor, sums[1] - balance]
+        currency = entry.currency_id
+        money = Money(self._float_to_minor(self._units_to_amount(amount, currency), currency), currency.name)
+        value = dataclasses.replace(value, amount=money)
+        spend = self._list_spend_lines(connection, original, found)
+        shares, balance = self._plan_repaid_shares(connection, value, original, spend, found)
+        expense = entry.expense_ids[:1]
+        plan = RepaymentPlan(
+            repayment=value,
+            original=original,
+            date=entry.date,
+            journal=entry.journal_id,
+            account=entry.line_ids.account_id.browse(),
+            employee=expense.employee_id,
+            shares=shares,
+            balance=balance,
+            label=expense.name or entry.ref,
+            spent=found.expenses.get(original, expense.browse()),
+        )
+        moved = self._move_shares(connection, plan, entry, found)
+        note = dataclasses.replace(
+            note, **{name: getattr(self._make_share_note(plan), name) for name in ('shares', 'transaction')}
+        )
+        note.moved = moved.id or ABSENT
+        self.env['ramp.record']._store_noted({record.id: note})
+        if expense:
+            self.env['ramp.card.expense']._write_expenses(
+                connection,
+                {value.id: (self._prepare_expense_values(connection, plan), self._prepare_spend_values(plan))},
+            )
+        self._post_repayment_notes([plan], entry)
+
+    def _list_share_lines(self, entry, amount):
+        """Return the lines of a repayment's entry that take back its original.
+
+        :param amount: units of the entry's currency that were taken back
+        :return: empty recordset if somebody edited the entry, so that its lines do not come to that
+        """
+        arrived = entry.line_ids.sorted('id')[:1]
+        lines = (entry.line_ids - arrived).filtered('account_id')
+        is_whole = self._amount_to_units(sum(lines.mapped('amount_currency')), entry.currency_id) == -amount
+        return lines if is_whole and lines.currency_id == entry.currency_id else lines.browse()
+
+    def _move_shares(self, connection, plan, entry, found):
+        """Post the entry that moves the shares of a repayment from its own lines to those of the original.
+
+        Nothing is posted where both have the same coding, or where somebody edited the repayment's entry.
+
+        :param entry: entry of the repayment
+        :return: the entry, or an empty recordset
+        :raise Held: when the day is locked
+        """
+        currency, company = entry.currency_id, entry.company_currency_id
+        lines = self._list_share_lines(entry, sum(minor for _line, minor, _balance in plan.shares))
+        if not lines:
+            entry._message_log(
+                body=self.env._(
+                    '%(original)s was posted again. The lines of this entry stay, because it was edited in Odoo.',
+                    original=plan.original._get_html_link(),
+                )
+            )
+            return entry.browse()
+        before = [self._mirror_entry_line(line, -line.amount_currency, -line.balance) for line in lines]
+        items = self._net_entry_lines([*before, *self._prepare_spend_values(plan)], currency, company)
+        if not items:
+            return entry.browse()
+        journal = connection.card_journal_id
+        has_tax = any(item['tax_ids'][0][2] or item['tax_repartition_line_id'] for item in items)
+        date = self._plan_entry_date(connection, entry.date, journal, found, has_tax)
+        reference = self.env._(
+            '%(repayment)s: moved to the coding of %(original)s',
+            repayment=entry.ref or entry.name,
+            original=plan.original.name,
+        )
+        left = company.round(-sum(item['balance'] for item in items))
+        if left:
+            items.append(self._prepare_exchange_line(connection, reference, left))
+        moved = (
+            self.env['account.move']
+            .with_context(**QUIET, skip_invoice_sync=True)
+            .create(
+                {
+                    'move_type': 'entry',
+                    'company_id': connection.company_id.id,
+                    'journal_id': journal.id,
+                    'partner_id': plan.original.partner_id.id,
+                    'currency_id': currency.id,
+                    'date': date,
+                    'ref': reference,
+                    'line_ids': [Command.create(item) for item in items],
+                }
+            )
+        )
+        moved._post(soft=False)
+        self._reconcile_moved_shares(lines, moved)
+        link = moved._get_html_link(title=moved.name)
+        bodies = {
+            move.id: self.env._('%(reference)s: %(entry)s', reference=reference, entry=link)
+            for move in (entry, plan.original)
+        }
+        bodies[moved.id] = self.env._('%(reference)s: %(entry)s', reference=reference, entry=entry._get_html_link())
+        (entry + plan.original + moved)._message_log_batch(bodies=bodies)
+        return moved
+
+    def _prepare_exchange_line(self, connection, name, balance):
+        """Return a line for what is left where the original has another rate than before.
+
+        :raise Held: when the company has no accounts for that
+        """
+        self.env['ramp.flow.statement']._get_exchange_journal(connection)
+        company = connection.company_id
+        account = (
+            company.expense_currency_exchange_account_id if balance > 0 else company.income_currency_exchange_account_id
+        )
+        return {
+            'account_id': account.id,
+            'name': name,
+            'currency_id': company.currency_id.id,
+            'amount_currency': balance,
+            'balance': balance,
+            'analytic_distribution': {},
+            'tax_ids': [Command.clear()],
+        }
+
+    def _net_entry_lines(self, items, currency, company):
+        """Return the values of lines, with those of the same coding added up. What comes to nothing is left out."""
+        groups = {}
+        for item in items:
+            key = (
+                item['account_id'],
+                item['partner_id'],
+                tuple(sorted(item['analytic_distribution'].items())),
+                *(tuple(sorted(item[name][0][2])) for name in ('tax_ids', 'tax_tag_ids')),
+                item['tax_repartition_line_id'],
+                item['group_tax_id'],
+            )
+            groups.setdefault(key, []).append(item)
+        netted = []
+        for parts in groups.values():
+            amount, balance = (
+                unit.round(sum(part[name] for part in parts))
+                for name, unit in (('amount_currency', currency), ('balance', company))
+            )
+            base = company.round(sum(part['tax_base_amount'] for part in parts))
+            if amount * balance < 0:
+                netted += parts  # a line with two signs is none
+            elif amount or balance or base:
+                like = next((part for part in parts if part['balance'] * balance > 0), parts[-1])
+                netted.append({**like, 'amount_currency': amount, 'balance': balance, 'tax_base_amount': base})
+        return netted
+
+    @staticmethod
+    def _reconcile_moved_shares(lines, moved):
+        """Reconcile what leaves an account with what the repayment has there, if the account is reconciled at all."""
+        for account in lines.account_id.filtered('reconcile'):
+            both = (lines + moved.line_ids).filtered(
+                lambda line, account=account: line.account_id == account and not line.reconciled
+            )
+            if both & lines and both & moved.line_ids:
+                both.reconcile()
+
+    # ------------------------------------------------------------------ undoing
+
+    def _undo_moved_entry(self, connection, record, reason):
+        """Undo the entry that moved the shares of a repayment, if it counts. The caller changes the note."""
+        if moved := self._find_moved_entry(record):
+            self._undo_booked_move(connection, moved, reason)
+
+    def _detach_moved_entry(self, record, moved):
+        """Unreconcile a repayment from the entry that moved its shares."""
+        self._find_moved_partials(record, moved).unlink()
+
+    def _find_moved_partials(self, record, moved):
+        entry = self.env['account.move'].browse(record.res_id).exists()
+        partials = moved.line_ids.matched_debit_ids | moved.line_ids.matched_credit_ids
+        return partials.filtered(
+            lambda partial: entry <= (partial.debit_move_id | partial.credit_move_id).move_id <= entry | moved
+        )
+
+    def _is_matched_in_odoo(self, record, move):
+        """EXTENDS: The entry that moved its shares goes with it, unless somebody reconciled that."""
+        moved = self._find_moved_entry(record)
+        lines = (move | moved).line_ids
+        partials = lines.matched_debit_ids | lines.matched_credit_ids
+        return bool(partials - self._find_moved_partials(record, moved))
+
+    def _undo_withdrawn_document(self, connection, record, move, reason):
+        """EXTENDS: undo the entry that moved its shares, too."""
+        self._undo_moved_entry(connection, record, reason)
+        return super()._undo_withdrawn_document(connection, record, move, reason)
+
+    def _undo_booked_object(self, connection, record, reason):
+        """EXTENDS: undo the entry that moved its shares, too."""
+        self._undo_moved_entry(connection, record, reason)
+        return super()._undo_booked_object(connection, record, reason)
