@@ -9,6 +9,7 @@ from . import (  # a base comes before the models that inherit it
     receipt,
     repayment,
     repayment_book,
+    repayment_move,
     repayment_follow,
     described,
     cards_withdraw,
