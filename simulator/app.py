@@ -28,6 +28,7 @@ class Simulator(RequestPipeline, Handles):
     :param resync: answer to a success for an object that is already synced: "refuse" or "accept"
     :param keep_bodies: keep request bodies in the log
     :param ramp_plus: the business has Ramp Plus; without it there are no purchase orders and no item receipts
+    :param bill_pay: the business pays bills by Ramp; without it the API creates and changes no bills
     :param hide_three_way: /purchase-orders leaves out orders with three-way match unless the request asks for them
     :param task_seconds: seconds until a deferred task creates its user; None: not before `finish_user_tasks`
     :param webhooks: options of :class:`Webhooks`, as a dict
@@ -54,6 +55,7 @@ class Simulator(RequestPipeline, Handles):
         resync='refuse',
         keep_bodies=False,
         ramp_plus=True,
+        bill_pay=True,
         hide_three_way=True,
         task_seconds=0,
         webhooks=None,
@@ -70,6 +72,7 @@ class Simulator(RequestPipeline, Handles):
         self.resync = resync
         self.keep_bodies = keep_bodies
         self.ramp_plus = ramp_plus
+        self.bill_pay = bill_pay
         self.hide_three_way = hide_three_way
         self.task_seconds = task_seconds
         self.redirect_uris = tuple(redirect_uris)

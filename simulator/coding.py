@@ -5,7 +5,7 @@ when a request names that connection. Objects of the seed belong to whichever co
 """
 
 from .endpoints import accounting_connection
-from .errors import RampError
+from .errors import RampError, make_field_error
 from .state import Table, select_wire_fields
 
 
@@ -295,10 +295,10 @@ def _build_coding_selection(state, kind, field_id, field_name, external_id, name
     return selection
 
 
-def read_coding_selections(state, wanted):
-    """Return the selections for `[{"field_external_id", "field_option_external_id"}]`.
+def read_coding_selections(state, wanted, refuses_deleted=False):
+    """Return the selections for `[{"field_external_id", "field_option_external_id" or "free_form_text"}]`.
 
-    Raise Ramp's errors for unknown ids.
+    Raise Ramp's errors for unknown ids, and for items with both values or with none.
     """
     active = accounting_connection.find_active_connection(state)
     built_in = {
@@ -309,6 +309,12 @@ def read_coding_selections(state, wanted):
     selections = []
     for item in wanted or ():
         field_id, value = item['field_external_id'], item.get('field_option_external_id')
+        if (value is None) == (item.get('free_form_text') is None):
+            text = 'Needs either field_option_external_id or free_form_text.'
+            raise make_field_error('accounting_field_selections', text)
+        if value is None:
+            selections.append(_read_free_text(state, field_id, item['free_form_text'], active))
+            continue
         if field_id in built_in:
             table, select = built_in[field_id]
             name, selection = value, select(state, value)
@@ -317,7 +323,18 @@ def read_coding_selections(state, wanted):
             if field is None:
                 raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
             table, name, selection = 'options', (field['ramp_id'], value), select_field_option(state, field_id, value)
-        if find_uploaded_row(state, table, name, active) is None:
+        row = find_uploaded_row(state, table, name, active)
+        if row is None or refuses_deleted and not row['is_active']:
             raise RampError(400, 'DEVELOPER_7123', f'Unknown field option {value}')
         selections.append(selection)
     return selections
+
+
+def _read_free_text(state, field_id, text, active):
+    """Return the selection of a text in a field without options. Raise Ramp's errors for other fields."""
+    field = find_uploaded_row(state, 'fields', field_id, active)
+    if field is None:
+        raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
+    if field['input_type'] != 'FREE_FORM_TEXT':
+        raise RampError(400, 'DEVELOPER_7123', f'The field {field_id} has options, not texts')
+    return _build_coding_selection(state, 'OTHER', field_id, field['name'], text, text, None)

@@ -94,7 +94,8 @@ class Contract:
         }
 
     def wants_request_body(self, route):
-        return route.method != 'DELETE' and 'requestBody' in self._operations[route.method, route.path_template]
+        wanted = self._operations[route.method, route.path_template].get('requestBody') or {}
+        return route.method != 'DELETE' and bool(wanted) and wanted.get('required', True)
 
     # -- requests
 

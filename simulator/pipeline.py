@@ -196,7 +196,7 @@ class RequestPipeline:
         return Answer.build_json(status, payload)
 
     def _admit_call(self, call, readable, entry):
-        """Check token, scope, Ramp Plus, body, idempotency key and contract, in Ramp's order. Raise the refusal."""
+        """Check token, scope, products, body, idempotency key and contract, in Ramp's order. Raise the refusal."""
         route, judge = call.route, self.contract
         if judge and not judge.has_route(route):
             judge = None
@@ -206,6 +206,8 @@ class RequestPipeline:
         if (judge.requires_ramp_plus(route) if judge else route.plus) and not self.ramp_plus:
             # Ramp's real refusal is unknown.
             raise RampError(403, 'DEVELOPER_7101', 'This needs Ramp Plus')
+        if route.bill_pay and not self.bill_pay:
+            raise RampError(403, 'DEVELOPER_7101', 'This needs Bill Pay')
         if route.base != API:
             return
         if not readable or call.body is None and judge and judge.wants_request_body(route):

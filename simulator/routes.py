@@ -19,6 +19,7 @@ class Route:
     open: bool = False  # needs no token
     idempotent: bool = False  # the first attempt consumes the body's idempotency_key, whatever its outcome
     plus: bool = False  # only for businesses with Ramp Plus
+    bill_pay: bool = False  # only for businesses with Bill Pay
 
     @property
     def path_template(self):

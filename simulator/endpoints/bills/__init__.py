@@ -6,6 +6,7 @@ Which one it reports after a payment failed is unknown. The simulator reports th
 """
 
 from ...state import Table
+from . import writing
 from .making import attach_invoice_file, archive_bill, change_bill, make_bill
 from .paying import pay_bills
 from .routes import OPTIONAL

@@ -35,10 +35,11 @@ UNSET = (
     'purchase_order_id',
     'remote_id',
     'vendor_memo',
+    '_hold_reason',
     '_summary',
     '_synced_at',
 )
-EMPTY = ('applied_vendor_credits', 'invoice_urls', 'item_receipt_ids', '_invoices', '_payments')
+EMPTY = ('applied_vendor_credits', 'invoice_urls', 'item_receipt_ids', '_files', '_invoices', '_orders', '_payments')
 
 
 # -- creation
@@ -235,6 +236,20 @@ def attach_invoice_file(store, ident, /, kind='pdf', filename=None, text=None):
         lines.append(f'Attachment {len(row["_invoices"])}')  # files of a bill must differ
     made = store['invoices'].add_row({'id': store.make_new_id(), '_kind': kind, '_filename': filename, '_text': lines})
     store['bills'].update_row(ident, _invoices=[*row['_invoices'], made['id']])
+    return made
+
+
+def attach_uploaded_file(store, table, ident, /, kind, filename, content):
+    """Add a PDF file that the API sent to a bill or draft, and return its row.
+
+    Only files of the kind INVOICE are among the invoice_urls. The contract does not say what becomes of the others.
+    """
+    row = store[table].rows[ident]
+    made = store['invoices'].add_row(
+        {'id': store.make_new_id(), '_kind': 'pdf', '_filename': filename, '_type': kind, '_content': content}
+    )
+    name = '_invoices' if kind == 'INVOICE' else '_files'
+    store[table].update_row(ident, **{name: [*row[name], made['id']]})
     return made
 
 

@@ -28,6 +28,8 @@ def pay_bills(
     fx_conversion_rate=None,
     same_day=False,
     source=None,
+    vendor_account=None,
+    fund=None,
     new=False,
 ):
     """Move a bill's payment to another status, or add a payment. Return the payment's id. A list of bills is one batch.
@@ -46,6 +48,8 @@ def pay_bills(
         computed at the bill's rate. Without both, the payment is in the bill's currency
     :param fx_conversion_rate: the bill's rate from now on
     :param source: the bank account that the payment leaves; default: the entity's default account
+    :param vendor_account: the vendor's bank account that the payment reaches; default: the vendor's first one
+    :param fund: for card methods, the fund that is charged; default: a made-up one
     """
     if status not in PAYMENT_STATES:
         raise ValueError(f'Unknown status {status}; there are {", ".join(PAYMENT_STATES)}')
@@ -62,6 +66,8 @@ def pay_bills(
             payments.append(
                 _build_new_payment(store, row, payment_id, method or row['_method'], minor, manual_method, same_day)
             )
+        chosen = {name: value for name, value in (('account', vendor_account), ('fund_id', fund)) if value}
+        payments[place] = {**payments[place], **chosen}
         item = _build_moved_payment(store, row, payments[place], status, parse_midnight(date) if date else None, source)
         if item['method'] in CARD_METHODS and status == 'completed':
             item = _build_charged_payment(store, row, item, transaction)
@@ -71,6 +77,28 @@ def pay_bills(
         changes = {'_payments': payments, '_method': item['method'], '_summary': None}
         store['bills'].update_row(row['id'], **changes, **compute_bill_standing({**row, **changes}))
     return payment_id
+
+
+def cancel_scheduled_payments(store, ident, /):
+    """Take back the payments of a bill that were scheduled and not initiated, and return its row."""
+    row = store['bills'].rows[ident]
+    payments = [{**item, 'state': 'cancelled'} if item['state'] == 'scheduled' else item for item in row['_payments']]
+    if payments == row['_payments']:
+        return row
+    changes = {'_payments': payments, '_summary': None}
+    return store['bills'].update_row(ident, **changes, **compute_bill_standing({**row, **changes}))
+
+
+def resize_scheduled_payment(store, ident, /):
+    """Let the last scheduled payment of a bill pay what is open now, and return the bill's row."""
+    row = store['bills'].rows[ident]
+    places = [place for place, item in enumerate(row['_payments']) if item['state'] == 'scheduled']
+    if not places:
+        return row
+    others = sum(row['_payments'][place]['amount_minor'] for place in places[:-1])
+    payments = list(row['_payments'])
+    payments[places[-1]] = {**payments[places[-1]], 'amount_minor': compute_open_minor(row) - others}
+    return store['bills'].update_row(ident, _payments=payments, **compute_bill_standing({**row, '_payments': payments}))
 
 
 def _find_moving_payment(row, status):

@@ -193,18 +193,20 @@ def list_bills(call):
         return bool(row['archived_at']) == archived and vendor in (None, row['vendor']['id'])
 
     return answer_list_page(
-        call, 'bills', FILTERS, is_bill_listed, bucket=status, render=_make_bill_renderer(call), among=rows
+        call, 'bills', FILTERS, is_bill_listed, bucket=status, render=make_bill_renderer(call), among=rows
     )
 
 
 @route('GET', '/bills/{bill_id}', scope='bills:read')
 def get_bill(call):
-    return _make_bill_renderer(call, with_trace=True)(call.find_path_row('bills', 'bill_id'))
+    return make_bill_renderer(call, with_trace=True)(call.find_path_row('bills', 'bill_id'))
 
 
-@route('DELETE', '/bills/{bill_id}', scope='bills:write')
+@route('DELETE', '/bills/{bill_id}', scope='bills:write', bill_pay=True)
 def delete_bill(call):
     row = call.find_path_row('bills', 'bill_id')
+    if row['archived_at']:
+        raise RampError(400, 'DEVELOPER_7001', 'The bill is archived already')
     try:
         archive_bill(call.state, row['id'])
     except ValueError as error:
@@ -223,7 +225,8 @@ def get_remittance_receipt(call):
     )
 
 
-def _make_bill_renderer(call, with_trace=False):
+def make_bill_renderer(call, with_trace=False):
+    """Return a function that renders a bill's row as Ramp answers it. Only the detail has the trace id."""
     state = call.state
 
     def render_detailed_bill(row):

@@ -30,7 +30,9 @@ def list_order_receipts(store, ident):
 def list_order_bills(store, row):
     """Return the bills of an order that are not archived."""
     among = store['bills'].list_named_rows(row['vendor_id']) if row['vendor_id'] else store['bills']
-    return [bill for bill in among if bill['purchase_order_id'] == row['id'] and not bill['archived_at']]
+    return [
+        bill for bill in among if row['id'] in (bill['purchase_order_id'], *bill['_orders']) and not bill['archived_at']
+    ]
 
 
 def compute_line_totals(store, ident):
