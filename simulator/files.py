@@ -35,7 +35,7 @@ def find_file_kind(receipt):
 def build_file_content(receipt):
     """Return (content type, bytes). An uploaded file is as it was sent."""
     if receipt.get('_content') is not None:
-        return 'application/pdf', receipt['_content']
+        return 'application/pdf', base64.b64decode(receipt['_content'])
     lines = receipt.get('_text') or [f'Receipt {receipt["id"]}']
     text = ' '.join(lines)
     if find_file_kind(receipt) == 'png':

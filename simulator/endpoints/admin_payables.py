@@ -2,7 +2,7 @@
 
 from .. import payables
 from ..state import select_wire_fields
-from . import bills, reimbursements, repayments, vendor_credits, vendors
+from . import bills, draft_bills, reimbursements, repayments, vendor_credits, vendors
 from .admin import register_admin_route, select_queried_rows
 
 
@@ -54,6 +54,23 @@ def pay_bill_row(call):
 @register_admin_route('POST', '/bills/{ident}/archive')
 def archive_bill_row(call):
     return bills.archive_bill(call.state, call.find_path_row('bills', 'ident')['id'])
+
+
+@register_admin_route('GET', '/draft-bills')
+def list_draft_rows(call):
+    return {'data': select_queried_rows(call, 'draft_bills')}
+
+
+@register_admin_route('POST', '/draft-bills/{ident}/submit')
+def submit_draft_row(call):
+    """Make a bill of a draft: `{"approval_status": "APPROVED"}` and what the person edits on the way."""
+    row = call.find_path_row('draft_bills', 'ident')
+    return draft_bills.submit_draft_bill(call.state, row['id'], **(call.body or {})), 201
+
+
+@register_admin_route('POST', '/draft-bills/{ident}/discard')
+def discard_draft_row(call):
+    return draft_bills.discard_draft_bill(call.state, call.find_path_row('draft_bills', 'ident')['id'])
 
 
 @register_admin_route('GET', '/vendor-credits')

@@ -1,7 +1,7 @@
 """Bills, their payments, vendor credits and reimbursements."""
 
 from .. import payables
-from ..endpoints import bills, reimbursements, vendor_credits, vendors
+from ..endpoints import bills, draft_bills, reimbursements, vendor_credits, vendors
 
 
 class PayableHandles:
@@ -35,6 +35,26 @@ class PayableHandles:
     def archive_bill(self, ident):
         with self.state.lock:
             return bills.archive_bill(self.state, ident)
+
+    def submit_draft(self, ident, approval_status='PENDING', **changes):
+        """Make a bill of a draft and return the bill's id; see `endpoints.draft_bills.submit_draft_bill`."""
+        with self.state.lock:
+            return draft_bills.submit_draft_bill(self.state, ident, approval_status, **changes)['id']
+
+    def approve_draft(self, ident, **changes):
+        """Approve a draft, with the person's `changes`, and return the bill's id."""
+        with self.state.lock:
+            return draft_bills.approve_draft_bill(self.state, ident, **changes)['id']
+
+    def reject_draft(self, ident, **changes):
+        """Reject a draft and return the id of the rejected bill."""
+        with self.state.lock:
+            return draft_bills.reject_draft_bill(self.state, ident, **changes)['id']
+
+    def discard_draft(self, ident):
+        """Delete a draft. The API cannot do so."""
+        with self.state.lock:
+            return draft_bills.discard_draft_bill(self.state, ident)
 
     def add_vendor_credit(self, **values):
         """Add a vendor credit and return its id.

@@ -1,5 +1,6 @@
 """Creation, changes and archiving of bills, and the files of their invoices."""
 
+import base64
 from datetime import timedelta
 from decimal import Decimal
 
@@ -245,8 +246,9 @@ def attach_uploaded_file(store, table, ident, /, kind, filename, content):
     Only files of the kind INVOICE are among the invoice_urls. The contract does not say what becomes of the others.
     """
     row = store[table].rows[ident]
+    encoded = base64.b64encode(content).decode()  # rows are sent as JSON to other processes
     made = store['invoices'].add_row(
-        {'id': store.make_new_id(), '_kind': 'pdf', '_filename': filename, '_type': kind, '_content': content}
+        {'id': store.make_new_id(), '_kind': 'pdf', '_filename': filename, '_type': kind, '_content': encoded}
     )
     name = '_invoices' if kind == 'INVOICE' else '_files'
     store[table].update_row(ident, **{name: [*row[name], made['id']]})
