@@ -25,12 +25,25 @@ TABLES = {
     'tax_rates': lambda: Table(key='ramp_id', name=_name_by_id),
     'tax_codes': lambda: Table(key='ramp_id', name=_name_by_id),
     'tax_options': lambda: Table(key='ramp_id', name=_name_by_id),
+    'inventory_fields': lambda: Table(key='ramp_id', name=_name_by_id),
+    'inventory_items': lambda: Table(key='ramp_id', name=_name_by_id),
+    'subsidiaries': lambda: Table(key='ramp_id', name=_name_by_id),
 }
-# Remote ids of the built-in fields. They are not listed in /accounting/fields. The client does not choose the remote id
-# of the tax code field either.
+# Remote ids of the built-in fields. They are not listed in /accounting/fields. The client does not choose the remote ids
+# of the tax code field and the inventory item field either. Those of these two and of the subsidiary field are made up.
 CATEGORY = 'Category'
 MERCHANT = 'Merchant'
 TAX_CODE = 'Tax Code'
+INVENTORY_ITEM = 'Inventory Item'
+SUBSIDIARY = 'Subsidiary'
+# built-in field -> table of its options
+OPTION_TABLES = {
+    CATEGORY: 'accounts',
+    MERCHANT: 'accounting_vendors',
+    TAX_CODE: 'tax_options',
+    INVENTORY_ITEM: 'inventory_items',
+    SUBSIDIARY: 'subsidiaries',
+}
 
 
 # -- lookup
@@ -240,6 +253,53 @@ def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, 
     )
 
 
+def find_active_inventory_field(state, connection):
+    """Return the inventory item field in a connection's books, or None."""
+    mine = in_books_of(connection)
+    return next((row for row in state['inventory_fields'] if row['_active'] and mine(row)), None)
+
+
+def add_inventory_field(state, name, display_name=None, *, connection=None):
+    """Add the inventory item field. This does not check whether one exists already."""
+    values = {'id': INVENTORY_ITEM, 'name': name, 'display_name': display_name or name, '_active': True}
+    return _add_coding_row(state, 'inventory_fields', ('field', INVENTORY_ITEM), values, connection)
+
+
+def add_inventory_item(state, id, name, gl_account_id=None, entity_remote_ids=None, *, connection=None):
+    """Add an option of the inventory item field. Its GL account is given by its ramp_id."""
+    return _find_existing_row(state, 'inventory_items', str(id), connection) or _add_coding_row(
+        state,
+        'inventory_items',
+        ('inventory item', str(id)),
+        {
+            'id': str(id),
+            'name': name,
+            'gl_account_id': gl_account_id,
+            'entity_remote_ids': entity_remote_ids,
+            'is_active': True,
+        },
+        connection,
+    )
+
+
+def add_subsidiary(state, id, name, country=None, currency=None, federal_id_number=None, *, connection=None):
+    """Add an entity of the client's books."""
+    return _find_existing_row(state, 'subsidiaries', str(id), connection) or _add_coding_row(
+        state,
+        'subsidiaries',
+        ('subsidiary', str(id)),
+        {
+            'id': str(id),
+            'name': name,
+            'country': country,
+            'currency': currency,
+            'federal_id_number': federal_id_number,
+            'is_active': True,
+        },
+        connection,
+    )
+
+
 # -- selections: an object may be coded with something that is hidden, deleted or unknown now
 
 
@@ -262,6 +322,15 @@ def select_tax_code(state, option_id, name=None):
     field, row = _find_selected_row(state, 'tax_codes', TAX_CODE), _find_selected_row(state, 'tax_options', option_id)
     name = name or row.get('name', f'Tax {option_id}')
     return _build_coding_selection(state, 'TAX_CODE', TAX_CODE, field.get('name', TAX_CODE), option_id, name, None)
+
+
+def select_inventory_item(state, item_id, name=None):
+    """Return the selection of an inventory item."""
+    field = _find_selected_row(state, 'inventory_fields', INVENTORY_ITEM)
+    row = _find_selected_row(state, 'inventory_items', item_id)
+    name = name or row.get('name', f'Item {item_id}')
+    field_name = field.get('name', INVENTORY_ITEM)
+    return _build_coding_selection(state, 'INVENTORY_ITEM', INVENTORY_ITEM, field_name, item_id, name, None)
 
 
 def select_field_option(state, field_id, option_id, name=None):
@@ -302,9 +371,10 @@ def read_coding_selections(state, wanted, refuses_deleted=False):
     """
     active = accounting_connection.find_active_connection(state)
     built_in = {
-        CATEGORY: ('accounts', select_gl_account),
-        MERCHANT: ('accounting_vendors', select_accounting_vendor),
-        TAX_CODE: ('tax_options', select_tax_code),
+        CATEGORY: select_gl_account,
+        MERCHANT: select_accounting_vendor,
+        TAX_CODE: select_tax_code,
+        INVENTORY_ITEM: select_inventory_item,
     }
     selections = []
     for item in wanted or ():
@@ -313,28 +383,61 @@ def read_coding_selections(state, wanted, refuses_deleted=False):
             text = 'Needs either field_option_external_id or free_form_text.'
             raise make_field_error('accounting_field_selections', text)
         if value is None:
-            selections.append(_read_free_text(state, field_id, item['free_form_text'], active))
+            selections.append(read_free_text(state, field_id, item['free_form_text'], active))
             continue
-        if field_id in built_in:
-            table, select = built_in[field_id]
-            name, selection = value, select(state, value)
-        else:
-            field = find_uploaded_row(state, 'fields', field_id, active)
-            if field is None:
-                raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
-            table, name, selection = 'options', (field['ramp_id'], value), select_field_option(state, field_id, value)
-        row = find_uploaded_row(state, table, name, active)
-        if row is None or refuses_deleted and not row['is_active']:
-            raise RampError(400, 'DEVELOPER_7123', f'Unknown field option {value}')
-        selections.append(selection)
+        find_known_option(state, field_id, value, active, refuses_deleted)
+        select = built_in.get(field_id)
+        selections.append(select(state, value) if select else select_field_option(state, field_id, value))
     return selections
 
 
-def _read_free_text(state, field_id, text, active):
+def find_known_option(state, field_id, option_id, connection, refuses_deleted=False):
+    """Return the option's row in a connection's books, by remote ids. Raise Ramp's errors for unknown ids.
+
+    Deleted options count, unless `refuses_deleted` says otherwise.
+    """
+    table, name = OPTION_TABLES.get(field_id), option_id
+    if table is None:
+        field = find_uploaded_row(state, 'fields', field_id, connection)
+        if field is None:
+            raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
+        table, name = 'options', (field['ramp_id'], option_id)
+    row = find_uploaded_row(state, table, name, connection)
+    if row is None or refuses_deleted and not row['is_active']:
+        raise RampError(400, 'DEVELOPER_7123', f'Unknown field option {option_id}')
+    return row
+
+
+def find_coded_field(state, ident, connection):
+    """Return (remote id, table of the options) of a field by its ramp_id. Raise Ramp's error for an unknown one."""
+    mine = in_books_of(connection)
+    for table, options in (
+        ('fields', 'options'),
+        ('tax_codes', 'tax_options'),
+        ('inventory_fields', 'inventory_items'),
+    ):
+        row = state[table].get_row(ident)
+        if row is not None and mine(row) and row.get('is_active', row.get('_active')):
+            return row['id'], options
+    for name in (CATEGORY, MERCHANT):
+        if ident == state.derive_stable_id('field', name):
+            return name, OPTION_TABLES[name]
+    raise RampError(400, 'DEVELOPER_7122', f'Unknown field {ident}')
+
+
+def read_free_text(state, field_id, text, connection):
     """Return the selection of a text in a field without options. Raise Ramp's errors for other fields."""
-    field = find_uploaded_row(state, 'fields', field_id, active)
+    field = find_uploaded_row(state, 'fields', field_id, connection)
     if field is None:
         raise RampError(400, 'DEVELOPER_7122', f'Unknown field {field_id}')
     if field['input_type'] != 'FREE_FORM_TEXT':
         raise RampError(400, 'DEVELOPER_7123', f'The field {field_id} has options, not texts')
     return _build_coding_selection(state, 'OTHER', field_id, field['name'], text, text, None)
+
+
+def list_missing_fields(state, kind, selections):
+    """Return the remote ids of the fields that objects of a kind (TRANSACTION, ...) need and `selections` lack."""
+    mine = in_books_of(accounting_connection.find_active_connection(state))
+    coded = {item['category_info']['external_id'] for item in selections}
+    needed = [row['id'] for row in state['fields'] if mine(row) and row['is_active'] and kind in row['is_required_for']]
+    return [ident for ident in needed if ident not in coded]

@@ -57,7 +57,7 @@ def recode_all_lines(lines, account):
 
 
 def select_payable_coding(store, line):
-    """Return the selections of a line: "selections" as they are, else from "account", "tax", "vendor", "analytics"."""
+    """Return the selections of a line: "selections" as they are, else from "account", "tax", "vendor", "item", "analytics"."""
     if line.get('selections') is not None:
         return line['selections']
     found = []
@@ -65,6 +65,7 @@ def select_payable_coding(store, line):
         ('account', coding.select_gl_account),
         ('tax', coding.select_tax_code),
         ('vendor', coding.select_accounting_vendor),
+        ('item', coding.select_inventory_item),
     ):
         if line.get(name) is not None:
             found.append(select(store, str(line[name])))

@@ -135,6 +135,7 @@ def upload_coding_rows(call, kind, make, field=None):
         raise make_input_error('Invalid input', {kind.items: wrong})
     owner = find_writable_connection(call)
     _refuse_known_ids(call.state, kind, items, owner, field)
+    _refuse_unknown_entities(call.state, owner, items)
     if kind.read:
         items = [kind.read(call.state, owner, item) for item in items]
     rows = [make(call.state, connection=owner['id'], **item) for item in items]
@@ -156,6 +157,21 @@ def _refuse_known_ids(state, kind, items, owner, field):
         raise RampError(400, kind.exists, text, taken)
 
 
+def _refuse_unknown_entities(state, owner, items):
+    """Raise Ramp's 400 for entities that were not uploaded, if the connection has entity selection on.
+
+    What Ramp does without this setting is unknown. The simulator then takes any id.
+    """
+    if not (owner['settings'] or {}).get('entity_selection_enabled'):
+        return
+    named = {ident for item in items for ident in item.get('entity_remote_ids') or ()}
+    unknown = sorted(ident for ident in named if not coding.find_uploaded_row(state, 'subsidiaries', ident, owner))
+    if unknown:
+        raise RampError(
+            400, 'DEVELOPER_7001', f'Unknown entities: {", ".join(unknown)}', {'entity_remote_ids': unknown}
+        )
+
+
 def patch_coding_row(call, kind, name):
     body = read_checked_fields(call, (), kind.changes)
     owner = find_writable_connection(call)
@@ -166,6 +182,7 @@ def patch_coding_row(call, kind, name):
 def write_coding_fields(call, kind, found, body, owner):
     """Write the fields of a PATCH to a row."""
     values = {key: value for key, value in body.items() if key not in ('accounting_connection_id', 'reactivate')}
+    _refuse_unknown_entities(call.state, owner, [values])
     if kind.read:
         values = kind.read(call.state, owner, values)
     if 'reactivate' in body:

@@ -49,6 +49,7 @@ class CodingCase(SimulatorCase):
         self.account = self.client.get('/accounting/accounts').json()['data'][0]['ramp_id']
         self.field = self.add_field('project').json()['ramp_id']
         self.client.post('/accounting/tax/code', json={'name': 'Tax'})
+        self.client.post('/accounting/inventory-item', json={'name': 'Item'})
 
     @property
     def kinds(self):
@@ -94,6 +95,13 @@ class CodingCase(SimulatorCase):
                 {'name': 'Full', 'entity_remote_ids': ['e1']},
                 readable=False,
                 undeletable=False,
+            ),
+            'inventory items': Kind(
+                '/accounting/inventory-item/options',
+                'options',
+                {'name': 'Widget', 'gl_account_id': self.account},
+                {'name': 'Gadget', 'entity_remote_ids': ['e1']},
+                readable=False,
             ),
         }
 
@@ -650,6 +658,9 @@ class TestCodingWorld(CodingCase):
                 'vendors': ['mine'],
                 'tax_rates': ['mine'],
                 'tax_options': ['mine'],
+                'inventory_fields': ['Inventory Item'],
+                'inventory_items': ['mine'],
+                'subsidiaries': [],
             },
         )
         self.assertEqual(stored['accounts'], self.client.every('/accounting/accounts'))

@@ -23,6 +23,9 @@ CODING_TABLES = {
     'tax_rates': 'tax_rates',
     'tax_codes': 'tax_codes',
     'tax_options': 'tax_options',
+    'inventory_fields': 'inventory_fields',
+    'inventory_items': 'inventory_items',
+    'subsidiaries': 'subsidiaries',
 }
 SEED_OPTIONS = {item.name for item in dataclasses.fields(Seed)}
 

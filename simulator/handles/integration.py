@@ -1,7 +1,7 @@
 """The accounting connection, other accounting systems, and webhooks."""
 
 from .. import events
-from ..endpoints import accounting_connection, syncs, webhooks
+from ..endpoints import accounting_connection, accounting_entities, accounting_filter_rules, syncs, webhooks
 
 
 class IntegrationHandles:
@@ -28,6 +28,16 @@ class IntegrationHandles:
         """Let another accounting provider take the only connection. Ours, if there, is unlinked."""
         with self.state.lock:
             return accounting_connection.take_accounting_seat(self.state, name, connection_type, owner=None)
+
+    def connect_entity(self, ident, remote_id):
+        """Map an entity of the business to an uploaded entity of the books; None: to none of them."""
+        with self.state.lock:
+            return accounting_entities.connect_entity(self.state, ident, remote_id)
+
+    def is_option_offered(self, field, option, chosen):
+        """Return whether people can choose an option; see `endpoints.accounting_filter_rules.is_option_offered`."""
+        with self.state.lock:
+            return accounting_filter_rules.is_option_offered(self.state, field, option, chosen)
 
     def request_sync(self, ident):
         """Press Sync on a transaction or reimbursement that is ready.

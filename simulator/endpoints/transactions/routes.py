@@ -1,7 +1,7 @@
 """The routes of /transactions with their filters and orders, and the sync type."""
 
 from ... import coding
-from ...errors import RampError, make_input_error, make_missing_error
+from ...errors import RampError, make_field_error, make_input_error, make_missing_error
 from ...listing import (
     Filter,
     answer_list_page,
@@ -21,6 +21,8 @@ from .. import syncs
 from .making import STATUSES, change_transaction
 
 syncs.TARGETS['TRANSACTION_SYNC'] = syncs.SyncTarget('transactions')
+# The most objects of one request (contract 2026-08-01).
+LARGEST_MARKING = 500
 ORDERS = {
     'order_by_date_asc': ('date', False),
     'order_by_date_desc': ('date', True),
@@ -127,15 +129,35 @@ def patch_transaction(call):
 
 @route('POST', '/accounting/ready-to-sync', scope='accounting:write')
 def post_ready_to_sync(call):
-    rows = [call.state['transactions'].get_row(ident) for ident in call.read_required_field('object_ids')]
+    """Mark transactions as ready to sync. One that lacks a required field is refused, and the others with it."""
+    idents = call.read_required_field('object_ids')
+    if call.read_required_field('object_type') != 'TRANSACTION':
+        raise make_field_error('object_type', 'Must be one of the allowed values.')
+    if not isinstance(idents, list) or not 1 <= len(idents) <= LARGEST_MARKING:
+        raise make_field_error('object_ids', f'Length must be between 1 and {LARGEST_MARKING}.')
+    rows = [call.state['transactions'].get_row(ident) for ident in idents]
     if None in rows:
         raise make_missing_error('Transaction')
     synced = {row['id']: ['Already synced.'] for row in rows if row['sync_status'] == 'SYNCED'}
     if synced:
         raise make_input_error('Some transactions are synced', synced)
+    missing = {row['id']: found for row in rows if (found := _list_missing_fields(call.state, row))}
+    if missing:
+        raise make_input_error('Some transactions lack required fields', missing)
     for row in rows:
         call.state['transactions'].update_row(row['id'], sync_status='SYNC_READY', updated_at=call.state.read_time())
     return None, 204
+
+
+def _list_missing_fields(state, row):
+    """Return complaints about the required fields that a line of a transaction lacks."""
+    return sorted(
+        {
+            f'{ident} is required.'
+            for line in row['line_items'] or ()
+            for ident in coding.list_missing_fields(state, 'TRANSACTION', line['accounting_field_selections'])
+        }
+    )
 
 
 def _make_transaction_renderer(call):
