@@ -26,6 +26,7 @@ LINE = {
     'end_date': None,
     'external_id': None,
     'id': None,
+    'item': None,
     'quantity': 1,
     'remote_id': None,
     'selections': None,
@@ -83,7 +84,7 @@ def make_purchase_order(
     :param vendor: a row, an id, or a name, which is created if it is new; None: no vendor
     :param currency: default: the entity's
     :param lines: [{"unit_price" (minor units, may be a fraction), "quantity", and optionally "description",
-        "external_id", "account", "tax", "vendor", "analytics", "selections", "withholding_rate", "start_date",
+        "external_id", "account", "tax", "vendor", "item", "analytics", "selections", "withholding_rate", "start_date",
         "end_date", "remote_id"}]
     :param header: selections that code the whole order
     :param number: the order's number; None: the next one
