@@ -583,3 +583,24 @@ class TestEventsOfCreatedBills(CreatedBillsCase):
         self.assertEqual(self.caused(), ['bills.created', 'bills.approved', 'bills.ready_to_sync', 'payments.updated'])
         self.client.delete(f'/bills/{other}')
         self.assertEqual(self.caused(), ['bills.archived'])
+
+
+@tagged('ramp_simulator')
+class TestCreateBillWithoutContract(TestCreateBill):
+    """The same rules on a machine without the contract."""
+
+    options = {'validate': False}
+
+
+@tagged('ramp_simulator')
+class TestChangeBillWithoutContract(TestChangeBill):
+    """The same rules on a machine without the contract."""
+
+    options = {'validate': False}
+
+
+@tagged('ramp_simulator')
+class TestHoldsWithoutContract(TestHolds):
+    """The same rules on a machine without the contract."""
+
+    options = {'validate': False}

@@ -252,3 +252,10 @@ class TestDecidedDrafts(DraftBillsCase):
         self.client.post(f'/_simulator/draft-bills/{other}/discard')
         self.assertEqual(len(self.client.get('/_simulator/draft-bills').json()['data']), 2)
         self.assertEqual(self.ids('/bills/drafts'), [])
+
+
+@tagged('ramp_simulator')
+class TestDraftBillsWithoutContract(TestDraftBills):
+    """The same rules on a machine without the contract."""
+
+    options = {'validate': False}

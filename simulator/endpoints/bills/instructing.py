@@ -95,6 +95,13 @@ def _check_detail_fields(method, details):
     if method not in DETAILS:
         raise make_field_error('payment_details', f'There are none for {method}.')
     wrong = uploads.list_field_complaints(details, *DETAILS[method])
+    wrong.update(
+        {
+            name: ['Field may not be null.']
+            for name, value in details.items()
+            if value is None and name in DETAILS[method][0]
+        }
+    )
     for name in ('payment_arrival_date', 'payment_date'):
         if details.get(name) is not None and not is_iso_day(details[name]):
             wrong[name] = ['Not a valid date.']

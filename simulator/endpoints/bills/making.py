@@ -81,7 +81,7 @@ def make_bill(
 
     :param vendor: a row, an id, or a name, which is created if it is new; None: the first vendor
     :param amount_minor: the total; default: the sum of the lines and the inventory
-    :param lines: [{"amount_minor", and optionally "account", "tax", "vendor", "analytics": {field id: option id},
+    :param lines: [{"amount_minor", and optionally "account", "tax", "vendor", "item", "analytics": {field id: option id},
         "selections", "memo", "currency", "purchase_order_line_item_id", "item_receipt_line_item_ids",
         "withheld_minor"}]; None: one line over the total less the inventory
     :param inventory: the same with "quantity" and "unit_price_minor"; "amount_minor" is optional

@@ -34,12 +34,17 @@ def refuse_body_value(field, text):
 
 def read_bill_body(call, needs, may, nullable=()):
     """Return the body with its form checked: names, lengths and days. `nullable`: days that may be null."""
+    if call.body is None:
+        raise RampError(400, 'DEVELOPER_7011', 'A JSON body is wanted')
     body = uploads.read_checked_fields(call, needs, may)
-    wrong = {
-        name: [f'Longer than maximum length {size}.']
-        for name, size in LARGEST_TEXTS.items()
-        if body.get(name) is not None and len(body[name]) > size
-    }
+    wrong = {}
+    for name, size in LARGEST_TEXTS.items():
+        if name not in body or body[name] is None and name != 'invoice_number':
+            continue
+        if not isinstance(body[name], str):
+            wrong[name] = ['Not a valid string.']
+        elif len(body[name]) > size:
+            wrong[name] = [f'Longer than maximum length {size}.']
     for name in DAYS:
         if name in body and not (body[name] is None and name in nullable) and not is_iso_day(body[name]):
             wrong[name] = ['Not a valid date.']

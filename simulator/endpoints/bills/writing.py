@@ -8,6 +8,7 @@ the harder alternative:
 * An archived bill takes no changes and no files. A hold that is not there cannot be released.
 """
 
+from ... import uploads
 from ...errors import RampError, make_field_error
 from ...payables import parse_midnight
 from ...routes import route
@@ -148,6 +149,8 @@ def patch_bill(call):
     reading.check_remote_id(call, body.get('remote_id'), row['enable_accounting_sync'])
     values = _read_bill_changes(call, row, body)
     method = body.get('payment_method', row['_method'])
+    if 'payment_method' in body and method not in instructing.INSTRUCTED_METHODS:
+        raise make_field_error('payment_method', 'Must be one of the allowed values.')
     if body.get('payment_date'):
         instructing.check_schedulable(call, {**row, 'vendor': values.get('vendor', row['vendor'])}, method)
     _write_bill_changes(call, row, values)
@@ -266,11 +269,14 @@ def answer_uploaded_file(call, table, row):
 @route('POST', '/bills/{bill_id}/hold', scope='bills:write', bill_pay=True)
 def post_bill_hold(call):
     """Put a bill on hold. Scheduled payments lose their day. A payment under way cannot be held."""
+    body = uploads.read_checked_fields(call, (), ('reason',)) if call.body is not None else {}
+    if not isinstance(body.get('reason'), (str, type(None))):
+        raise make_field_error('reason', 'Not a valid string.')
     row = _find_open_bill(call)
     if row['status'] == 'PAID' or any(item['state'] == 'processing' for item in row['_payments']):
         raise RampError(400, 'DEVELOPER_7001', 'The bill is paid, or its payment is under way')
     cancel_scheduled_payments(call.state, row['id'])
-    call.state['bills'].update_row(row['id'], _held=True, _hold_reason=(call.body or {}).get('reason'), _summary=None)
+    call.state['bills'].update_row(row['id'], _held=True, _hold_reason=body.get('reason'), _summary=None)
     return make_bill_renderer(call, with_trace=True)(refresh_bill_standing(call.state, row['id']))
 
 
