@@ -180,6 +180,23 @@ class TestCreateBill(CreatedBillsCase):
         row = self.make(line_items=[{'amount': 5, 'accounting_field_selections': [selection]}])
         self.assertEqual(row['line_items'][0]['accounting_field_selections'][0]['name'], 'Room 7')
 
+    def test_a_required_field_keeps_it_from_being_ready(self):
+        field = {'id': 'team', 'name': 'Team', 'input_type': 'FREE_FORM_TEXT', 'is_required_for': ['BILL']}
+        self.client.post('/accounting/fields', json=field)
+        text = [{'field_external_id': 'team', 'free_form_text': 'Red'}]
+        coded = {'amount': 5, 'accounting_field_selections': text}
+        ident = self.make(line_items=[coded, {'amount': 5}])['id']
+        self.assertEqual(self.ids('/bills', sync_ready='true'), [])
+        self.assertEqual(self.send('BILL_SYNC', ident).status_code, 422)
+        self.assertEqual(self.make(accounting_field_selections=text)['approval_status'], 'APPROVED')
+        self.assertEqual(len(self.ids('/bills', sync_ready='true')), 1)
+        answer = self.client.patch(f'/bills/{ident}', json={'line_items': [coded]})
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(len(self.ids('/bills', sync_ready='true')), 2)
+        # What the seed and people create is coded as the accountants want.
+        self.ramp.add_bill(amount_minor=1)
+        self.assertEqual(len(self.ids('/bills', sync_ready='true')), 3)
+
     def test_remote_id_needs_a_connection(self):
         self.assertInvalid(self.post(remote_id='7', enable_accounting_sync=False), 422, 'remote_id')
         self.client.delete('/accounting/connection')

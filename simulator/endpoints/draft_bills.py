@@ -235,6 +235,7 @@ def submit_draft_bill(store, ident, /, approval_status='PENDING', **changes):
         'header': row['accounting_field_selections'],
         'payment_method': row['_method'],
         'invoices': 0,
+        'checks_required': True,
         'enable_accounting_sync': row['_synced'],
         'draft_bill_id': ident,
         'draft_bill_created_at': row['created_at'],

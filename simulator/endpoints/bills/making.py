@@ -4,7 +4,7 @@ import base64
 from datetime import timedelta
 from decimal import Decimal
 
-from ... import money
+from ... import coding, money
 from ...payables import (
     NOT_GIVEN,
     complete_line_amounts,
@@ -37,6 +37,7 @@ UNSET = (
     'remote_id',
     'vendor_memo',
     '_hold_reason',
+    '_lacking',
     '_summary',
     '_synced_at',
 )
@@ -71,6 +72,7 @@ def make_bill(
     invoices=1,
     held=False,
     nulls=False,
+    checks_required=False,
     label=None,
     broken=False,
     **wire_fields,
@@ -93,6 +95,7 @@ def make_bill(
     :param invoices: number of files, or [{"kind", "filename"}]
     :param held: the bill is on hold
     :param nulls: answer null for empty optional fields, as Ramp's example does against its own schema
+    :param checks_required: the bill is not ready to sync while a field is not coded that bills require
     :param broken: do not check the row against the contract
     :param wire_fields: any other field of the answer, with the value to give it
     """
@@ -129,6 +132,8 @@ def make_bill(
     row.update(compute_bill_standing(row))
     refuse_unknown_names('A bill', row, wire_fields)
     row.update(wire_fields, **{'_summary': wire_fields['status_summary']} if 'status_summary' in wire_fields else {})
+    if checks_required:
+        row['_lacking'] = _list_lacking_fields(store, row)
     store['bills'].add_row(row)
     for values in [{}] * invoices if isinstance(invoices, int) else invoices:
         attach_invoice_file(store, row['id'], **values)
@@ -186,6 +191,8 @@ def change_bill(store, ident, /, **changes):
     refuse_unknown_names('A bill', row, changes, ('_method', '_held', '_summary'))
     if wanted:
         changes.update(_build_bill_amounts(store, {**row['_money'], **wanted}))
+    if row['_lacking'] is not None:
+        changes['_lacking'] = _list_lacking_fields(store, {**row, **changes})
     standing = compute_bill_standing({**row, **changes})
     row = store['bills'].update_row(ident, **{**standing, **changes})
     for _ in range(count - len(row['_invoices'])):
@@ -269,6 +276,19 @@ def archive_bill(store, ident, /):
     ]
     changes = {'archived_at': store.read_time(), '_payments': payments, '_summary': None}
     return store['bills'].update_row(ident, **changes, **compute_bill_standing({**row, **changes}))
+
+
+def _list_lacking_fields(store, row):
+    """Return the required fields that neither the bill nor each of its lines is coded with."""
+    header = row['accounting_field_selections']
+    lines = [*row['line_items'], *row['inventory_line_items']]
+    return sorted(
+        {
+            ident
+            for line in lines
+            for ident in coding.list_missing_fields(store, 'BILL', [*header, *line['accounting_field_selections']])
+        }
+    )
 
 
 # -- amounts in answers

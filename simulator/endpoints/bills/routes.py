@@ -153,6 +153,8 @@ class _BillTarget(syncs.SyncTarget):
             return row['approval_status'] or 'NOT_APPROVED'
         if not row['enable_accounting_sync']:
             return 'SYNC_DISABLED'
+        if row['_lacking']:
+            return 'FIELDS_MISSING'
         return self.read_payment_readiness(row)
 
     def read_payment_readiness(self, row):

@@ -5,6 +5,7 @@ makes a second one, with the same remote_id and number. Ramp's behaviour is unkn
 the harder alternative:
 * What is in the books does not change any more: coding, lines, vendor, entity, number and dates of a synced bill.
 * Amounts and parties of a bill that is paid, or whose payment is under way, do not change.
+* A bill that lacks a field required for bills is created, but it is not ready to sync.
 * An archived bill takes no changes and no files. A hold that is not there cannot be released.
 """
 
@@ -99,6 +100,7 @@ def post_bill(call):
         payment_method=method,
         header=reading.read_bill_coding(call, body.get('accounting_field_selections')),
         invoices=0,
+        checks_required=True,
         vendor_contact_id=contact,
         enable_accounting_sync=is_synced,
         **lines,
