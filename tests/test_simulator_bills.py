@@ -467,6 +467,22 @@ class TestBillFiles(CreatedBillsCase):
         again = self.make(attachment_id=made.json()['id'])
         self.assertEqual(requests.get(again['invoice_urls'][0], timeout=20).content, PDF)
 
+    def test_part_named_as_the_contract_says(self):
+        """The contract wants the disposition "attachment"; most clients send "form-data"."""
+        ident, mark = self.make()['id'], 'end-of-part'
+        parts = (('form-data; name="attachment_type"', b'INVOICE'), ('attachment; name="file"; filename="7.pdf"', PDF))
+        body = b''.join(
+            f'--{mark}\r\nContent-Disposition: {kind}\r\n\r\n'.encode() + data + b'\r\n' for kind, data in parts
+        )
+        answer = self.client.post(
+            f'/bills/{ident}/attachments',
+            data=body + f'--{mark}--\r\n'.encode(),
+            headers={'Content-Type': f'multipart/form-data; boundary={mark}'},
+        )
+        self.assertEqual(answer.status_code, 201, answer.text)
+        [url] = self.bill(ident)['invoice_urls']
+        self.assertEqual(requests.get(url, timeout=20).content, PDF)
+
     def test_refusals(self):
         ident = self.make()['id']
         path = f'/bills/{ident}/attachments'
