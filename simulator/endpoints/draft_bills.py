@@ -245,12 +245,9 @@ def submit_draft_bill(store, ident, /, approval_status='PENDING', **changes):
     }
     orders = [store['purchase_orders'].rows[order] for order in row['_orders']]
     links = reading.build_order_links(store, orders)
-    kept = {name: links.pop(name) for name in ('_orders',)}
     made = bills.make_bill(store, approval_status=approval_status, **{**values, **links, **changes})
-    # These change nothing that an event tells.
-    made.update(kept, _invoices=row['_invoices'], _files=row['_files'])
     store['draft_bills'].update_row(ident, _withheld=True)
-    return made
+    return store['bills'].update_row(made['id'], _invoices=row['_invoices'], _files=row['_files'])
 
 
 def approve_draft_bill(store, ident, /, **changes):

@@ -41,7 +41,7 @@ UNSET = (
     '_summary',
     '_synced_at',
 )
-EMPTY = ('applied_vendor_credits', 'invoice_urls', 'item_receipt_ids', '_files', '_invoices', '_orders', '_payments')
+EMPTY = ('applied_vendor_credits', 'invoice_urls', 'item_receipt_ids', '_files', '_invoices', '_payments')
 
 
 # -- creation
@@ -71,6 +71,7 @@ def make_bill(
     header=(),
     invoices=1,
     held=False,
+    orders=(),
     nulls=False,
     checks_required=False,
     label=None,
@@ -94,6 +95,7 @@ def make_bill(
     :param header: selections that code the whole bill, from `coding.select_gl_account` and the like
     :param invoices: number of files, or [{"kind", "filename"}]
     :param held: the bill is on hold
+    :param orders: ids of all matched purchase orders; the answer has only one of them, `purchase_order_id`
     :param nulls: answer null for empty optional fields, as Ramp's example does against its own schema
     :param checks_required: the bill is not ready to sync while a field is not coded that bills require
     :param broken: do not check the row against the contract
@@ -114,6 +116,7 @@ def make_bill(
         'sync_status': sync_status,
         '_method': payment_method,
         '_held': held,
+        '_orders': list(orders),
         '_nulls': nulls,
         '_label': label,
         '_broken': broken or nulls,
@@ -181,14 +184,14 @@ def change_bill(store, ident, /, **changes):
     """Change a bill as people do in Ramp, and return its row. A bill has no time of change.
 
     Takes fields of the answer and these arguments of :func:`make_bill`: amount_minor, currency, lines, inventory,
-    account, date, due, header, vendor, payment_method, held. `invoices` is the minimum number of files. A
+    account, date, due, header, vendor, payment_method, held, orders. `invoices` is the minimum number of files. A
     status_summary given here stays until it is set to None or a payment moves.
     """
     row = store['bills'].rows[ident]
     wanted = _take_bill_amounts(row['_money'], changes)
     _rename_bill_arguments(store, changes)
     count = changes.pop('invoices', 0)
-    refuse_unknown_names('A bill', row, changes, ('_method', '_held', '_summary'))
+    refuse_unknown_names('A bill', row, changes, ('_held', '_method', '_orders', '_summary'))
     if wanted:
         changes.update(_build_bill_amounts(store, {**row['_money'], **wanted}))
     if row['_lacking'] is not None:
@@ -230,7 +233,12 @@ def _rename_bill_arguments(store, changes):
     if 'vendor' in changes:
         vendor = vendors.find_vendor(store, changes.pop('vendor'))
         changes['vendor'] = {'id': vendor['id'], 'name': vendor['name']}
-    for name, key in (('payment_method', '_method'), ('held', '_held'), ('status_summary', '_summary')):
+    for name, key in (
+        ('payment_method', '_method'),
+        ('held', '_held'),
+        ('orders', '_orders'),
+        ('status_summary', '_summary'),
+    ):
         if name in changes:
             changes[key] = changes.pop(name)
 

@@ -153,11 +153,11 @@ def list_received_lines(store, orders):
 
 
 def build_order_links(store, orders):
-    """Return the fields of a bill that is matched with these orders. The answer shows only the first of them."""
+    """Return the arguments of `make_bill` for a bill that is matched with these orders. The first is answered."""
     return {
         'purchase_order_id': orders[0]['id'] if orders else None,
         'item_receipt_ids': list_received_lines(store, orders)[0],
-        '_orders': [order['id'] for order in orders],
+        'orders': [order['id'] for order in orders],
     }
 
 

@@ -72,10 +72,8 @@ PAID = (
 
 @route('POST', '/bills', scope='bills:write', bill_pay=True)
 def post_bill(call):
-    body, store = (
-        reading.read_bill_body(call, NEEDS, MAY, nullable=('posting_date', 'target_payment_arrival_date')),
-        call.state,
-    )
+    nullable = ('posting_date', 'target_payment_arrival_date')
+    body, store = reading.read_bill_body(call, NEEDS, MAY, nullable), call.state
     is_synced = body.get('enable_accounting_sync', True)
     reading.check_remote_id(call, body.get('remote_id'), is_synced)
     vendor = reading.find_billing_vendor(call, body['vendor_id'])
@@ -87,7 +85,6 @@ def post_bill(call):
     lines = {'lines': [], 'inventory': [], **reading.read_bill_lines(call, body, currency, orders, matchable=False)}
     reading.check_bill_total([*lines['lines'], *lines['inventory']])
     file = body.get('attachment_id') and reading.find_uploaded_attachment(call, body['attachment_id'])
-    links = reading.build_order_links(store, orders)
     row = make_priced_bill(
         store,
         vendor=vendor,
@@ -105,9 +102,8 @@ def post_bill(call):
         enable_accounting_sync=is_synced,
         **lines,
         **{name: body.get(name) for name in ('invoice_number', 'memo', 'remote_id', 'vendor_memo')},
-        **{name: value for name, value in links.items() if name[0] != '_'},
+        **reading.build_order_links(store, orders),
     )
-    store['bills'].rows[row['id']]['_orders'] = links['_orders']
     if file:
         name = '_files' if file.get('_type') == 'FILE' else '_invoices'
         store['bills'].update_row(row['id'], **{name: [file['id']]})
@@ -171,7 +167,7 @@ def _refuse_late_changes(row, body):
 
 
 def _read_bill_changes(call, row, body):
-    """Return the parameters of `change_bill` for a body, and "_orders"."""
+    """Return the parameters of `change_bill` for a body."""
     currency = row['_money']['currency']
     values = {name: body[name] for name in ('invoice_number', 'memo', 'remote_id', 'vendor_memo') if name in body}
     vendor = call.state['vendors'].rows[row['vendor']['id']]
@@ -216,8 +212,6 @@ def _drop_lost_links(lines, kept):
 
 
 def _write_bill_changes(call, row, values):
-    if '_orders' in values:
-        row['_orders'] = values.pop('_orders')
     if values:
         change_bill(call.state, row['id'], **values)
         resize_scheduled_payment(call.state, row['id'])
