@@ -14,6 +14,7 @@ from . import (  # a base comes before the models that inherit it
     documents,
     documents_book,
     payments,
+    payments_again,
     payments_book,
     payments_withdraw,
 )

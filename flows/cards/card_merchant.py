@@ -80,7 +80,7 @@ class RampCardMerchant(models.AbstractModel):
             for key, ids in vendors.items()
         }
 
-    def _plan_object(self, connection, value, coded, found):
+    def _plan_merchant_partner(self, connection, value, coded, found):
         """Return the payee, and whether Ramp's merchant id is to be stored with it.
 
         The payee is the first of these that applies:

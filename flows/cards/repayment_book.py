@@ -28,7 +28,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
         if not day:
             raise Held(_lt('It has no date, so it cannot be posted. Ask Ramp.'))
         spend = self._list_spend_lines(connection, original, found)
-        employee = self._plan_spend_employee(connection, value, original, found)
+        employee = self._plan_repaying_employee(connection, value, original, found)
         date = self._plan_entry_date(
             connection, day, journal, found, any(line.tax_ids or line.tax_line_id for line in spend)
         )
@@ -132,7 +132,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             )
         return connection.card_journal_id, connection.repayment_account_id
 
-    def _plan_spend_employee(self, connection, value, original, found):
+    def _plan_repaying_employee(self, connection, value, original, found):
         """Return the employee who repaid: that of the Ramp user, else that of the original's expense."""
         if value.user_id and value.user_id.lower() in found.people.questions:
             raise Held(found.people.questions[value.user_id.lower()])
@@ -239,7 +239,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             .with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True)
             .create(
                 [
-                    self._prepare_move_values(
+                    self._prepare_repayment_move(
                         connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse())
                     )
                     for plan in plans
@@ -285,7 +285,7 @@ class RampFlowRepaymentBook(models.AbstractModel):
             'vendor_id': plan.spent.vendor_id.id,
         }
 
-    def _prepare_move_values(self, connection, plan, spend, expense):
+    def _prepare_repayment_move(self, connection, plan, spend, expense):
         company, currency = connection.company_id.currency_id, plan.original.currency_id
         contact = plan.employee.work_contact_id
         arrived = {

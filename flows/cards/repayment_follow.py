@@ -161,7 +161,7 @@ class RampFlowRepaymentFollow(models.AbstractModel):
                 raise
             if found:
                 found.taken = taken
-            reason = error if isinstance(error, Held) else self._describe_refusal(record, error)
+            reason = error if isinstance(error, Held) else self._describe_move_failure(record, error)
             # A row without an entry has a reason already, and is tried again in each run.
             if record.res_id:
                 record._mark_held(reason, error.move if isinstance(error, Held) else None)
@@ -169,7 +169,7 @@ class RampFlowRepaymentFollow(models.AbstractModel):
         if record.res_id and record.hold_reason == 'question':
             self._release_booked_row(record)
 
-    def _describe_refusal(self, record, error):
+    def _describe_move_failure(self, record, error):
         if isinstance(error, UserError):
             return _lt('Odoo refused to post it: %s', error)
         _logger.exception('Ramp flow %s could not move the shares of %s', self._flow, record.ramp_id)

@@ -124,7 +124,7 @@ class RampFlowTransactionPlan(models.AbstractModel):
             employee = self._plan_spend_employee(connection, value, found)
         with holds.collect():
             coded = self._plan_line_codings(connection, value.lines, found)
-            partner, is_merchant = self.env['ramp.card.merchant']._plan_object(
+            partner, is_merchant = self.env['ramp.card.merchant']._plan_merchant_partner(
                 connection, value, coded, found.merchants
             )
             coded = self._complete_line_coding(
