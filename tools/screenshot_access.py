@@ -31,6 +31,8 @@ PARTS_OF_ODOO = (
     '.o_tag',
     '.o_avatar',
     '.o_field_badge',
+    '.o_clipboard_button',
+    '.o_pivot',
     '.o-mail-Chatter',
 )
 FOUND = """axe.run({
