@@ -35,6 +35,7 @@ from . import (
     test_first_month,
     test_holds,
     test_how_far_back,
+    test_installments,
     test_item_receipt,
     test_journal_dashboard,
     test_keeping,

@@ -84,6 +84,28 @@ class TestBillsFromBefore(PayablesCase):
         self.assertLinked(ramp_id, bill)
         self.assertEqual(self.ramp.list_successes('BILL_SYNC')[ramp_id], [f'account.move,{bill.id}'])
 
+    def test_due_in_installments(self):
+        """The payment of Ramp pays all installments of the bill, or those that are open."""
+        terms = self.env['account.payment.term'].create(
+            {
+                'name': 'In two halves',
+                'line_ids': [
+                    Command.create({'value': 'percent', 'value_amount': 50, 'nb_days': days}) for days in (10, 40)
+                ],
+            }
+        )
+        bill, ramp_id = self.entered(invoice_payment_term_id=terms.id), self.of_ramp()
+        self.assertEqual(len(bill.line_ids), 3)
+        self.assertLinked(ramp_id, bill)
+        self.assertEqual(len(self.payment(ramp_id)), 1)
+        bill = self.entered('A 2', invoice_payment_term_id=terms.id)
+        self.register(bill, 25.0, '2026-02-20')
+        ramp_id = self.of_ramp(paid=None, invoice_number='a2')
+        self.ramp.pay_bill(ramp_id, amount_minor=2500, date='2026-02-20')
+        self.ramp.pay_bill(ramp_id, date=PAID)
+        self.assertLinked(ramp_id, bill, REST_PAID)
+        self.assertEqual(self.payment(ramp_id).mapped('amount'), [25.0])
+
     def test_entered_later(self):
         """The bill is on hold, with what to do, until somebody enters and posts it."""
         ramp_id = self.of_ramp()

@@ -48,7 +48,7 @@ class Settlement:
 
     ramp_id: str
     move: models.Model
-    line: models.Model  # the document's line in the payable account
+    lines: models.Model  # the document's payable lines: several if it is due in installments
     noted: PaymentNote
     undo: dict  # {key: `PartNote`} of what was done and is no longer right
     parts: list  # list of Part to be posted
@@ -129,7 +129,7 @@ class RampFlowPayment(models.AbstractModel):
     def _look_up_documents(self, connection, ramp_ids):
         """Return the documents to be paid, in a constant number of queries.
 
-        :return: {Ramp id: (row of the document, document, its payable line)}
+        :return: {Ramp id: (row of the document, document, its payable lines)}
         """
         booked = self._look_up_booked_rows(
             connection,
@@ -148,18 +148,25 @@ class RampFlowPayment(models.AbstractModel):
                 'fiscal_position_id',
             ],
         )
-        lines = {
-            line.move_id: line
-            for line in self._get_payable_lines(
-                self.env['account.move'].union(*(move for _row, move in booked.values()))
-            )
-        }
+        lines = self._get_payable_lines(
+            self.env['account.move'].union(*(move for _row, move in booked.values()))
+        ).grouped('move_id')
         return {
-            ramp_id: (row, move, lines.get(move, self.env['account.move.line']))
+            ramp_id: (row, move, self._select_owed_lines(lines.get(move, self.env['account.move.line'])))
             for ramp_id, (row, move) in booked.items()
         }
 
+    @staticmethod
+    def _select_owed_lines(lines):
+        """Return the payable lines of a document on one account: that of the first one that is open.
+
+        A payment has one account. Somebody may have split what is owed over several.
+        """
+        first = (lines.filtered(lambda line: not line.reconciled) or lines)[:1]
+        return lines.filtered(lambda line: line.account_id == first.account_id)
+
     def _get_payable_lines(self, moves):
+        """Return the payable lines of documents: one for each installment, in the order in which they are due."""
         return (
             self.env['account.move.line'].search_fetch(
                 [
@@ -178,8 +185,9 @@ class RampFlowPayment(models.AbstractModel):
                     'amount_residual_currency',
                     'reconciled',
                     'parent_state',
+                    'date_maturity',
                 ],
-                order='id',
+                order='date_maturity, id',
             )
             if moves
             else self.env['account.move.line']
@@ -218,12 +226,12 @@ class RampFlowPayment(models.AbstractModel):
         return rate * float(moved.decimal_amount / money.decimal_amount) if settled else rate
 
     def _check_paid_document(self, ramp_id, found):
-        """Return the document to be paid, and its payable line.
+        """Return the document to be paid, and its payable lines.
 
         :param found: `PaymentLookup`
         :raise Skipped, Waiting, Held: when there is none to pay
         """
-        row, move, line = found.documents.get(ramp_id, (None, None, None))
+        row, move, lines = found.documents.get(ramp_id, (None, None, None))
         if not row:
             raise Waiting(_lt('The document that it pays has not been read from Ramp yet.'))
         if not move and row.state == 'ignored':
@@ -232,11 +240,11 @@ class RampFlowPayment(models.AbstractModel):
             raise Waiting(_lt('The document that it pays is not posted: %s', row.error_message or row.status))
         if move.state == 'draft':
             raise Waiting(_lt('The document that it pays is a draft in Odoo. Post it: %s', row.name))
-        if move.state != 'posted' or not line:
+        if move.state != 'posted' or not lines:
             raise Held(_lt('The document that it pays is cancelled in Odoo: %s', move.name), move)
-        return move, line
+        return move, lines
 
-    def _plan_settlement(self, value, move, line, wanted, found, reason='', keep=()):
+    def _plan_settlement(self, value, move, lines, wanted, found, reason='', keep=()):
         """Return the `Settlement` of a document: the wanted parts without what was done.
 
         :param wanted: list of Part
@@ -252,7 +260,7 @@ class RampFlowPayment(models.AbstractModel):
         }
         parts = [part for part in wanted if part.key not in done or part.key in undo]
         kept = dataclasses.replace(noted, parts={key: note for key, note in done.items() if key not in undo})
-        return Settlement(value.id, move, line, kept, undo, parts, reason)
+        return Settlement(value.id, move, lines, kept, undo, parts, reason)
 
     def _check_open_amount(self, settlement, extra=0):
         """Check that the document's open amount in Odoo covers the payment.
@@ -260,11 +268,11 @@ class RampFlowPayment(models.AbstractModel):
         :param extra: amount in minor units that is paid in addition to the parts
         :raise Held: when less is open, as somebody may have paid it by hand
         """
-        move, line = settlement.move, settlement.line
+        move = settlement.move
         currency = move.currency_id
         wanted = self._minor_to_float(sum(part.amount for part in settlement.parts) + extra, currency)
         undone = self._minor_to_float(sum(note.amount for note in settlement.undo.values()), currency)
-        open_now = abs(line.amount_residual_currency) + undone
+        open_now = self._sum_residuals(settlement.lines) + undone
         if currency.compare_amounts(wanted, open_now) > 0:
             raise Held(
                 _lt(
@@ -277,6 +285,11 @@ class RampFlowPayment(models.AbstractModel):
                 ),
                 move,
             )
+
+    @staticmethod
+    def _sum_residuals(lines):
+        """Return what is open of the payable lines of a document, in its currency."""
+        return lines.currency_id.round(abs(sum(lines.mapped('amount_residual_currency'))))
 
     @staticmethod
     def _format_minor_amount(amount, currency):

@@ -27,31 +27,34 @@ class RampFlowPaymentAgain(models.AbstractModel):
         noted, again = {}, rows.filtered(lambda row: not row.res_id and row.hold_reason == 'rule')
         for row in rows.filtered('res_id'):
             known = row._read_note(PaymentNote)
-            if self._repay_new_document(connection, known, self._get_payable_lines(moves[row.ramp_id])[:1]):
+            if self._repay_new_document(
+                connection, known, self._select_owed_lines(self._get_payable_lines(moves[row.ramp_id]))
+            ):
                 noted[row.id] = known
             again += row
         self.env['ramp.record']._store_noted(noted)
         again._reopen_payment()
 
-    def _repay_new_document(self, connection, noted, line):
+    def _repay_new_document(self, connection, noted, lines):
         """Let the earlier payments of a row pay its new document.
 
         A payment of another vendor or account is transferred first, and that is noted.
 
         :param noted: `PaymentNote` of the row
-        :param line: payable line of the new document
+        :param lines: payable lines of the new document
         :return: whether `noted` was changed
         :raise Held: when the day of the transfer is locked
         """
         has_changed = False
         for note, paid in self._find_earlier_payments(noted):
-            if paid.reconciled or line.reconciled or {paid.parent_state, line.parent_state} != {'posted'}:
+            owed = lines.filtered(lambda line: not line.reconciled)
+            if paid.reconciled or not owed or {paid.parent_state, owed.move_id.state} != {'posted'}:
                 continue
-            if (paid.account_id, paid.partner_id) != (line.account_id, line.partner_id):
-                paid = self._transfer_payment_entry(connection, paid, line)
+            if (paid.account_id, paid.partner_id) != (owed.account_id, owed.partner_id):
+                paid = self._transfer_payment_entry(connection, paid, owed)
                 note.note_transfer(paid)
                 has_changed = True
-            (paid + line).reconcile()
+            (paid + owed).reconcile()
         return has_changed
 
     def _reconcile_again_for_user(self, connection, record):
@@ -62,16 +65,18 @@ class RampFlowPaymentAgain(models.AbstractModel):
         """
         # sudo: the user may not be able to edit the ledger
         found = self.sudo()._look_up_documents(connection.sudo(), [record.ramp_id])
-        _row, move, line = found.get(record.ramp_id, (None, self.env['account.move'], self.env['account.move.line']))
-        move, line = move.with_env(self.env), line.with_env(self.env)
+        _row, move, lines = found.get(record.ramp_id, (None, self.env['account.move'], self.env['account.move.line']))
+        move, lines = move.with_env(self.env), lines.with_env(self.env)
         move.check_access('write')
         known = record._read_note(PaymentNote)
         try:
-            if self._repay_new_document(connection, known, line):
+            if self._repay_new_document(connection, known, lines):
                 self.env['ramp.record'].sudo()._store_noted({record.id: known})
         except Held as held:
             raise UserError(held.in_language(self.env.lang)) from held
-        if any(not paid.reconciled for _note, paid in self._find_earlier_payments(known)) and not line.reconciled:
+        if any(not paid.reconciled for _note, paid in self._find_earlier_payments(known)) and not all(
+            lines.mapped('reconciled')
+        ):
             raise UserError(
                 self.env._(
                     '%s cannot be reconciled with its payment. Check that both are posted and open.', move.display_name
@@ -92,23 +97,24 @@ class RampFlowPaymentAgain(models.AbstractModel):
             found += [(card, line) for line in entries.line_ids if line.account_type == 'liability_payable']
         return [(note, line) for note, line in found if line]
 
-    def _transfer_payment_entry(self, connection, paid, line):
+    def _transfer_payment_entry(self, connection, paid, lines):
         """Post an entry that moves a payment's open amount to the account and partner of the document that it pays.
 
         It moves at most the open amount of the document, as one payment may pay several documents. The payment's line
         is reconciled with the entry.
 
         :param paid: payable line of the payment
-        :param line: payable line of the document
+        :param lines: open payable lines of the document
         :return: the entry's line on the document's account
         :raise Held: when the day is locked
         """
-        day = self._get_first_open_day(connection, max(paid.date, line.date), paid.journal_id)
+        day = self._get_first_open_day(connection, max(paid.date, lines.move_id.date), paid.journal_id)
         amount, balance = paid.amount_residual_currency, paid.amount_residual
-        if paid.currency_id == line.currency_id and abs(line.amount_residual_currency) < abs(amount):
-            share = abs(line.amount_residual_currency / amount)
+        owed = self._sum_residuals(lines)
+        if paid.currency_id == lines.currency_id and owed < abs(amount):
+            share = owed / abs(amount)
             amount, balance = paid.currency_id.round(amount * share), paid.company_currency_id.round(balance * share)
-        reference = self.env._('%(payment)s pays %(document)s', payment=paid.move_id.name, document=line.move_id.name)
+        reference = self.env._('%(payment)s pays %(document)s', payment=paid.move_id.name, document=lines.move_id.name)
         entry = (
             self.env['account.move']
             .with_context(**QUIET, skip_invoice_sync=True)
@@ -119,7 +125,7 @@ class RampFlowPaymentAgain(models.AbstractModel):
                     'journal_id': paid.journal_id.id,
                     'date': day,
                     'ref': reference,
-                    'partner_id': line.partner_id.id,
+                    'partner_id': lines.partner_id.id,
                     'line_ids': [
                         Command.create(
                             {
@@ -131,7 +137,7 @@ class RampFlowPaymentAgain(models.AbstractModel):
                                 'balance': sign * balance,
                             }
                         )
-                        for item, sign in ((line, 1), (paid, -1))
+                        for item, sign in ((lines, 1), (paid, -1))
                     ],
                 }
             )
@@ -141,7 +147,7 @@ class RampFlowPaymentAgain(models.AbstractModel):
             lambda item: (item.account_id, item.partner_id) == (paid.account_id, paid.partner_id)
         )
         (paid + here).reconcile()
-        for document in (paid.move_id.origin_payment_id or paid.move_id, line.move_id):
+        for document in (paid.move_id.origin_payment_id or paid.move_id, lines.move_id):
             document._message_log(
                 body=self.env._(
                     '%(reference)s: %(entry)s', reference=reference, entry=entry._get_html_link(title=entry.name)

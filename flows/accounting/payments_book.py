@@ -37,7 +37,7 @@ class RampFlowPaymentBook(models.AbstractModel):
         notes = {}
         for settlement in settlements:
             kept = copy.deepcopy(settlement.noted.parts)
-            self._repay_new_document(connection, PaymentNote(parts=kept), settlement.line)
+            self._repay_new_document(connection, PaymentNote(parts=kept), settlement.lines)
             notes.update(((settlement.ramp_id, key), note) for key, note in kept.items())
             corrected = {part.key for part in settlement.parts}
             if corrected:
@@ -48,14 +48,14 @@ class RampFlowPaymentBook(models.AbstractModel):
         groups = defaultdict(list)
         for settlement in settlements:
             for part in settlement.parts:
-                line = settlement.line
+                lines = settlement.lines
                 groups[
                     part.payment_id or (settlement.ramp_id, part.key),
-                    line.partner_id,
-                    line.account_id,
+                    lines.partner_id,
+                    lines.account_id,
                     part.journal,
                     part.date,
-                    line.currency_id,
+                    lines.currency_id,
                     part.settled and part.settled.currency,
                     settlement.move.is_inbound(),
                     settlement.move.partner_id,
@@ -86,7 +86,7 @@ class RampFlowPaymentBook(models.AbstractModel):
             lines = move.line_ids.filtered(lambda line, bank=bank: line.account_id != bank).sorted('sequence')
             for line, (settlement, part) in zip(lines, members, strict=True):
                 notes[settlement.ramp_id, part.key] = PartNote(id=payment.id, line=line.id, amount=part.amount)
-                plan.append(line + settlement.line)
+                plan.append(line + settlement.lines.filtered(lambda item: not item.reconciled))
         quiet._reconcile_line_pairs(plan)
         return notes
 
@@ -102,9 +102,9 @@ class RampFlowPaymentBook(models.AbstractModel):
         payments.modified(['move_id'])
 
     def _reconcile_line_pairs(self, pairs):
-        """Reconcile pairs of lines in rounds. Pairs with a common line are in different rounds.
+        """Reconcile a payment with its document, each pair on its own. Pairs with a common line are in different rounds.
 
-        The second pair of such a line gets what the first one left open.
+        The second pair of such a line gets what the first one left open. Of installments, core pays the oldest first.
         """
         # A common prefetch, so that a field is fetched once for all lines.
         together = tuple(dict.fromkeys(identity for pair in pairs for identity in pair._ids))
@@ -119,7 +119,8 @@ class RampFlowPaymentBook(models.AbstractModel):
                     now.append(pair)
             # The documents and entries are posted. Reconciling changes nothing in them.
             self.env['account.move.line'].with_context(skip_invoice_sync=True)._reconcile_plan(now)
-            pairs = later
+            # Of a document that is due in installments, some may be paid by now.
+            pairs = [pair.filtered(lambda line: not line.reconciled) for pair in later]
         self.env.flush_all()  # computes in this context what reconciling changes on bills and payments
 
     def _prepare_payment_values(
@@ -186,10 +187,10 @@ class RampFlowPaymentBook(models.AbstractModel):
                     'name': part.memo,
                     'sequence': len(lines) + 1,
                     'date_maturity': payment.date,
-                    'partner_id': settlement.line.partner_id.id,
-                    'account_id': settlement.line.account_id.id,
-                    'currency_id': settlement.line.currency_id.id,
-                    'amount_currency': sign * self._minor_to_float(part.amount, settlement.line.currency_id),
+                    'partner_id': settlement.lines.partner_id.id,
+                    'account_id': settlement.lines.account_id.id,
+                    'currency_id': settlement.lines.currency_id.id,
+                    'amount_currency': sign * self._minor_to_float(part.amount, settlement.lines.currency_id),
                     'balance': sign * self._units_to_amount(balance, company),
                     'analytic_distribution': False,
                 }
@@ -211,14 +212,14 @@ class RampFlowPaymentBook(models.AbstractModel):
 
     def _get_part_balance(self, connection, settlement, part):
         """Return a part in units of the company's currency. The amount that left the bank is the best source."""
-        company, currency = connection.company_id.currency_id, settlement.line.currency_id
+        company, currency = connection.company_id.currency_id, settlement.lines.currency_id
         if currency == company:
             return self._minor_to_units(part.amount, company)
         if part.settled and part.settled.currency == company.name:
             return self._minor_to_units(part.settled.minor, company)
         if part.rate is None:
-            line = settlement.line
-            rate = abs(line.balance / line.amount_currency) if line.amount_currency else 1.0
+            owed, amount = (sum(settlement.lines.mapped(name)) for name in ('balance', 'amount_currency'))
+            rate = abs(owed / amount) if amount else 1.0
         else:
             rate = part.rate
         return self._convert_to_company(connection, Money(part.amount, currency.name), rate)

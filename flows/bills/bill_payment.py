@@ -59,8 +59,8 @@ ANNOUNCED_STATES = {
 class BillPaymentPlan:
     """How the payment of one bill is to be posted.
 
-    - credits: [(the refund's payable line, minor units, credit id)] of credits to be applied
-    - withdrawn: [(the refund's payable line, credit id)] of credits that now pay less of the bill, or nothing
+    - credits: [(the refund's payable lines, minor units, credit id)] of credits to be applied
+    - withdrawn: [(the refund's payable lines, credit id)] of credits that now pay less of the bill, or nothing
     """
 
     settlement: Settlement

@@ -1,5 +1,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
 import dataclasses
+import itertools
 
 from odoo import api, models
 from odoo.tools import SQL, LazyTranslate
@@ -75,18 +76,18 @@ class RampFlowBillPaymentBook(models.AbstractModel):
         for plan in plans:
             for refund, _identity in plan.withdrawn:
                 if refund:
-                    self._find_partials_between(refund, plan.settlement.line).unlink()
+                    self._find_partials_between(refund, plan.settlement.lines).unlink()
 
     @api.model
     def _find_partials_between(self, refund, bill):
         return self.env['account.partial.reconcile'].search(
-            [('debit_move_id', '=', refund.id), ('credit_move_id', '=', bill.id)]
+            [('debit_move_id', 'in', refund.ids), ('credit_move_id', 'in', bill.ids)]
         )
 
     def _apply_vendor_credits(self, connection, plans):
         """Apply exactly the amount of each refund that Ramp reports, even if refund and bill could take more."""
         for plan in plans:
-            bill = plan.settlement.line
+            bill = plan.settlement.lines
             for refund, minor, _identity in plan.credits:
                 amount = self._minor_to_float(minor, bill.currency_id)
                 before = sum(self._find_partials_between(refund, bill).mapped('debit_amount_currency'))
@@ -104,11 +105,14 @@ class RampFlowBillPaymentBook(models.AbstractModel):
                         ),
                         refund.move_id,
                     )
-                self._apply_vendor_credit(refund, bill, more)
+                for taken, owed in itertools.product(refund, bill):
+                    part = min(more, self._get_common_residual(taken, owed))
+                    if bill.currency_id.compare_amounts(part, 0) > 0:
+                        self._apply_vendor_credit(taken, owed, part)
+                        more = bill.currency_id.round(more - part)
 
-    @staticmethod
-    def _get_common_residual(refund, bill):
-        return min(abs(bill.amount_residual_currency), abs(refund.amount_residual_currency))
+    def _get_common_residual(self, refund, bill):
+        return min(map(self._sum_residuals, (refund, bill)))
 
     def _apply_vendor_credit(self, refund, bill, amount):
         if not bill.currency_id.compare_amounts(amount, self._get_common_residual(refund, bill)):

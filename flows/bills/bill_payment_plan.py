@@ -47,12 +47,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             if credits
             else {}
         )
-        refunds = {
-            line.move_id.id: line
-            for line in self._get_payable_lines(
-                self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id)
-            )
-        }
+        refunds = self._get_payable_lines(
+            self.env['account.move'].browse(row.res_id for row in rows.values() if row.res_id)
+        ).grouped(lambda line: line.move_id.id)
         found = self._look_up_accounting_state(connection, [], codes)
         found.documents = self._look_up_documents(connection, ids)
         found.noted = noted
@@ -73,24 +70,24 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
     def _plan_object(self, connection, value, found):
         if not value.enable_accounting_sync and value.id not in found.documents:
             raise Skipped(_lt('It is excluded from accounting in Ramp.'))
-        move, line = self._check_paid_document(value.id, found)
+        move, lines = self._check_paid_document(value.id, found)
         due = owed(value.amount, value.applied_vendor_credits)
         if due.minor < 0:
             raise Held(_lt('The vendor credit applied to it exceeds the amount due. Correct it in Ramp.'))
-        credits, withdrawn = self._plan_applied_credits(value, line, found), self._plan_withdrawn_credits(value, found)
-        parts, card, reason = self._plan_bill_payment(connection, value, move, line, due, found, credits)
+        credits, withdrawn = self._plan_applied_credits(value, lines, found), self._plan_withdrawn_credits(value, found)
+        parts, card, reason = self._plan_bill_payment(connection, value, move, lines, due, found, credits)
         settlement = self._plan_settlement(
-            value, move, line, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found)
+            value, move, lines, parts, found, reason, keep=() if card else self._find_earlier_parts(value, due, found)
         )
         done = settlement.undo or settlement.noted.card or withdrawn
         if not (parts or card or credits or done or value.applied_vendor_credits or value.status == 'PAID'):
             raise Waiting(_lt('It is not paid in Ramp yet.'))
         if settlement.parts:
             applied = settlement.noted.credits or {}
-            changed = {identity for _line, _minor, identity in credits} | {identity for _line, identity in withdrawn}
+            changed = {identity for _lines, _minor, identity in credits} | {identity for _lines, identity in withdrawn}
             self._check_open_amount(
                 settlement,
-                sum(minor for _line, minor, _id in credits) - sum(applied.get(identity, 0) for identity in changed),
+                sum(minor for _lines, minor, _id in credits) - sum(applied.get(identity, 0) for identity in changed),
             )
         return BillPaymentPlan(
             settlement,
@@ -104,7 +101,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
     def _plan_withdrawn_credits(self, value, found):
         """Return the vendor credits that now pay less of the bill than before, or nothing.
 
-        :return: [(the refund's payable line or None, credit id)]
+        :return: [(the refund's payable lines or None, credit id)]
         """
         now = {credit.id: credit.amount.minor for credit in value.applied_vendor_credits}
         withdrawn = []
@@ -115,10 +112,10 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 withdrawn.append((found.refunds.get(row.res_id) if row else None, identity))
         return withdrawn
 
-    def _plan_applied_credits(self, value, line, found):
+    def _plan_applied_credits(self, value, lines, found):
         """Return the vendor credits whose applied amount changed.
 
-        :return: [(the refund's payable line, minor units, credit id)]
+        :return: [(the refund's payable lines, minor units, credit id)]
         :raise Waiting: if the refund is not posted yet
         :raise Held: if the refund cannot be applied to the bill
         """
@@ -142,7 +139,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                 raise Waiting(
                     _lt('The vendor credit applied to it is not posted: %s', row and row.error_message or credit.id)
                 )
-            if refund.parent_state != 'posted':
+            if refund.move_id.state != 'posted':
                 raise Waiting(_lt('The vendor credit applied to it is a draft in Odoo. Post it: %s', row.name))
             if credit.amount.currency != value.amount.currency:
                 raise Held(
@@ -152,9 +149,9 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                         currency=value.amount.currency,
                     )
                 )
-            if (refund.account_id, refund.partner_id) != (line.account_id, line.partner_id):
+            if (refund.account_id, refund.partner_id) != (lines.account_id, lines.partner_id):
                 there, here = map(
-                    self.env['ramp.flow.account']._get_display_title, (refund.account_id, line.account_id)
+                    self.env['ramp.flow.account']._get_display_title, (refund.account_id, lines.account_id)
                 )
                 raise Held(
                     _lt(
@@ -164,8 +161,8 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
                         credit=refund.move_id.name,
                         its_vendor=refund.partner_id.name,
                         its_account=there,
-                        bill=line.move_id.name,
-                        vendor=line.partner_id.name,
+                        bill=lines.move_id.name,
+                        vendor=lines.partner_id.name,
                         account=here,
                     ),
                     refund.move_id,
@@ -173,7 +170,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             todo.append((refund, credit.amount.minor, credit.id))
         return todo
 
-    def _plan_bill_payment(self, connection, value, move, line, due, found, credits):
+    def _plan_bill_payment(self, connection, value, move, lines, due, found, credits):
         """Return how the bill is paid, and why an earlier posting of its payment is no longer valid.
 
         :return: ([`Part` paid by bank or by hand], `CardPlan` or None, reason as a sentence)
@@ -184,7 +181,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             try:
                 return (
                     [],
-                    self.env['ramp.card.bill']._plan_card_settlement(connection, value, move, line, due, found),
+                    self.env['ramp.card.bill']._plan_card_settlement(connection, value, move, lines, due, found),
                     self.env._('It is paid by card.'),
                 )
             except Waiting:
@@ -200,7 +197,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         if not due.minor:
             return [], None, self.env._('It is paid by vendor credits.')
         if not payment or method in (None, 'UNSPECIFIED', 'VENDOR_CREDIT'):
-            if self._is_paid_in_odoo(line):
+            if self._is_paid_in_odoo(lines):
                 return [], None, self.env._('It is paid in Odoo.')
             raise Held(
                 _lt(
@@ -213,7 +210,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
         journal = found.banks.get(self._get_source_account(value)) or connection.payment_journal_id
         if method == 'PAID_MANUALLY':
             if self._waits_for_manual_payment(connection, value):
-                if not self._is_paid_in_odoo(line):
+                if not self._is_paid_in_odoo(lines):
                     raise Held(
                         _lt(
                             'It was marked as paid outside of Ramp. Enter the payment of %s in Odoo. This record '
@@ -236,7 +233,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             raise hold_missing_setting(connection, 'payment_journal_id')
         parts = []
         for told in self._select_parts_to_book(
-            connection, value, line, self._list_reported_payments(connection, value, due, paid, found), found
+            connection, value, lines, self._list_reported_payments(connection, value, due, paid, found), found
         ):
             day = self._plan_entry_date(connection, told.day, journal, found)
             money = Money(told.amount, value.amount.currency)
@@ -306,9 +303,8 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             or getattr(details, 'manual_payment_method', None) == 'PAID_IN_ERP'
         )
 
-    @staticmethod
-    def _is_paid_in_odoo(line):
-        return line.currency_id.is_zero(line.amount_residual_currency)
+    def _is_paid_in_odoo(self, lines):
+        return lines.currency_id.is_zero(self._sum_residuals(lines))
 
     def _list_reported_payments(self, connection, value, due, paid, found):
         """Return the payments of a bill by bank or by hand that Ramp reports, as a list of `PaymentTold`."""
@@ -369,7 +365,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             )
         return [one for one in told if one.amount]
 
-    def _select_parts_to_book(self, connection, value, line, told, found):
+    def _select_parts_to_book(self, connection, value, lines, told, found):
         """Return the reported payments that are to be posted.
 
         A bill issued before the start date may have payments from before it. They are left out if somebody entered them
@@ -379,7 +375,7 @@ class RampFlowBillPaymentPlan(models.AbstractModel):
             return told
         later = [one for one in told if one.day >= connection.start_date]
         booked = sum(note.amount for note in (found.noted[value.id].parts or {}).values())
-        left = self._float_to_minor(abs(line.amount_residual_currency), line.currency_id) + booked
+        left = self._float_to_minor(self._sum_residuals(lines), lines.currency_id) + booked
         return later if sum(one.amount for one in later) == left else told
 
     def _get_quoted_bill_rate(self, connection, value, found):

@@ -26,7 +26,7 @@ class CardPlan:
 
     ramp_id: str
     move: models.Model
-    line: models.Model  # the bill's payable line
+    lines: models.Model  # the bill's payable lines
     due: int  # in minor units of the bill's currency
     name: str
     entries: models.Model
@@ -115,7 +115,7 @@ class RampCardBill(models.AbstractModel):
         return getattr(value.payment and value.payment.details, 'transaction_ids', ())
 
     @api.model
-    def _plan_card_settlement(self, connection, value, move, line, due, found):
+    def _plan_card_settlement(self, connection, value, move, lines, due, found):
         """Return the `CardPlan` of a bill.
 
         :param found: `BillPaymentLookup`
@@ -133,7 +133,7 @@ class RampCardBill(models.AbstractModel):
         plan = {
             'ramp_id': value.id,
             'move': move,
-            'line': line,
+            'lines': lines,
             'due': due.minor,
             'name': self._get_bill_label(value),
             'entries': entries,
@@ -151,10 +151,10 @@ class RampCardBill(models.AbstractModel):
             raise Waiting(_lt('It waits for its card transaction.'))
         if arrived:
             raise Waiting(_lt('Some of the card transactions that pay it have not arrived yet.'))
-        expected, date = self._plan_expected_entry(connection, value, line, due, found)
+        expected, date = self._plan_expected_entry(connection, value, lines, due, found)
         return CardPlan(**plan, expected=expected, date=date)
 
-    def _plan_expected_entry(self, connection, value, line, due, found):
+    def _plan_expected_entry(self, connection, value, lines, due, found):
         """Return what the card is charged with for the bill, and the day, as far as the bill tells.
 
         :return: (Money, date)
@@ -175,7 +175,7 @@ class RampCardBill(models.AbstractModel):
         flow._plan_currency(connection, expected.currency, found, rate=1, amounts=[expected.minor])
         date = flow._plan_entry_date(connection, day, connection.card_journal_id, found)
         card, company = found.currencies[expected.currency], connection.company_id.currency_id
-        if company not in (card, line.currency_id):
+        if company not in (card, lines.currency_id):
             # Posting needs a rate, so check here that there is one.
             flow._get_odoo_rate(connection, card, date, found)
         return expected, date
@@ -194,7 +194,7 @@ class RampCardBill(models.AbstractModel):
                 )
             if plan.kept:
                 self.env['ramp.flow.bill_payment']._repay_new_document(
-                    connection, PaymentNote(card=plan.kept), plan.line
+                    connection, PaymentNote(card=plan.kept), plan.lines
                 )
                 notes[plan.ramp_id] = plan.kept
             elif plan.expected is not None:
@@ -228,7 +228,7 @@ class RampCardBill(models.AbstractModel):
         flow = self.env['ramp.flow.transaction']
         company = connection.company_id.currency_id
         card = self.env['ramp.coding']._get_currency(plan.expected.currency)
-        currency = plan.line.currency_id
+        currency = plan.lines.currency_id
         if card == company:
             balance = flow._minor_to_units(plan.expected.minor, company)
         elif currency == company:
@@ -240,12 +240,12 @@ class RampCardBill(models.AbstractModel):
         entry = self._create_settlement_entry(
             connection,
             plan.date,
-            plan.line.partner_id,
+            plan.lines.partner_id,
             plan.name,
             [
                 self._prepare_journal_item(
-                    plan.line.account_id,
-                    plan.line.partner_id,
+                    plan.lines.account_id,
+                    plan.lines.partner_id,
                     plan.name,
                     currency,
                     flow._minor_to_float(plan.due, currency),
@@ -253,7 +253,7 @@ class RampCardBill(models.AbstractModel):
                 ),
                 self._prepare_journal_item(
                     connection.card_account_id,
-                    plan.line.partner_id,
+                    plan.lines.partner_id,
                     plan.name,
                     card,
                     -flow._minor_to_float(plan.expected.minor, card),
@@ -261,7 +261,7 @@ class RampCardBill(models.AbstractModel):
                 ),
             ],
         )
-        self._reconcile_entry_line(entry, plan.line)
+        self._reconcile_entry_line(entry, plan.lines)
         return entry
 
     def _settle_card_bill(self, connection, plan):
@@ -271,14 +271,14 @@ class RampCardBill(models.AbstractModel):
 
         :return: the entry that settles the bill
         """
-        spend = plan.entries.filtered(lambda entry: not self._get_payable_items(entry, plan.line))
+        spend = plan.entries.filtered(lambda entry: not self._get_payable_items(entry, plan.lines))
         entries = plan.entries - spend
         if spend:
             entries += self.env['ramp.flow.transaction']._book_as_payment(
                 connection, spend, self.env._('It pays the bill %s. The spend is posted on that bill.', plan.move.name)
             )
         for entry in entries:
-            self._reconcile_entry_line(entry, plan.line)
+            self._reconcile_entry_line(entry, plan.lines)
         return entries[:1]
 
     # ------------------------------------------------------------------ entries
@@ -293,15 +293,17 @@ class RampCardBill(models.AbstractModel):
             'Paid by card: %s', clean_text(bill.invoice_number) or clean_text(bill.vendor.name) or bill.id
         )
 
-    def _get_payable_items(self, entry, line):
+    def _get_payable_items(self, entry, lines):
         return entry.line_ids.filtered(
-            lambda item: item.account_id == line.account_id and item.partner_id == line.partner_id
+            lambda item: item.account_id == lines.account_id and item.partner_id == lines.partner_id
         )
 
-    def _reconcile_entry_line(self, entry, line):
-        items = (self._get_payable_items(entry, line) + line).filtered(lambda item: not item.reconciled)
-        if line in items and len(items) > 1:
-            items.reconcile()
+    def _reconcile_entry_line(self, entry, lines):
+        paid, owed = (
+            items.filtered(lambda item: not item.reconciled) for items in (self._get_payable_items(entry, lines), lines)
+        )
+        if paid and owed:
+            (paid + owed).reconcile()
 
     @staticmethod
     def _prepare_journal_item(account, partner, name, currency, amount, balance):

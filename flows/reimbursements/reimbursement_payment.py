@@ -95,24 +95,24 @@ class RampFlowReimbursementPayment(models.AbstractModel):
         return found
 
     def _plan_object(self, connection, value, found):
-        move, line = self._check_paid_document(value.id, found)
+        move, lines = self._check_paid_document(value.id, found)
         in_words = self.env['ramp.flow.reimbursement']._describe_ramp_state(value.state)
         done = found.noted[value.id].parts or {}
         is_paid = value.state in REIMBURSEMENT_PAID_STATES
-        parts = self._plan_payment_parts(connection, value, move, line, done, found) if is_paid else []
-        settlement = self._plan_settlement(value, move, line, parts, found, in_words)
+        parts = self._plan_payment_parts(connection, value, move, lines, done, found) if is_paid else []
+        settlement = self._plan_settlement(value, move, lines, parts, found, in_words)
         if not is_paid and not settlement.undo:
             raise Waiting(in_words)
         if settlement.parts:
             self._check_open_amount(settlement)
         return settlement, value
 
-    def _plan_payment_parts(self, connection, value, move, line, done, found):
+    def _plan_payment_parts(self, connection, value, move, lines, done, found):
         """Return the one payment as a list of `Part`; empty if a person enters it in Odoo."""
         journal = connection.payment_journal_id
         if value.state in BY_HAND:
             if connection.manual_payment_policy == 'person' and not done:
-                return self._hold_for_manual_payment(move, line, self.env._('It was paid outside of Ramp.'))
+                return self._hold_for_manual_payment(move, lines, self.env._('It was paid outside of Ramp.'))
             journal = connection.manual_payment_journal_id or journal
         if not journal:
             raise hold_missing_setting(connection, 'payment_journal_id')
@@ -120,7 +120,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             return []
         day = self._get_booking_day(connection, value.payment_processed_at)
         if not day:
-            return self._hold_for_manual_payment(move, line, self.env._('Ramp does not say when it was paid.'))
+            return self._hold_for_manual_payment(move, lines, self.env._('Ramp does not say when it was paid.'))
         transfer = self._get_transfer_key(value)
         # A payment that was posted before Ramp named its transfer belongs to that transfer.
         key = next(iter(done)) if done and (not transfer or value.id in done) else transfer or value.id
@@ -140,8 +140,8 @@ class RampFlowReimbursementPayment(models.AbstractModel):
             )
         ]
 
-    def _hold_for_manual_payment(self, move, line, reason):
-        if not line.currency_id.is_zero(line.amount_residual_currency):
+    def _hold_for_manual_payment(self, move, lines, reason):
+        if not lines.currency_id.is_zero(self._sum_residuals(lines)):
             raise Held(
                 _lt(
                     '%(reason)s Enter the payment of %(move)s in Odoo. This record then clears itself.',
