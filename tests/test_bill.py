@@ -193,6 +193,21 @@ class TestBill(PayablesCase):
         self.sync_payables()
         return ramp_id, first, self.reversals(first)
 
+    def test_returned_after_it_was_reset_to_draft(self):
+        """A payment that somebody took out of the books is not reversed. It is cancelled, so that nobody posts it."""
+        ramp_id = self.owe(10000)
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        first = self.payment(ramp_id)
+        first.action_draft()
+        self.ramp.pay_bill(ramp_id, status='failed')
+        self.sync_payables()
+        self.assertEqual((first.state, self.move(ramp_id).amount_residual), ('canceled', 100.0))
+        self.assertFalse(self.env['account.move'].search([('ref', '=like', 'Reversal of: %')]))
+        self.ramp.pay_bill(ramp_id)
+        self.sync_payables()
+        self.assertPaid(ramp_id)
+
     def test_day_of_a_return(self):
         """A returned payment is reversed on the day of the return, so that the month of the payment stays as it was
         reported.

@@ -227,7 +227,7 @@ class RampFlowPaymentBook(models.AbstractModel):
     # ------------------------------------------------------------------ undoing
 
     def _undo_booked_payment(self, connection, note, reason, has_returned):
-        """Reverse the part of a payment that Ramp takes back, so that its document is open again.
+        """Reverse the part of a payment that Ramp takes back, so that its document is open again. Cancel a draft.
 
         The bank side of the payment and that of the reversal stay open. If money came back, the bank shows both. If it
         shows neither, see `_match_returned_payments`.
@@ -241,6 +241,11 @@ class RampFlowPaymentBook(models.AbstractModel):
         payment = self.env['account.payment'].browse(note.id).exists()
         line = self.env['account.move.line'].browse(note.line).exists()
         if not payment or not line or payment.state in ('canceled', 'rejected'):
+            return
+        if payment.state == 'draft':
+            # Somebody took it out of the books. There is nothing to reverse, and it must not come back.
+            payment._message_log(body=reason)
+            payment.action_cancel()
             return
         if payment.reconciled_statement_lines_count:
             raise Held(
