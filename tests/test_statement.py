@@ -340,6 +340,24 @@ class TestStatement(StatementsCase):
         self.assertEqual(self.balance(self.connection.card_account_id), 0)
         self.assertOwed(10700)
 
+    def test_before_the_first_rate(self):
+        """A statement that is posted when closed waits for a rate of its day, as what is on it does."""
+        self.connection.statement_policy = 'closed'
+        euro = self.env.ref('base.EUR')
+        rates = self.env['res.currency.rate'].search(
+            [('currency_id', '=', euro.id), ('company_id', '=', self.company.id)]
+        )
+        rates.name = '2026-09-01'
+        self.spend(2500, currency='EUR', date='2026-07-15T12:00:00+00:00')
+        statement = self.ramp.close_statement('2026-08-01')
+        self.sync_statements()
+        record = self.record(self.sections(statement)[0], 'statement')
+        self.assertEqual((record.state, bool(self.bill(statement))), ('held', False))
+        self.assertRegex(record.error_message, 'no exchange rate for EUR on 2026-07-31: the first rate is dated')
+        rates.name = '2026-07-01'
+        self.sync_statements()
+        self.assertEqual(self.bill(statement).amount_total, 25.0)
+
     def test_does_not_add_up(self):
         self.month(10000)
         statement = self.ramp.close_statement('2026-08-01')

@@ -35,6 +35,9 @@ class RampFlowStatementPlan(models.AbstractModel):
         spent, total = self._check_lines_booked(connection, value, lines, currency, found)
         back = sum(self._float_to_minor(row.amount, currency) for row in lines if row.flow == 'cashback')
         rate, leaves_difference = self._get_blended_rate(connection, currency, spent, total, day, found)
+        if rate is None and (spent or back):
+            # The bill has Odoo's rate of its day.
+            self._get_odoo_rate(connection, currency, day, found)
         exchange_date = None
         if leaves_difference:
             exchange_date = self._plan_entry_date(connection, day, self._get_exchange_journal(connection), found)
