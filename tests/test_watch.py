@@ -229,6 +229,25 @@ class TestWatch(StatementsCase):
 @tagged('post_install', '-at_install', 'ramp')
 class TestWatchPayables(PayablesCase):
     @in_turn
+    def test_payment_of_a_part(self):
+        """Each payment of a bill that was paid in parts is looked at, not only the first one."""
+        ramp_id = self.owe(5000)
+        for values in ({'amount_minor': 2000}, {}):
+            self.sync('vendor', 'bill', 'bill_payment')
+            self.ramp.pay_bill(ramp_id, **values)
+        self.sync('bill', 'bill_payment')
+        first, second = self.payment(ramp_id).sorted('id')
+        row = self.record(ramp_id, 'bill_payment')
+        self.assertEqual((row.res_id, second.amount), (first.id, 30.0))
+        second.action_draft()
+        self.sync('watch')
+        self.assertEqual((row.state, row.finding), ('held', 'draft'))
+        self.assertIn(second.name, row.error_message)
+        second.action_post()
+        self.sync('watch')
+        self.assertEqual((row.state, row.finding), ('confirmed', False))
+
+    @in_turn
     def test_bill_and_payment(self):
         open_bill, paid = self.owe(10000), self.owe(5000)
         self.ramp.pay_bill(paid)

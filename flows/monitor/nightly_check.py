@@ -302,6 +302,8 @@ class RampFlowWatch(models.AbstractModel):
             is_draft_by_policy = kind == 'draft' and flow in POLICIES and connection[POLICIES[flow]] == 'draft'
             if not is_draft_by_policy:
                 found[record] = kind, self._make_finding_text(kind, name)
+        for record, name, kind in self._list_changed_parts(connection):
+            found.setdefault(record, (kind, self._make_finding_text(kind, name)))
         for record, name in self.env.execute_query(
             SQL(
                 """
@@ -351,6 +353,29 @@ class RampFlowWatch(models.AbstractModel):
                    AND r.state IN ('confirmed', 'done', 'held') AND NOT COALESCE(r.has_changed, FALSE)
                    AND NOT COALESCE(d.has_changed, FALSE)
                  ORDER BY r.id, paid.id
+                """,
+                connection.id,
+            )
+        )
+
+    def _list_changed_parts(self, connection):
+        """Return the rows of documents that were paid in parts, where a payment of a part is no longer in the books.
+
+        The row's own document is the payment of one part only.
+
+        :return: [(row id, name of the payment, kind)]
+        """
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT r.id, COALESCE(p.name, ''), CASE p.state WHEN 'draft' THEN 'draft' ELSE 'cancelled' END
+                  FROM ramp_record r, LATERAL jsonb_each(
+                       CASE WHEN jsonb_typeof(r.noted -> 'parts') = 'object' THEN r.noted -> 'parts' ELSE '{}' END) AS part
+                  JOIN account_payment p ON p.id = (part.value ->> 'id')::int
+                 WHERE r.connection_id = %s AND r.res_model = 'account.payment'
+                   AND r.state IN ('confirmed', 'done', 'held') AND NOT COALESCE(r.has_changed, FALSE)
+                   AND p.state IN ('canceled', 'rejected', 'draft')
+                 ORDER BY r.id, p.id
                 """,
                 connection.id,
             )
