@@ -237,6 +237,17 @@ class TestReimbursement(ReimbursementCase):
         self.assertEqual(self.payments(hers).mapped('amount'), [50.0])
         self.assertEqual(len(self.payments(*mine, hers, alone)), 3)
 
+    @in_turn
+    def test_two_employees_of_one_contact(self):
+        """The bank shows a transfer for each of them, so each has a payment of their own."""
+        self.pam.work_contact_id = self.dwight.work_contact_id
+        his, hers = self.claim(1000), self.claim(2000, user=self.users[1]['id'])
+        self.ramp.pay_reimbursement([his, hers])
+        self.sync_payables()
+        for ramp_id, amount in ((his, 10.0), (hers, 20.0)):
+            self.assertPaid(ramp_id)
+            self.assertEqual(self.payments(ramp_id).mapped('amount'), [amount])
+
     def test_by_payment_id_where_there_is_no_batch(self):
         claims = [
             self.claim(

@@ -37,6 +37,7 @@ class Part:
     date: datetime.date
     journal: models.Model
     memo: str
+    payee: str | None = None  # Ramp's id of who gets the money, where a transfer pays several people
 
 
 @dataclasses.dataclass(frozen=True)

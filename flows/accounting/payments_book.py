@@ -28,7 +28,7 @@ class RampFlowPaymentBook(models.AbstractModel):
     def _book_settlements(self, connection, settlements):
         """Undo what is no longer right, then post and reconcile the payments of these settlements.
 
-        There is one payment for each transfer, partner and currency. The settlements are not changed, as they are
+        There is one payment for each transfer, payee and currency. The settlements are not changed, as they are
         planned once, and posted again one by one if their batch fails.
 
         :return: {(Ramp id, key): `PartNote`} of what was done before and stays, and of what was posted now
@@ -59,6 +59,7 @@ class RampFlowPaymentBook(models.AbstractModel):
                     part.settled and part.settled.currency,
                     settlement.move.is_inbound(),
                     settlement.move.partner_id,
+                    part.payee,
                 ].append((settlement, part))
         if not groups:
             return notes

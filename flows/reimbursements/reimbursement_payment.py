@@ -137,6 +137,7 @@ class RampFlowReimbursementPayment(models.AbstractModel):
                 self._join_memo_texts(
                     self.env['ramp.flow.reimbursement']._make_reimbursement_label(value), clean_text(value.payment_id)
                 ),
+                value.user_id,
             )
         ]
 
