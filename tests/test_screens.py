@@ -683,6 +683,11 @@ class TestTours(ScreenCase, BrowserCase):
         self.assertHeld(uncoded, 'It has no account')
         self.assertTrue(any('Booked by hand' in message for message in self.ramp.list_export_errors(strange)))
 
+    def test_pressed_while_the_page_looks(self):
+        self.spend(merchant='FedEx', account='no-such-account')
+        self.sync()
+        self.start_tour('/odoo', 'ramp_connector_pressed_meanwhile', login=self.person('accountant').login)
+
 
 @tagged('post_install', '-at_install', 'ramp', 'ramp_tour')
 class TestPayablesTours(PayablesCase, ScreenCase, BrowserCase):

@@ -32,6 +32,12 @@ const withProgress = (Controller, template) =>
         setup() {
             this.progress = useState({ look: 0 });
             super.setup();
+            // Only the load that was begun last comes to its end
+            const load = this.model.load;
+            this.model.load = (...args) => {
+                this.isLastLoadOwn = this.isLoadingAgain;
+                return load.apply(this.model, args);
+            };
         }
 
         get modelParams() {
@@ -43,18 +49,16 @@ const withProgress = (Controller, template) =>
         onLoaded() {
             if (!this.isOpen) {
                 this.isOpen = true; // nothing was pressed yet
-            } else if (!this.isLoadedAgain) {
+            } else if (!this.isLastLoadOwn) {
                 this.progress.look++;
             }
         }
 
         async loadAgain() {
-            this.isLoadedAgain = true;
-            try {
-                await this.model.load();
-            } finally {
-                this.isLoadedAgain = false;
-            }
+            this.isLoadingAgain = true;
+            const loaded = this.model.load();
+            this.isLoadingAgain = false;
+            await loaded;
         }
     };
 

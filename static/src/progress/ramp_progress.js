@@ -23,6 +23,7 @@ export class RampProgressBar extends Component {
 
     setup() {
         this.orm = useService("orm");
+        this.requests = 0; // since the page was opened, as far as the page knows
         this.state = useState({ run_state: this.props.runState, progress: 0, text: "", outcome: "", done: 0, due: 0 });
         onWillStart(() => this.look());
         onWillUpdateProps((next) => {
@@ -30,8 +31,11 @@ export class RampProgressBar extends Component {
                 this.state.outcome = ""; // that of an earlier request
                 return this.look(next);
             }
-            if (next.look !== this.props.look && (this.state.run_state || "idle") === "idle") {
-                this.lookAfterRequest(next); // the page does not wait for it
+            if (next.look !== this.props.look) {
+                this.requests++;
+                if ((this.state.run_state || "idle") === "idle") {
+                    this.lookAfterRequest(next); // the page does not wait for it
+                }
             }
         });
         onWillUnmount(() => {
@@ -68,9 +72,13 @@ export class RampProgressBar extends Component {
         if (!props.resId || this.gone) {
             return;
         }
+        const requests = this.requests;
         const [values] = await this.orm.silent.read("ramp.connection", [props.resId], FIELDS);
         if (this.gone) {
             return;
+        }
+        if (requests !== this.requests) {
+            return this.look(); // this answer may be older than what was requested meanwhile
         }
         const before = this.state.run_state;
         const waits = props.lastWatch !== undefined && values.last_watch === props.lastWatch && !values.last_error;

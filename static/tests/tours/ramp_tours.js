@@ -1,6 +1,8 @@
 /** @odoo-module **/
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl)
+import { ORM } from "@web/core/orm_service";
 import { registry } from "@web/core/registry";
+import { patch } from "@web/core/utils/patch";
 import { stepUtils } from "@web_tour/tour_utils";
 
 // Other tests may run beside these, on the same cores.
@@ -768,6 +770,102 @@ addTour("ramp_connector_dashboard", {
         },
         {
             trigger: ".o_list_view .o_data_row button[name=action_solve]:contains('Map')",
+        },
+    ],
+});
+
+const QUEUED = { run_state: "queued", sync_outcome: { text: "", done: 0, due: 1, is_over: false } };
+const IDLE = { run_state: "idle", sync_outcome: false };
+
+/** Give the progress bar the answers of `window.rampLooks`, and hold the next one back if that says so. */
+const answerLooks = () => {
+    const looks = (window.rampLooks = { answer: QUEUED, isHolding: false, isHeld: false, begun: 0, lists: 0 });
+    patch(ORM.prototype, {
+        async call(model, method, args, kwargs) {
+            if (model === "ramp.cause" && method === "web_search_read") {
+                looks.lists++;
+            }
+            if (model !== "ramp.connection" || method !== "read") {
+                return super.call(model, method, args, kwargs);
+            }
+            const { answer, isHolding } = looks;
+            looks.begun++;
+            const result = await super.call(model, method, args, kwargs);
+            if (isHolding) {
+                Object.assign(looks, { answer: QUEUED, isHolding: false, isHeld: true });
+                await new Promise((resolve) => (looks.release = resolve));
+            }
+            Object.assign(result[0], answer);
+            return result;
+        },
+    });
+};
+
+/** Wait until a condition is true. */
+const until = async (condition) => {
+    while (!condition()) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+};
+
+// A button is pressed while the page looks, and the answer to that look is from before it
+addTour("ramp_connector_pressed_meanwhile", {
+    url: "/odoo",
+    steps: () => [
+        {
+            content: "Something is at work when the page opens",
+            trigger: ".o_web_client",
+            run: answerLooks,
+        },
+        ...stepUtils.goToAppSteps("account.menu_finance", "Open the accounting app"),
+        ...menu("account.menu_finance_payables", "ramp_connector.ramp_menu_problem"),
+        {
+            content: "A look finds nothing at work, and its answer takes a while",
+            trigger: ".o_list_view .o_data_row button[name=action_solve]",
+            run: async () => {
+                Object.assign(window.rampLooks, { answer: IDLE, isHolding: true });
+                await until(() => window.rampLooks.isHeld);
+            },
+        },
+        {
+            content: "Say meanwhile what the account means",
+            trigger: ".o_list_view .o_data_row button[name=action_solve]",
+            run: "click",
+        },
+        {
+            content: "It means nothing here",
+            trigger: ".modal .o_field_widget[name=target] input[data-value=left_out]",
+            run: "click",
+        },
+        {
+            content: "Save it",
+            trigger: ".modal button[name=action_confirm]",
+            run: "click",
+        },
+        {
+            content: "The answer arrives after the list was read again",
+            trigger: "body:not(:has(.modal)) .o_list_view",
+            run: async () => {
+                await until(() => window.rampLooks.lists >= 2);
+                window.rampLooks.release();
+            },
+        },
+        {
+            content: "The page looks again",
+            trigger: ".o_list_view",
+            run: () => {
+                const { begun } = window.rampLooks;
+                return until(() => window.rampLooks.begun > begun + 1);
+            },
+        },
+        {
+            content: "It reads the list when the job is done",
+            trigger: ".o_list_view",
+            run: () => {
+                const { lists } = window.rampLooks;
+                window.rampLooks.answer = IDLE;
+                return until(() => window.rampLooks.lists > lists);
+            },
         },
     ],
 });
