@@ -4,6 +4,7 @@
 ./dev screenshots --serve            prepare the same Odoo and leave it running
 ./dev screenshots --width 1400 400 --language en de
                                      every screen at these widths and in these languages, to look at; fails on any complaint
+                                     of the console, of Odoo's log, or of axe-core (see screenshot_access.py)
 """
 
 import argparse

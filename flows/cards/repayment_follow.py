@@ -103,6 +103,9 @@ class RampFlowRepaymentFollow(models.AbstractModel):
 
     def _follow_originals(self, connection, run):
         """Move the shares of all repayments whose originals were posted anew. Commits."""
+        if not self._find_misplaced_rows(connection, SQL('TRUE')):
+            self.env['ir.cron']._commit_progress()  # no transaction stays open while Ramp is asked
+            return
         after = 0
         while ids := self._transaction(self._follow_next_originals, connection, run, after):
             after = ids[-1]
