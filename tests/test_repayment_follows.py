@@ -184,6 +184,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertEqual((line.reconciled, line.matched_credit_ids), (True, partial))
         self.assertEqual(self.by_account()[self.account_travel.code], 3000)
 
+    @in_turn
     def test_several_repayments(self):
         charge = self.charge(5001)
         repayments = [self.repaid(charge, minor) for minor in (2000, 1, 1500)]
@@ -209,6 +210,7 @@ class TestRepaymentFollows(FollowsCase):
             self.assertFollowed(repayment, count=count)
         self.assertNotIn('moved', self.record(repayment, 'repayment').noted)
 
+    @in_turn
     def test_a_hashed_journal(self):
         for journal in (self.connection.card_journal_id, self.connection.payment_journal_id):
             journal.restrict_mode_hash_table = True
@@ -242,6 +244,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(str(self.moving().date), '2026-04-01')
 
+    @in_turn
     def test_less_than_was_repaid(self):
         charge = self.charge()
         repayment = self.repaid(charge)
@@ -253,6 +256,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(self.by_account(), {self.account_travel.code: 500})
 
+    @in_turn
     def test_the_new_entry_is_a_draft(self):
         charge = self.charge()
         repayment = self.repaid(charge)
@@ -264,6 +268,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(self.by_account(), {self.account_travel.code: 3000})
 
+    @in_turn
     def test_the_entry_was_deleted(self):
         """Somebody deleted the entry of the transaction, and it is posted anew as Ramp has it now."""
         charge = self.charge()
@@ -277,6 +282,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(self.by_account(), {self.account_travel.code: 3000})
 
+    @in_turn
     def test_repayments_are_switched_off(self):
         charge = self.charge()
         repayment = self.repaid(charge)
@@ -284,6 +290,7 @@ class TestRepaymentFollows(FollowsCase):
         self.recode(charge, self.account_travel)
         self.assertFollowed(repayment)
 
+    @in_turn
     def test_an_entry_by_hand(self):
         """An entry that somebody entered in another journal is repaid. It is unlinked, and the connector posts another."""
         charge = self.spend(5000, date=NOON, account=None)
@@ -300,6 +307,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(self.by_account(), {self.account_travel.code: 3000})
 
+    @in_turn
     def test_from_before(self):
         """To 1.7.0: what did not follow stays, and a message names it. What is posted anew from now on follows."""
         charges = self.charge(), self.charge()
@@ -320,6 +328,7 @@ class TestRepaymentFollows(FollowsCase):
 
     # ------------------------------------------------------------------ taken back
 
+    @in_turn
     def test_the_repayment_fails(self):
         charge = self.charge()
         repayment = self.repaid(charge)
@@ -330,6 +339,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFalse(self.moving())
         self.assertEqual(self.by_account(), {self.account_travel.code: 5000})
 
+    @in_turn
     def test_the_repayment_is_posted_anew(self):
         charge = self.charge()
         repayment = self.repaid(charge)
@@ -345,6 +355,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment, count=0)
         self.assertEqual(self.by_account(), {self.account_travel.code: 2500})
 
+    @in_turn
     def test_somebody_takes_the_repayment_out(self):
         """Deleted and posted anew, deleted for good, or reversed by hand: what moved its shares goes with it."""
         for way in ('deleted', 'ignored', 'reversed'):
@@ -368,6 +379,7 @@ class TestRepaymentFollows(FollowsCase):
                 self.sync(*self.flows)
                 self.assertEqual(self.posted(), last)
 
+    @in_turn
     def test_somebody_takes_the_moving_entry_out(self):
         """That is a decision. It counts until the transaction is posted anew once more."""
         charge = self.charge()
@@ -381,6 +393,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(self.by_account(), {self.account_software.code: 3000})
 
+    @in_turn
     def test_somebody_edited_the_repayment(self):
         """An entry with another account by hand is in order already; one with other amounts stays as it is."""
         for amount, text in ((20.0, 'Reverses part of'), (19.0, 'because it was edited')):
@@ -402,6 +415,7 @@ class TestRepaymentFollows(FollowsCase):
                 self.sync(*self.flows)
                 self.assertEqual(self.posted(), last)
 
+    @in_turn
     def test_an_account_that_is_reconciled(self):
         self.account_meals.write({'account_type': 'asset_current', 'reconcile': True})
         charge = self.charge()
@@ -417,6 +431,7 @@ class TestRepaymentFollows(FollowsCase):
         lines = self.posted().line_ids.filtered(lambda line: line.account_id == self.account_meals)
         self.assertFalse(lines.filtered(lambda line: not line.reconciled).move_id.mapped('ref'))
 
+    @in_turn
     def test_somebody_reconciled_the_moving_entry(self):
         self.account_travel.write({'account_type': 'asset_current', 'reconcile': True})
         charge = self.charge()
@@ -476,6 +491,7 @@ class TestRepaymentFollows(FollowsCase):
 
     # ------------------------------------------------------------------ once
 
+    @in_turn
     def test_another_worker_was_in_the_way(self):
         """The work is repeated as a whole, as after a crash: entry and note commit together."""
         charge = self.charge()
@@ -495,6 +511,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(repayment)
         self.assertEqual(self.by_account(), {self.account_travel.code: 3000})
 
+    @in_turn
     def test_one_that_fails_stops_no_other(self):
         charge = self.charge()
         first, second = self.repaid(charge, 1000), self.repaid(charge, 2000)
@@ -514,6 +531,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertFollowed(first, second, count=2)
         self.assertEqual(self.by_account(), {self.account_travel.code: 2000})
 
+    @in_turn
     def test_a_dry_run_shows_it(self):
         charge = self.charge()
         repayment = self.repaid(charge)
@@ -531,6 +549,7 @@ class TestRepaymentFollows(FollowsCase):
         self.assertEqual({line['balance'] for line in entry['lines']}, {20.0, -20.0})
         self.assertFalse(self.moving())
 
+    @in_turn
     def test_a_kept_repayment_of_another_transaction(self):
         """Ramp says that it repays another transaction, and a person keeps what is posted: it does not follow."""
         charge, other = self.charge(), self.charge(account=self.software)
