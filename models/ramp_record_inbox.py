@@ -129,7 +129,7 @@ class RampRecord(models.Model):
             return 'confirmed'
         if self.res_id and self.finding == 'unreconciled':
             # The next run would reconcile it again
-            return 'confirmed' if self.is_told or not flow._sync_type else 'done'
+            return self._get_posted_state()
         if not self.res_id or flow._sends or getattr(flow, '_updates', True):
             return 'pending'
         return 'done' if self.sync_key or flow._sync_type else 'confirmed'
@@ -177,16 +177,8 @@ class RampRecord(models.Model):
             row._lock_for_decision()
             flow = self.env[f'ramp.flow.{record.flow}'].with_company(record.company_id)
             flow._reconcile_again_for_user(record.connection_id, row)
-            row.write(
-                {
-                    **record._decision_values('reconcile'),
-                    'state': row._state_after_retry(),
-                    'error_message': False,
-                    'reason': False,
-                    'hold_reason': False,
-                    'finding': False,
-                }
-            )
+            row.write({**record._decision_values('reconcile'), 'finding': False})
+            row._release_posted()
         # sudo: see above
         self.sudo()._log_decision(self.env._('Reconcile Again'))
         return self.env['ramp.connection']._notify_user(

@@ -123,6 +123,24 @@ class RampRecord(models.Model):
         )
         self.invalidate_recordset(['reported_hash', 'reports'])
 
+    def _get_posted_state(self):
+        """Return the state of a row whose document is in the books: whether Ramp knows it, or has to be told."""
+        self.ensure_one()
+        return 'confirmed' if self.is_told or not self.env[f'ramp.flow.{self.flow}']._sync_type else 'done'
+
+    def _release_posted(self):
+        """Take a row off hold whose document is in the books."""
+        self.ensure_one()
+        self.write(
+            {
+                'state': self._get_posted_state(),
+                'error_message': False,
+                'reason': False,
+                'hold_reason': False,
+                'reason_move_id': False,
+            }
+        )
+
     # ------------------------------------------------------------------ not posted
 
     def _mark_held(self, reason, move=None):

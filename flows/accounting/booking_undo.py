@@ -37,24 +37,13 @@ class RampFlowBookingUndo(models.AbstractModel):
             # Its document could not be undone when Ramp withdrew the object. Now the object is no longer withdrawn.
             if record.ramp_id not in reasons:
                 if self._is_question_settled(connection, record):
-                    self._release_booked_row(record)
+                    record._release_posted()
                 continue
             self._reverse_withdrawn_object(connection, record, rows[record.ramp_id], reasons[record.ramp_id])
 
     def _is_question_settled(self, connection, record):
         """Return whether a posted object that is on hold, and is not withdrawn, has nothing else that holds it."""
         return True
-
-    def _release_booked_row(self, record):
-        record.write(
-            {
-                'state': 'confirmed' if record.is_told or not self._sync_type else 'done',
-                'error_message': False,
-                'reason': False,
-                'hold_reason': False,
-                'reason_move_id': False,
-            }
-        )
 
     def _is_matched_in_odoo(self, record, move):
         """Return whether somebody paid or reconciled the document of an object."""

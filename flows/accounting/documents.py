@@ -268,27 +268,23 @@ class RampFlowPayable(models.AbstractModel):
         return {key: [(move.commercial_partner_id, move, day) for move, day in moves] for key, moves in found.items()}
 
     def _check_document_number(self, document, found):
-        """Return the document, with the vendor's documents of the same number from other years.
+        """Take the number of a document that is posted with this batch.
 
-        As in Odoo, those are different documents. A message on the new document names them.
-
-        :raise Held: see `_find_same_numbers`
         :raise Behind: when another document of the same batch has that number
         """
         if not document.identity_key:
-            return document
-        earlier = self._find_same_numbers(document, found)
+            return
         others = found.numbers.setdefault((document.move_type, document.identity_key), [])
         vendor = document.partner.commercial_partner_id
         if any(partner == vendor and not move for partner, move, _day in others):
             raise Behind
         others.append((vendor, None, document.invoice_date))
-        return dataclasses.replace(document, same_number=earlier) if earlier else document
 
-    def _find_same_numbers(self, document, found):
-        """Return the vendor's documents of the same number from other years.
+    def _note_same_numbers(self, document, found):
+        """Return the document, with the vendor's documents of the same number from other years.
 
-        It takes nothing from `found`, so it may be called for a document that is on hold for another reason.
+        As in Odoo, those are different documents. A message on the new document names them. The number is not taken, so
+        the document may be on hold for another reason.
 
         :raise Held: when the vendor has a document with that number already, or, without a number, one with that day
             and amount
@@ -324,7 +320,7 @@ class RampFlowPayable(models.AbstractModel):
                 move,
                 by=('vendor', 'number', 'date', 'amount', 'move', 'link'),
             )
-        return earlier
+        return dataclasses.replace(document, same_number=earlier) if earlier else document
 
     def _get_record_url(self, record):
         """Return the address of a record's page for a user."""

@@ -3,7 +3,7 @@ from odoo import Command, models
 from odoo.exceptions import UserError
 
 from ..engine.reasons import Held
-from .booking import QUIET
+from .booking import create_complete_entries
 from .payment_notes import PaymentNote
 
 
@@ -115,32 +115,29 @@ class RampFlowPaymentAgain(models.AbstractModel):
             share = owed / abs(amount)
             amount, balance = paid.currency_id.round(amount * share), paid.company_currency_id.round(balance * share)
         reference = self.env._('%(payment)s pays %(document)s', payment=paid.move_id.name, document=lines.move_id.name)
-        entry = (
-            self.env['account.move']
-            .with_context(**QUIET, skip_invoice_sync=True)
-            .create(
-                {
-                    'move_type': 'entry',
-                    'company_id': paid.company_id.id,
-                    'journal_id': paid.journal_id.id,
-                    'date': day,
-                    'ref': reference,
-                    'partner_id': lines.partner_id.id,
-                    'line_ids': [
-                        Command.create(
-                            {
-                                'name': reference,
-                                'account_id': item.account_id.id,
-                                'partner_id': item.partner_id.id,
-                                'currency_id': paid.currency_id.id,
-                                'amount_currency': sign * amount,
-                                'balance': sign * balance,
-                            }
-                        )
-                        for item, sign in ((lines, 1), (paid, -1))
-                    ],
-                }
-            )
+        entry = create_complete_entries(
+            self.env,
+            {
+                'move_type': 'entry',
+                'company_id': paid.company_id.id,
+                'journal_id': paid.journal_id.id,
+                'date': day,
+                'ref': reference,
+                'partner_id': lines.partner_id.id,
+                'line_ids': [
+                    Command.create(
+                        {
+                            'name': reference,
+                            'account_id': item.account_id.id,
+                            'partner_id': item.partner_id.id,
+                            'currency_id': paid.currency_id.id,
+                            'amount_currency': sign * amount,
+                            'balance': sign * balance,
+                        }
+                    )
+                    for item, sign in ((lines, 1), (paid, -1))
+                ],
+            },
         )
         entry._post(soft=False)
         here = entry.line_ids.filtered(

@@ -294,9 +294,10 @@ class RampFlowBill(models.AbstractModel):
                 )
             )
             with holds.collect():
-                self._find_same_numbers(document, found)
+                document = self._note_same_numbers(document, found)
         holds.check()
-        return self._check_document_number(document, found), len(value.invoice_urls)
+        self._check_document_number(document, found)
+        return document, len(value.invoice_urls)
 
     def _get_invoice_date(self, connection, value):
         return self._get_booking_day(connection, value.issued_at, value.accounting_date, value.created_at)

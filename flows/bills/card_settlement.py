@@ -6,7 +6,7 @@ from odoo import Command, api, models
 from odoo.tools import SQL, LazyTranslate
 
 from ...ramp_api import Money, PayloadError, allocate_amount, read_transaction
-from ..accounting.booking import QUIET, clean_text
+from ..accounting.booking import clean_text, create_complete_entries
 from ..accounting.lookup import AccountingLookup
 from ..accounting.payment_notes import CardNote, PaymentNote
 from ..engine.reasons import Held, Waiting, hold_missing_setting
@@ -318,21 +318,17 @@ class RampCardBill(models.AbstractModel):
         }
 
     def _create_settlement_entry(self, connection, date, partner, name, items):
-        # The entry is complete. Core must not add or change lines.
-        entry = (
-            self.env['account.move']
-            .with_context(**QUIET, skip_invoice_sync=True)
-            .create(
-                {
-                    'move_type': 'entry',
-                    'company_id': connection.company_id.id,
-                    'journal_id': connection.card_journal_id.id,
-                    'partner_id': partner.id,
-                    'date': date,
-                    'ref': name,
-                    'line_ids': [Command.create(item) for item in items],
-                }
-            )
+        entry = create_complete_entries(
+            self.env,
+            {
+                'move_type': 'entry',
+                'company_id': connection.company_id.id,
+                'journal_id': connection.card_journal_id.id,
+                'partner_id': partner.id,
+                'date': date,
+                'ref': name,
+                'line_ids': [Command.create(item) for item in items],
+            },
         )
         entry._post(soft=False)
         return entry

@@ -174,9 +174,10 @@ class RampFlowVendorCredit(models.AbstractModel):
                 )
             )
             with holds.collect():
-                self._find_same_numbers(document, found)
+                document = self._note_same_numbers(document, found)
         holds.check()
-        return self._check_document_number(document, found)
+        self._check_document_number(document, found)
+        return document
 
     def _get_credit_day(self, connection, value):
         return self._get_booking_day(connection, value.accounting_date, value.created_at)

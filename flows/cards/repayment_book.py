@@ -4,7 +4,7 @@ from markupsafe import Markup
 from odoo import Command, models
 from odoo.tools import LazyTranslate
 
-from ..accounting.booking import QUIET, clean_text
+from ..accounting.booking import clean_text, create_complete_entries
 from ..engine.reasons import ALL_ARGUMENTS, Held, Skipped, Waiting, hold_missing_setting
 from .repayment import BANK_METHODS, OTHER_METHODS, UNUSUAL, RepaymentNote, RepaymentPlan, take
 
@@ -233,18 +233,15 @@ class RampFlowRepaymentBook(models.AbstractModel):
                 if plan.spent
             },
         )
-        # The entries are complete. Core would add taxes again that were rounded to zero.
-        moves = (
-            self.env['account.move']
-            .with_context(**QUIET, ramp_one_sequence={}, skip_invoice_sync=True)
-            .create(
-                [
-                    self._prepare_repayment_move(
-                        connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse())
-                    )
-                    for plan in plans
-                ]
-            )
+        moves = create_complete_entries(
+            self.env,
+            [
+                self._prepare_repayment_move(
+                    connection, plan, spend[plan.repayment.id], expenses.get(plan.repayment.id, plan.spent.browse())
+                )
+                for plan in plans
+            ],
+            ramp_one_sequence={},
         )
         moves._post(soft=False)
         self.env['ramp.record']._store_noted(

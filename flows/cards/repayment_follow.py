@@ -170,7 +170,7 @@ class RampFlowRepaymentFollow(models.AbstractModel):
                 record._mark_held(reason, error.move if isinstance(error, Held) else None)
             return
         if record.res_id and record.hold_reason == 'question':
-            self._release_booked_row(record)
+            record._release_posted()
 
     def _describe_move_failure(self, record, error):
         if isinstance(error, UserError):

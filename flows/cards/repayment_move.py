@@ -2,7 +2,7 @@
 from odoo import Command, models
 from odoo.tools import SQL
 
-from ..accounting.booking import QUIET
+from ..accounting.booking import create_complete_entries
 from .repayment import RepaymentNote
 
 
@@ -81,21 +81,18 @@ class RampFlowRepaymentMove(models.AbstractModel):
         left = company.round(-sum(item['balance'] for item in items))
         if left:
             items.append(self._prepare_exchange_line(connection, reference, left))
-        moved = (
-            self.env['account.move']
-            .with_context(**QUIET, skip_invoice_sync=True)
-            .create(
-                {
-                    'move_type': 'entry',
-                    'company_id': connection.company_id.id,
-                    'journal_id': journal.id,
-                    'partner_id': plan.original.partner_id.id,
-                    'currency_id': currency.id,
-                    'date': date,
-                    'ref': reference,
-                    'line_ids': [Command.create(item) for item in items],
-                }
-            )
+        moved = create_complete_entries(
+            self.env,
+            {
+                'move_type': 'entry',
+                'company_id': connection.company_id.id,
+                'journal_id': journal.id,
+                'partner_id': plan.original.partner_id.id,
+                'currency_id': currency.id,
+                'date': date,
+                'ref': reference,
+                'line_ids': [Command.create(item) for item in items],
+            },
         )
         moved._post(soft=False)
         self._reconcile_moved_shares(lines, moved)

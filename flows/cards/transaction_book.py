@@ -3,7 +3,7 @@ from odoo import Command, api, models
 from odoo.tools import LazyTranslate, plaintext2html
 
 from ...models.ledger_notes import LedgerNote
-from ..accounting.booking import QUIET
+from ..accounting.booking import QUIET, create_complete_entries
 from ..engine.reasons import Held
 from .transaction import BillPlan, SpendPlan
 
@@ -145,18 +145,14 @@ class RampFlowTransactionBook(models.AbstractModel):
             },
         )
         known = self._get_analytics_context(line.coding for plan in plans for line in plan.lines)
-        # If the tax of a line is rounded to zero, core would add the tax again, on top of Ramp's amount.
-        moves = (
-            self.env['account.move']
-            .with_context(**QUIET, ramp_one_sequence={}, ramp_known_analytics=known, skip_invoice_sync=True)
-            .create(
-                [
-                    self._prepare_move_values(
-                        connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id]
-                    )
-                    for plan in plans
-                ]
-            )
+        moves = create_complete_entries(
+            self.env,
+            [
+                self._prepare_move_values(connection, plan, expenses[plan.transaction.id], debits[plan.transaction.id])
+                for plan in plans
+            ],
+            ramp_one_sequence={},
+            ramp_known_analytics=known,
         )
         if connection.card_post == 'post':
             moves._post(soft=False)

@@ -238,14 +238,7 @@ class RampFlowWatch(models.AbstractModel):
             record.finding = False
             # A row without a document, or on hold for another reason by now, is not settled by this.
             if record.res_id and record.hold_reason == 'finding':
-                record.write(
-                    {
-                        'state': 'confirmed' if record.is_told or not self._is_told_to_ramp(record) else 'done',
-                        'hold_reason': False,
-                        'error_message': False,
-                        'reason': False,
-                    }
-                )
+                record._release_posted()
         records = (
             Record.browse(found)
             .try_lock_for_update()
@@ -261,9 +254,6 @@ class RampFlowWatch(models.AbstractModel):
                     {'state': 'held', 'finding': kind, **values, 'hold_reason': 'finding', 'next_attempt': False}
                 )
         run.write({'seen': run.seen + len(found), 'held': run.held + len(records)})
-
-    def _is_told_to_ramp(self, record):
-        return bool(self.env[f'ramp.flow.{record.flow}']._sync_type)
 
     def _find_changed_documents(self, connection):
         """Return the rows whose documents no longer match what was posted.
