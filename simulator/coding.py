@@ -230,10 +230,14 @@ def add_tax_rate(state, id, name, rate, accounting_gl_account_id=None, *, connec
     )
 
 
+def _add_single_field(state, table, ident, name, display_name, connection):
+    values = {'id': ident, 'name': name, 'display_name': display_name or name, '_active': True}
+    return _add_coding_row(state, table, ('field', ident), values, connection)
+
+
 def add_tax_code(state, name, display_name=None, *, connection=None):
     """Add the tax code field. This does not check whether one exists already."""
-    values = {'id': TAX_CODE, 'name': name, 'display_name': display_name or name, '_active': True}
-    return _add_coding_row(state, 'tax_codes', ('field', TAX_CODE), values, connection)
+    return _add_single_field(state, 'tax_codes', TAX_CODE, name, display_name, connection)
 
 
 def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, connection=None):
@@ -253,16 +257,9 @@ def add_tax_option(state, id, name, tax_rate_ids=(), entity_remote_ids=None, *, 
     )
 
 
-def find_active_inventory_field(state, connection):
-    """Return the inventory item field in a connection's books, or None."""
-    mine = in_books_of(connection)
-    return next((row for row in state['inventory_fields'] if row['_active'] and mine(row)), None)
-
-
 def add_inventory_field(state, name, display_name=None, *, connection=None):
     """Add the inventory item field. This does not check whether one exists already."""
-    values = {'id': INVENTORY_ITEM, 'name': name, 'display_name': display_name or name, '_active': True}
-    return _add_coding_row(state, 'inventory_fields', ('field', INVENTORY_ITEM), values, connection)
+    return _add_single_field(state, 'inventory_fields', INVENTORY_ITEM, name, display_name, connection)
 
 
 def add_inventory_item(state, id, name, gl_account_id=None, entity_remote_ids=None, *, connection=None):

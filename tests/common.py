@@ -274,6 +274,16 @@ class RampCase(SmokeTags, TransactionCase):
             ]._cron_run()
         self.env.invalidate_all()
 
+    def run_undo_job(self):
+        """Do what the scheduler does for the job that undoes synchronizations."""
+        self.env.flush_all()
+        with (
+            nullcontext() if type(self)._registry_patched else self.enter_registry_test_mode(),
+            self.registry.cursor() as cr,
+        ):
+            Environment(cr, SUPERUSER_ID, {})['ramp.undo']._cron_run()
+        self.env.invalidate_all()
+
     def sync_until_listed(self, flow, between=lambda: None):
         """Run a flow's job, whose time is up at each page, until a run reaches the end of its lists. Returns the runs
         in order.

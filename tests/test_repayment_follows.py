@@ -477,13 +477,7 @@ class TestRepaymentFollows(FollowsCase):
                 undo.action_prepare()
                 self.assertIn(moving, undo.document_ids)
                 undo.action_start()
-                self.env.flush_all()
-                with (
-                    nullcontext() if type(self)._registry_patched else self.enter_registry_test_mode(),
-                    self.registry.cursor() as cr,
-                ):
-                    Environment(cr, SUPERUSER_ID, {})['ramp.undo']._cron_run()
-                self.env.invalidate_all()
+                self.run_undo_job()
                 self.assertEqual(set(undo.line_ids.mapped('outcome')) - {'reversed', 'deleted'}, set())
                 self.assertFalse(self.move(charge) | self.move(repayment) | self.moving())
                 self.assertEqual(self.spending(), {})

@@ -2,11 +2,9 @@
 """What a synchronization posted is undone by period or by run, and what people did with it stays."""
 
 from collections import Counter
-from contextlib import nullcontext
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID, Command
-from odoo.api import Environment
+from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -114,19 +112,10 @@ class UndoCase(PayablesCase, StatementsCase):
         undo.action_prepare()
         return undo
 
-    def run_job(self):
-        self.env.flush_all()
-        with (
-            nullcontext() if type(self)._registry_patched else self.enter_registry_test_mode(),
-            self.registry.cursor() as cr,
-        ):
-            Environment(cr, SUPERUSER_ID, {})['ramp.undo']._cron_run()
-        self.env.invalidate_all()
-
     def undo(self, **values):
         undo = self.undo_of(**values)
         undo.action_start()
-        self.run_job()
+        self.run_undo_job()
         return undo
 
     def assertUndone(self, undo):
@@ -188,7 +177,7 @@ class TestUndoSync(UndoCase):
         )
         self.assertTrue(all(line.document_name for line in bills))
         undo.action_start()
-        self.run_job()
+        self.run_undo_job()
         self.assertNothingLeft(undo)
         self.assertIn('reversed', undo.line_ids.mapped('outcome'))
         self.assertNotIn('deleted', undo.line_ids.mapped('outcome'))
@@ -217,7 +206,7 @@ class TestUndoSync(UndoCase):
         for record in told:
             self.assertFalse(self.ramp.list_export_errors(record.ramp_id), record.flow)
         # Nothing is undone twice.
-        self.run_job()
+        self.run_undo_job()
         self.assertEqual(self.balances(), posted)
 
     @in_turn
@@ -354,13 +343,13 @@ class TestUndoSync(UndoCase):
 
         with patch.object(undo_job, 'BATCH', 2), patch.object(type(undo), '_undo_next_batch', killed):
             try:  # not `assertRaises`, which would roll back what the job committed
-                self.run_job()
+                self.run_undo_job()
                 self.fail('not killed')
             except Killed:
                 self.env.transaction.clear()
         self.env.invalidate_all()
         self.assertEqual((undo.state, undo.todo_count), ('running', 3))
-        self.run_job()
+        self.run_undo_job()
         self.assertNothingLeft(undo)
         entries = self.env['account.move'].search(
             [('company_id', '=', self.company.id), ('journal_id', '=', self.connection.card_journal_id.id)]
@@ -377,11 +366,11 @@ class TestUndoSync(UndoCase):
             patch.object(undo_job, 'BATCH', 1),
             patch.object(type(self.env['ramp.flow']), '_is_job_time_up', lambda flow: True),
         ):
-            self.run_job()
+            self.run_undo_job()
             self.assertEqual((undo.state, undo.todo_count), ('running', 2))
         job = self.env.ref('ramp_connector.cron_undo')
         self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', job.id)]))
-        self.run_job()
+        self.run_undo_job()
         self.assertNothingLeft(undo)
 
     def test_by_run(self):
@@ -396,7 +385,7 @@ class TestUndoSync(UndoCase):
         self.assertEqual(undo.line_ids.record_id, self.record(second))
         undo.write({'reason': 'A test', 'typed_name': self.connection.name})
         undo.action_start()
-        self.run_job()
+        self.run_undo_job()
         self.assertConfirmed(first)
         self.assertEqual(self.record(second).state, 'ignored')
         with self.assertRaisesRegex(UserError, 'nothing to undo'):
@@ -450,7 +439,7 @@ class TestUndoSync(UndoCase):
         repayment = self.ramp.add_repayment(transaction=charge, amount_minor=3000, date='2026-03-20')
         self.sync('repayment')
         undo.action_start()
-        self.run_job()
+        self.run_undo_job()
         outcome, words = self.outcome(undo, charge)
         self.assertEqual(outcome, 'kept')
         self.assertIn(self.record(repayment, 'repayment').name, words)
@@ -471,9 +460,9 @@ class TestUndoSync(UndoCase):
         undo = self.undo_of()
         undo.action_start()
         with patch.object(type(undo), '_take_next_lines', lambda model, flow: model.env['ramp.undo.line']):
-            self.run_job()
+            self.run_undo_job()
         self.assertEqual((undo.state, self.outcome(undo, charge)[0]), ('running', 'todo'))
-        self.run_job()
+        self.run_undo_job()
         self.assertUndone(undo)
 
     def test_confirmation(self):
@@ -544,5 +533,5 @@ class TestUndoSync(UndoCase):
             undo.reason = 'Another one'
         with self.assertRaises(UserError):
             undo.unlink()
-        self.run_job()
+        self.run_undo_job()
         self.assertUndone(undo.sudo())

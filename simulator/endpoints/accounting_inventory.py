@@ -1,8 +1,9 @@
 """/accounting/inventory-item: the field for inventory items, and its options. One field can be active."""
 
 from .. import coding, uploads
-from ..errors import RampError, make_missing_error
+from ..errors import RampError
 from ..routes import route
+from ..single_field import SingleField
 
 
 def _read_inventory_item(state, connection, values):
@@ -14,13 +15,17 @@ def _read_inventory_item(state, connection, values):
     return values
 
 
-FIELD = uploads.Kind(
-    table='inventory_fields',
-    what='Inventory item fields',
-    needs=('name',),
-    may=('accounting_connection_id', 'display_name'),
-    changes=('accounting_connection_id', 'display_name', 'name'),
-    active='_active',
+FIELD = SingleField(
+    uploads.Kind(
+        table='inventory_fields',
+        what='Inventory item fields',
+        needs=('name',),
+        may=('accounting_connection_id', 'display_name'),
+        changes=('accounting_connection_id', 'display_name', 'name'),
+        active='_active',
+    ),
+    'inventory item field',
+    coding.add_inventory_field,
 )
 OPTIONS = uploads.Kind(
     table='inventory_items',
@@ -34,43 +39,24 @@ OPTIONS = uploads.Kind(
 )
 
 
-def _require_active_field(call, connection):
-    row = coding.find_active_inventory_field(call.state, connection)
-    if row is None:
-        raise make_missing_error('Inventory item field')
-    return row
-
-
 @route('GET', '/accounting/inventory-item', scope='accounting:read')
 def get_inventory_field(call):
-    return coding.make_coding_renderer(call.state)(_require_active_field(call, uploads.find_named_connection(call)))
+    return FIELD.answer_get(call)
 
 
 @route('POST', '/accounting/inventory-item', scope='accounting:write')
 def post_inventory_field(call):
-    values = uploads.read_checked_fields(call, FIELD.needs, FIELD.may)
-    owner = uploads.find_writable_connection(call)
-    if coding.find_active_inventory_field(call.state, owner):
-        raise RampError(400, 'DEVELOPER_7001', 'There is an active inventory item field already')
-    row = coding.add_inventory_field(call.state, values['name'], values.get('display_name'), connection=owner['id'])
-    return coding.make_coding_renderer(call.state)(row), 201
+    return FIELD.answer_post(call)
 
 
 @route('PATCH', '/accounting/inventory-item', scope='accounting:write')
 def patch_inventory_field(call):
-    values = uploads.read_checked_fields(call, (), FIELD.changes)
-    owner = uploads.find_writable_connection(call)
-    return coding.make_coding_renderer(call.state)(
-        uploads.write_coding_fields(call, FIELD, _require_active_field(call, owner), values, owner)
-    )
+    return FIELD.answer_patch(call)
 
 
 @route('DELETE', '/accounting/inventory-item', scope='accounting:write')
 def delete_inventory_field(call):
-    """Delete the field softly. Its options stay, and a later field has them again."""
-    row = _require_active_field(call, uploads.find_deletable_connection(call))
-    uploads.touch_coding_row(call, FIELD, row, _active=False)
-    return None, 204
+    return FIELD.answer_delete(call)
 
 
 # -- options
@@ -83,8 +69,7 @@ def list_inventory_items(call):
 
 @route('POST', '/accounting/inventory-item/options', scope='accounting:write')
 def upload_inventory_items(call):
-    if not coding.find_active_inventory_field(call.state, uploads.find_writable_connection(call)):
-        raise RampError(400, 'DEVELOPER_7001', 'There is no active inventory item field')
+    FIELD.require_active(call)
     return uploads.upload_coding_rows(call, OPTIONS, coding.add_inventory_item)
 
 

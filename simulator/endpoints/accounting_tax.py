@@ -3,8 +3,9 @@
 from decimal import Decimal, InvalidOperation
 
 from .. import coding, uploads
-from ..errors import RampError, make_field_error, make_missing_error
+from ..errors import RampError, make_field_error
 from ..routes import route
+from ..single_field import SingleField
 
 
 def _read_tax_rate(state, connection, values):
@@ -43,13 +44,17 @@ RATES = uploads.Kind(
     read=_read_tax_rate,
     active='_active',
 )
-CODE = uploads.Kind(
-    table='tax_codes',
-    what='Tax code fields',
-    needs=('name',),
-    may=('accounting_connection_id', 'display_name'),
-    changes=('accounting_connection_id', 'display_name', 'name'),
-    active='_active',
+CODE = SingleField(
+    uploads.Kind(
+        table='tax_codes',
+        what='Tax code fields',
+        needs=('name',),
+        may=('accounting_connection_id', 'display_name'),
+        changes=('accounting_connection_id', 'display_name', 'name'),
+        active='_active',
+    ),
+    'tax code field',
+    coding.add_tax_code,
 )
 OPTIONS = uploads.Kind(
     table='tax_options',
@@ -86,49 +91,24 @@ def delete_tax_rate(call):
 # -- the tax code field
 
 
-def find_active_code(state, connection):
-    """Return the tax code field in a connection's books, or None."""
-    mine = coding.in_books_of(connection)
-    return next((row for row in state['tax_codes'] if row['_active'] and mine(row)), None)
-
-
-def _require_active_code(call, connection):
-    row = find_active_code(call.state, connection)
-    if row is None:
-        raise make_missing_error('Tax code field')
-    return row
-
-
 @route('GET', '/accounting/tax/code', scope='accounting:read')
 def get_tax_code(call):
-    return coding.make_coding_renderer(call.state)(_require_active_code(call, uploads.find_named_connection(call)))
+    return CODE.answer_get(call)
 
 
 @route('POST', '/accounting/tax/code', scope='accounting:write')
 def post_tax_code(call):
-    values = uploads.read_checked_fields(call, CODE.needs, CODE.may)
-    owner = uploads.find_writable_connection(call)
-    if find_active_code(call.state, owner):
-        raise RampError(400, 'DEVELOPER_7001', 'There is an active tax code field already')
-    row = coding.add_tax_code(call.state, values['name'], values.get('display_name'), connection=owner['id'])
-    return coding.make_coding_renderer(call.state)(row), 201
+    return CODE.answer_post(call)
 
 
 @route('PATCH', '/accounting/tax/code', scope='accounting:write')
 def patch_tax_code(call):
-    values = uploads.read_checked_fields(call, (), CODE.changes)
-    owner = uploads.find_writable_connection(call)
-    return coding.make_coding_renderer(call.state)(
-        uploads.write_coding_fields(call, CODE, _require_active_code(call, owner), values, owner)
-    )
+    return CODE.answer_patch(call)
 
 
 @route('DELETE', '/accounting/tax/code', scope='accounting:write')
 def delete_tax_code(call):
-    uploads.touch_coding_row(
-        call, CODE, _require_active_code(call, uploads.find_deletable_connection(call)), _active=False
-    )
-    return None, 204
+    return CODE.answer_delete(call)
 
 
 # -- options of the tax code field
@@ -141,8 +121,7 @@ def list_tax_options(call):
 
 @route('POST', '/accounting/tax/code/options', scope='accounting:write')
 def upload_tax_options(call):
-    if not find_active_code(call.state, uploads.find_writable_connection(call)):
-        raise RampError(400, 'DEVELOPER_7001', 'There is no active tax code field')
+    CODE.require_active(call)
     return uploads.upload_coding_rows(call, OPTIONS, coding.add_tax_option)
 
 

@@ -9,7 +9,7 @@ does. Ramp's behaviour is unknown in some cases. The simulator takes the harder 
 
 from .. import files, money
 from ..errors import make_field_error
-from ..listing import answer_list_page, filter_by_value, filter_from_time, filter_until_time
+from ..listing import answer_list_page
 from ..payables import (
     parse_midnight,
     recode_all_lines,
@@ -22,20 +22,10 @@ from ..routes import route
 from ..state import Table, make_blank_row, select_wire_fields
 from . import bills, vendors
 from .bills import instructing, reading
+from .bills.filters import SHARED_FILTERS
 from .bills.writing import answer_uploaded_file
 
 TABLES = {'draft_bills': Table}
-FILTERS = {
-    'entity_id': filter_by_value('entity_id'),
-    'invoice_number': filter_by_value('invoice_number', str),
-    'remote_id': filter_by_value('remote_id', str),
-    'from_created_at': filter_from_time('created_at'),
-    'to_created_at': filter_until_time('created_at'),
-    'from_due_date': filter_from_time('due_at'),
-    'to_due_date': filter_until_time('due_at'),
-    'from_issued_date': filter_from_time('issued_at'),
-    'to_issued_date': filter_until_time('issued_at'),
-}
 FIELDS = (
     'accounting_field_selections',
     'due_at',
@@ -72,7 +62,7 @@ def list_draft_bills(call):
     def is_draft_listed(row):
         return vendor in (None, row['vendor']['id'])
 
-    return answer_list_page(call, 'draft_bills', FILTERS, is_draft_listed, render=_make_draft_renderer(call))
+    return answer_list_page(call, 'draft_bills', SHARED_FILTERS, is_draft_listed, render=_make_draft_renderer(call))
 
 
 @route('GET', '/bills/drafts/{draft_bill_id}', scope='bills:read')

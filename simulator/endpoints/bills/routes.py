@@ -22,6 +22,7 @@ from ...payables import filter_by_flag, is_coded_with, make_list_parser, parse_d
 from ...routes import route
 from ...state import select_wire_fields
 from .. import syncs, vendors
+from .filters import SHARED_FILTERS
 from .making import archive_bill
 from .standing import CARD_METHODS, find_shown_payment
 
@@ -97,13 +98,11 @@ def _filter_by_amount(compare):
 
 
 FILTERS = {
-    'entity_id': filter_by_value('entity_id'),
+    **SHARED_FILTERS,
     'customer_friendly_payment_id': Filter(
         str, lambda row, value: _read_payment_field(row, 'customer_friendly_payment_id') == value
     ),
     'draft_bill_id': filter_by_value('draft_bill_id'),
-    'invoice_number': filter_by_value('invoice_number', str),
-    'remote_id': filter_by_value('remote_id', str),
     'accounting_field_selection_id': Filter(
         parse_uuid, lambda row, value: is_coded_with(row, value, 'line_items', 'inventory_line_items')
     ),
@@ -121,12 +120,6 @@ FILTERS = {
         lambda row: 'ready' in (BILL_TARGET.read_sync_state(row), PAYMENT_TARGET.read_sync_state(row))
     ),
     'payment_details_missing': filter_by_flag(lambda row: row['status_summary'] == 'PAYMENT_DETAILS_MISSING'),
-    'from_created_at': filter_from_time('created_at'),
-    'to_created_at': filter_until_time('created_at'),
-    'from_due_date': filter_from_time('due_at'),
-    'to_due_date': filter_until_time('due_at'),
-    'from_issued_date': filter_from_time('issued_at'),
-    'to_issued_date': filter_until_time('issued_at'),
     'from_paid_at': filter_from_time('paid_at'),
     'to_paid_at': filter_until_time('paid_at'),
     'from_payment_date': _filter_by_payment_date(lambda at, value: at >= value),
